@@ -1,0 +1,59 @@
+#!/bin/sh
+# docker/base/build.sh: the image magickbox/base:bookworm, a plain Debian 12 that buckets are built on.
+#
+# Normally Debian's own image from the registry; where no registry answers, one made with debootstrap from the
+# Debian mirror that this machine uses. Does nothing if the image is there: to make it anew, docker rmi it first.
+set -eu
+
+image=magickbox/base:bookworm
+began=$(date +%s)
+say() { printf 'base: %s (%s s)\n' "$*" "$(($(date +%s) - began))" >&2; }
+die() { say "$*"; exit 1; }
+
+docker image inspect "$image" >/dev/null 2>&1 && exit 0
+
+if timeout 120 docker pull -q debian:bookworm-slim >/dev/null 2>&1; then
+    docker tag debian:bookworm-slim "$image"
+    say "pulled debian:bookworm-slim as $image"
+    exit 0
+fi
+
+. "$(dirname -- "$0")/../host-apt.sh"
+PATH=$PATH:/usr/sbin:/sbin
+command -v debootstrap >/dev/null || die "no image registry answers and debootstrap is missing; run docker/setup.sh demo"
+as_root=
+[ "$(id -u)" = 0 ] || as_root='sudo -n -E'
+mirror=$(host_apt_mirror)
+host_apt_proxy
+say "no image registry answers; bootstrapping Debian 12 from ${mirror:-the default mirror}"
+
+# Not in /tmp, which may forbid device nodes.
+work=$(mktemp -d -p "${TMPDIR:-/var/tmp}")
+trap '$as_root rm -rf "$work"' EXIT
+chmod 755 "$work"
+root=$work/root
+work_image=magickbox/base:unfinished
+$as_root debootstrap --variant=minbase bookworm "$root" ${mirror:+"$mirror"} >"$work/log" 2>&1 ||
+    { tail -n 20 "$work/log" >&2; die "debootstrap failed"; }
+say "bootstrapped"
+
+# As in Debian's slim image: no documentation, now or from later packages, and no sync to disk for each file.
+$as_root tee "$root/etc/dpkg/dpkg.cfg.d/image" >/dev/null <<'CFG'
+force-unsafe-io
+path-exclude /usr/share/doc/*
+path-include /usr/share/doc/*/copyright
+path-exclude /usr/share/man/*
+path-exclude /usr/share/info/*
+path-exclude /usr/share/locale/*
+CFG
+tar_root() { # of the documents the copyright files stay
+    $as_root tar -C "$root" -c --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' --exclude='./dev/*' \
+        --exclude='./usr/share/man/*' --exclude='./usr/share/info/*' --exclude='./usr/share/locale/*' \
+        --exclude='./var/log/*' --exclude='./usr/share/doc/*/[!c]*' \
+        --exclude='./usr/share/doc/*/c[!o]*' . || touch "$work/failed"
+}
+tar_root | docker import --change 'CMD ["bash"]' - "$work_image" >/dev/null
+[ ! -e "$work/failed" ] || die "packing the image failed"
+docker tag "$work_image" "$image"
+docker rmi "$work_image" >/dev/null
+say "made $image, $(($(docker image inspect --format '{{.Size}}' "$image") / 1000000)) MB"

@@ -1,0 +1,33 @@
+//! The node.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use magickbox::cli::serve::Serve;
+
+/// A DICOM processing node: studies in, containers run, results out.
+#[derive(Parser)]
+#[command(name = "magickbox", version, arg_required_else_help = true)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(Serve),
+}
+
+fn main() -> ExitCode {
+    let Program { command } = Program::parse();
+    let done = match command {
+        Command::Serve(serve) => serve.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("magickbox: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

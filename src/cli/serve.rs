@@ -1,0 +1,54 @@
+//! `magickbox serve`
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use crate::node::Node;
+use crate::telemetry;
+
+/// Receive studies, run them through buckets, return the results.
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// Configuration file (TOML); without one, every setting has its default
+    #[arg(long, env = "MAGICKBOX_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data directory [default: /data]
+    #[arg(long, env = "MAGICKBOX_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where to listen for DICOM; port 0 takes a free one [default: 0.0.0.0:11112]
+    #[arg(long, env = "MAGICKBOX_DICOM", value_name = "ADDR")]
+    dicom: Option<SocketAddr>,
+    /// Where to listen for HTTP; port 0 takes a free one [default: 127.0.0.1:2813]
+    #[arg(long, env = "MAGICKBOX_HTTP", value_name = "ADDR")]
+    http: Option<SocketAddr>,
+}
+
+impl Serve {
+    /// Runs a node until SIGTERM or SIGINT.
+    ///
+    /// # Errors
+    /// Every finding of the configuration, or what keeps the node from serving.
+    pub fn run(self) -> Result<()> {
+        let mut config = Config::load(self.config.as_deref())?;
+        config.data = self.data.unwrap_or(config.data);
+        config.dicom.address = self.dicom.unwrap_or(config.dicom.address);
+        config.http.address = self.http.unwrap_or(config.http.address);
+        telemetry::start();
+        tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+            // Before the node is announced: a signal that comes early is not lost.
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            let node = Node::start(config).await?;
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            node.stop().await
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! Waiting for a container to end, across restarts of the engine.
+//!
+//! The engine's wait only says when to look again; what counts is its inspect. A wait breaks when the engine
+//! restarts, and one that is never answered must not hold a job, so the state is looked at every [`RECHECK`]
+//! anyway.
+
+use std::time::Duration;
+
+use bollard::query_parameters::WaitContainerOptionsBuilder;
+use futures_util::StreamExt;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::Docker;
+use super::call::{Away, Pauses};
+use super::inspect::inspect;
+use crate::container::{Error, Result, Status, WaitEnd};
+
+/// How long one wait is trusted.
+const RECHECK: Duration = Duration::from_secs(30);
+
+/// How long a look at the state may take although the deadline is reached: a container that ended in time,
+/// while the node was down perhaps, has ended.
+const LAST_LOOK: Duration = Duration::from_secs(5);
+
+pub(super) async fn wait(docker: &Docker, name: &str, deadline: Instant) -> Result<WaitEnd> {
+    let mut away = Away::new(docker.config.patience);
+    let mut broken: Option<Pauses> = None;
+    loop {
+        let pause = match timeout_at(deadline.max(Instant::now() + LAST_LOOK), inspect(docker, name)).await {
+            Err(_) => return Ok(WaitEnd::DeadlineReached),
+            Ok(Err(error)) if error.is_engine_down() => Some(away.next_pause(error)?),
+            Ok(Err(error)) => return Err(error),
+            Ok(Ok(None)) => return Ok(WaitEnd::Gone),
+            Ok(Ok(Some(state))) => match state.status {
+                Status::Exited | Status::Dead => return Ok(WaitEnd::Exited(state)),
+                Status::Created => {
+                    return Err(Error::NotStarted {
+                        name: name.to_owned(),
+                    });
+                }
+                Status::Running | Status::Paused | Status::Restarting | Status::Removing => {
+                    away.is_back();
+                    None
+                }
+            },
+        };
+        if Instant::now() >= deadline {
+            return Ok(WaitEnd::DeadlineReached);
+        }
+        if let Some(pause) = pause {
+            sleep_until(deadline.min(Instant::now() + pause)).await;
+        } else if hint(docker, name, deadline.min(Instant::now() + RECHECK)).await {
+            // It may be over: look. If it is not, the wait broke, and from then on there are pauses between
+            // two looks.
+            match &mut broken {
+                None => broken = Some(Pauses::default()),
+                Some(pauses) => sleep_until(deadline.min(Instant::now() + pauses.next())).await,
+            }
+        } else {
+            broken = None;
+        }
+    }
+}
+
+/// Blocks until the engine says something about the end of the container, whatever it is (a status above 0
+/// comes as an error), or `until`: then false.
+async fn hint(docker: &Docker, name: &str, until: Instant) -> bool {
+    let options = WaitContainerOptionsBuilder::new()
+        .condition("not-running")
+        .build();
+    let mut answers = std::pin::pin!(docker.client.wait_container(name, Some(options)));
+    timeout_at(until, answers.next()).await.is_ok()
+}

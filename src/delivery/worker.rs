@@ -1,0 +1,183 @@
+//! Sends what is due: one association per destination at a time, destinations side by side, so that one that is sick
+//! delays no other.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+
+use crate::config::DeliveryConfig;
+use crate::dicom::scu::ScuTimeouts;
+use crate::dicom::upper_layer::Stop;
+use crate::files;
+use crate::model::{
+    AeTitle, Delivery, DeliveryState, Direction, InstanceState, Layout, Place, RemoteAe, Timestamp,
+};
+use crate::store::{Store, StoreError};
+use crate::telemetry::field;
+
+use super::sender;
+
+/// Deliveries are looked at this often even if nobody said that one is due.
+const AT_LEAST: Duration = Duration::from_secs(60);
+
+/// Sends results to their destinations.
+#[derive(Clone)]
+pub struct Worker {
+    /// `[delivery]`
+    pub config: DeliveryConfig,
+    /// `[[remote_ae]]`
+    pub remote_aes: Arc<Vec<RemoteAe>>,
+    /// The job store.
+    pub store: Store,
+    /// The data directory.
+    pub layout: Layout,
+    /// Told when a delivery was created.
+    pub due: Arc<Notify>,
+    /// Raised when the node stops.
+    pub stop: Stop,
+}
+
+impl Worker {
+    /// Takes up what was being sent when the node last stopped, then sends what is due; never ends.
+    pub async fn run(self) {
+        if let Err(error) = self.store.deliveries_resume().await {
+            tracing::error!(%error, "take up deliveries");
+        }
+        let mut busy: HashSet<AeTitle> = HashSet::new();
+        let (over, mut ended) = mpsc::unbounded_channel();
+        loop {
+            let wait = match self.begin_due(&mut busy, &over) {
+                Ok(wait) => wait,
+                Err(error) => {
+                    tracing::error!(%error, "look at the deliveries");
+                    Duration::from_secs(2)
+                }
+            };
+            tokio::select! {
+                Some(destination) = ended.recv() => { busy.remove(&destination); }
+                () = self.due.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Begins the oldest due delivery of every destination that is not busy; answers how long nothing else is due.
+    fn begin_due(
+        &self,
+        busy: &mut HashSet<AeTitle>,
+        over: &mpsc::UnboundedSender<AeTitle>,
+    ) -> Result<Duration, StoreError> {
+        let now = Timestamp::now();
+        let mut wait = AT_LEAST;
+        for delivery in self.store.deliveries_open()? {
+            let due = delivery.next_at.unwrap_or(now);
+            if busy.contains(&delivery.destination) {
+                continue;
+            }
+            if due > now {
+                wait = wait.min(due.since(now));
+                continue;
+            }
+            busy.insert(delivery.destination.clone());
+            let (worker, over, destination) = (self.clone(), over.clone(), delivery.destination.clone());
+            tokio::task::spawn_blocking(move || {
+                if let Err(error) = worker.deliver(&delivery) {
+                    tracing::error!({ field::DELIVERY } = delivery.id, %error, "keep what became of a delivery");
+                }
+                // The worker outlives its deliveries.
+                let _ = over.send(destination);
+            });
+        }
+        Ok(wait)
+    }
+
+    /// One attempt at one delivery.
+    fn deliver(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        let Some(remote) = self.remote_aes.iter().find(|r| r.ae_title == delivery.destination) else {
+            let error = format!("{} is no [[remote_ae]] of the configuration any more", delivery.destination);
+            return self.settle(delivery, DeliveryState::Held, None, Some(error));
+        };
+        self.store.delivery_begins(delivery.id).wait()?;
+        let instances = self.store.delivery_instances(delivery.id)?;
+        let place = match delivery.direction {
+            Direction::Output => Place::Output(&delivery.stream, &delivery.job),
+            Direction::Input => Place::Input(&delivery.stream, &delivery.job),
+        };
+        let timeouts = ScuTimeouts { connect: self.config.connect, response: self.config.response };
+        let mut pending = Vec::new();
+        let attempt =
+            sender::attempt(remote, &self.layout.path(place), &instances, timeouts, &self.stop, |answer| {
+                // Submitted at once, awaited at the end: a crash in mid-send sends only the rest.
+                pending.push(self.store.instances_answered(delivery.id, vec![answer]));
+            });
+        for answer in pending {
+            answer.wait()?;
+        }
+        if self.stop.is_raised() && attempt.broken {
+            // Not the destination's doing: after the start it goes on where it stopped.
+            return Ok(());
+        }
+        let earlier_refused = instances.iter().any(|i| i.state == InstanceState::Refused);
+        let (state, next_at) = sender::next(&self.config, delivery, &attempt, earlier_refused, Timestamp::now());
+        // What the destination wrote about an object may name the patient: it is kept, not logged.
+        let network = attempt.error.as_deref().filter(|_| attempt.broken).unwrap_or_default();
+        tracing::info!(
+            { field::DELIVERY } = delivery.id,
+            { field::JOB } = %delivery.job,
+            to = %delivery.destination,
+            state = state.name(),
+            network,
+            "attempt at a delivery"
+        );
+        self.settle(delivery, state, next_at, attempt.error)
+    }
+
+    fn settle(
+        &self,
+        delivery: &Delivery,
+        state: DeliveryState,
+        next_at: Option<Timestamp>,
+        error: Option<String>,
+    ) -> Result<(), StoreError> {
+        self.store.delivery_ends(delivery, state, next_at, error, Timestamp::now()).wait()?;
+        if state.is_settled()
+            && let Err(error) = self.complete_record(delivery)
+        {
+            tracing::warn!(job.id = %delivery.job, %error, "add deliveries to record.json");
+        }
+        Ok(())
+    }
+
+    /// Adds what became of the job's deliveries to its record.
+    fn complete_record(&self, delivery: &Delivery) -> Result<(), Box<dyn std::error::Error>> {
+        let path = self.layout.path(Place::Record(&delivery.stream, &delivery.job));
+        let mut record: serde_json::Value = serde_json::from_slice(&std::fs::read(&path)?)?;
+        let mut shown = Vec::new();
+        for each in self.store.deliveries(&delivery.job)? {
+            let instances: Vec<_> = self
+                .store
+                .delivery_instances(each.id)?
+                .iter()
+                .map(|i| {
+                    let status = i.status.map(|s| format!("{s:04X}"));
+                    serde_json::json!({ "sop_instance_uid": i.sop_instance_uid, "state": i.state.name(), "status": status })
+                })
+                .collect();
+            shown.push(serde_json::json!({
+                "destination": each.destination.as_str(),
+                "route": each.route,
+                "state": each.state.name(),
+                "attempts": each.attempts,
+                "error": each.error,
+                "instances": instances,
+            }));
+        }
+        if let Some(slot) = record.get_mut("deliveries") {
+            *slot = shown.into();
+        }
+        files::replace_file(&path, &serde_json::to_vec_pretty(&record)?)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,283 @@
+//! Command sets (PS3.7 §6.3, §9.3, Annex E): group 0000 in implicit VR little endian.
+
+use crate::model::Uid;
+
+use super::status::Status;
+
+/// Command fields we know (PS3.7 §E.1).
+pub mod field {
+    /// C-STORE-RQ
+    pub const C_STORE_RQ: u16 = 0x0001;
+    /// C-STORE-RSP
+    pub const C_STORE_RSP: u16 = 0x8001;
+    /// C-ECHO-RQ
+    pub const C_ECHO_RQ: u16 = 0x0030;
+    /// C-ECHO-RSP
+    pub const C_ECHO_RSP: u16 = 0x8030;
+    /// C-CANCEL-RQ
+    pub const C_CANCEL_RQ: u16 = 0x0FFF;
+    /// The bit that makes a response of a request.
+    pub const RESPONSE: u16 = 0x8000;
+}
+
+/// (0000,0800) of a message without a data set.
+const NO_DATA_SET: u16 = 0x0101;
+
+/// (0000,0800) of a message with one; any other value than 0101 would do.
+const DATA_SET: u16 = 0x0001;
+
+/// The longest command set that is read, in bytes. The largest lawful one is a few hundred bytes.
+pub const LONGEST_COMMAND: usize = 16 * 1024;
+
+mod element {
+    pub const GROUP_LENGTH: u16 = 0x0000;
+    pub const AFFECTED_SOP_CLASS_UID: u16 = 0x0002;
+    pub const COMMAND_FIELD: u16 = 0x0100;
+    pub const MESSAGE_ID: u16 = 0x0110;
+    pub const MESSAGE_ID_BEING_RESPONDED_TO: u16 = 0x0120;
+    pub const PRIORITY: u16 = 0x0700;
+    pub const COMMAND_DATA_SET_TYPE: u16 = 0x0800;
+    pub const STATUS: u16 = 0x0900;
+    pub const ERROR_COMMENT: u16 = 0x0902;
+    pub const AFFECTED_SOP_INSTANCE_UID: u16 = 0x1000;
+}
+
+/// Why bytes are no command set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// An element runs over the end or is not of group 0000.
+    #[error("the command set is malformed at byte {0}")]
+    Malformed(usize),
+    /// A required element is not there or has not the length of its VR.
+    #[error("the command set has no valid element (0000,{0:04X})")]
+    Missing(u16),
+}
+
+/// A received command set: the elements that matter, still as bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// (0000,0100)
+    pub command_field: u16,
+    /// (0000,0110) of a request, (0000,0120) of a response.
+    pub message_id: u16,
+    /// Whether a data set follows (0000,0800).
+    pub has_data_set: bool,
+    /// (0000,0900) of a response.
+    pub status: Option<Status>,
+    /// (0000,0002), padding and all.
+    pub sop_class_uid: Option<Vec<u8>>,
+    /// (0000,1000), padding and all.
+    pub sop_instance_uid: Option<Vec<u8>>,
+    /// (0000,0902)
+    pub error_comment: Option<String>,
+}
+
+impl Command {
+    /// Reads a command set.
+    ///
+    /// # Errors
+    /// [`CommandError`] when it cannot be answered in an orderly way.
+    pub fn parse(bytes: &[u8]) -> Result<Self, CommandError> {
+        let mut short = [None::<u16>; 5];
+        let keys = [
+            element::COMMAND_FIELD,
+            element::MESSAGE_ID,
+            element::MESSAGE_ID_BEING_RESPONDED_TO,
+            element::COMMAND_DATA_SET_TYPE,
+            element::STATUS,
+        ];
+        let (mut sop_class_uid, mut sop_instance_uid, mut error_comment) = (None, None, None);
+        for item in elements(bytes) {
+            let (tag, value) = item?;
+            match tag {
+                element::AFFECTED_SOP_CLASS_UID => sop_class_uid = Some(value.to_vec()),
+                element::AFFECTED_SOP_INSTANCE_UID => sop_instance_uid = Some(value.to_vec()),
+                element::ERROR_COMMENT => error_comment = Some(comment(value)),
+                _ => {
+                    for (slot, _) in short.iter_mut().zip(keys).filter(|(_, key)| *key == tag) {
+                        *slot = value.try_into().ok().map(u16::from_le_bytes);
+                    }
+                }
+            }
+        }
+        let [command_field, request_id, response_id, data_set_type, status] = short;
+        let command_field = command_field.ok_or(CommandError::Missing(element::COMMAND_FIELD))?;
+        let is_response = command_field & field::RESPONSE != 0;
+        let (id, id_tag) = if is_response || command_field == field::C_CANCEL_RQ {
+            (response_id, element::MESSAGE_ID_BEING_RESPONDED_TO)
+        } else {
+            (request_id, element::MESSAGE_ID)
+        };
+        let data_set_type = data_set_type.ok_or(CommandError::Missing(element::COMMAND_DATA_SET_TYPE))?;
+        Ok(Self {
+            command_field,
+            message_id: id.ok_or(CommandError::Missing(id_tag))?,
+            has_data_set: data_set_type != NO_DATA_SET,
+            status: status.map(Status),
+            sop_class_uid,
+            sop_instance_uid,
+            error_comment,
+        })
+    }
+}
+
+/// Printable ASCII of an LO value: what may be shown and logged.
+fn comment(value: &[u8]) -> String {
+    let text: String = value.iter().map(|b| char::from(*b)).filter(|c| matches!(c, ' '..='~')).take(64).collect();
+    text.trim().to_owned()
+}
+
+fn elements(bytes: &[u8]) -> impl Iterator<Item = Result<(u16, &[u8]), CommandError>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        if at >= bytes.len() {
+            return None;
+        }
+        let item = element_at(bytes, at);
+        at = item.map_or(bytes.len(), |(_, _, end)| end);
+        Some(item.map(|(tag, value, _)| (tag, value)).ok_or(CommandError::Malformed(at)))
+    })
+}
+
+fn element_at(bytes: &[u8], at: usize) -> Option<(u16, &[u8], usize)> {
+    let header: [u8; 8] = bytes.get(at..at.checked_add(8)?)?.try_into().ok()?;
+    let [g0, g1, e0, e1, length @ ..] = header;
+    if [g0, g1] != [0, 0] {
+        return None;
+    }
+    let start = at + 8;
+    let end = start.checked_add(usize::try_from(u32::from_le_bytes(length)).ok()?)?;
+    Some((u16::from_le_bytes([e0, e1]), bytes.get(start..end)?, end))
+}
+
+/// Writes command sets: elements in ascending order, group length last filled in.
+struct Encoder(Vec<u8>);
+
+impl Encoder {
+    fn new() -> Self {
+        let mut encoder = Self(Vec::with_capacity(256));
+        encoder.element(element::GROUP_LENGTH, &[0; 4]);
+        encoder
+    }
+
+    fn element(&mut self, tag: u16, value: &[u8]) {
+        let [t0, t1] = tag.to_le_bytes();
+        let length = u32::try_from(value.len()).unwrap_or(0);
+        self.0.extend([0, 0, t0, t1]);
+        self.0.extend(length.to_le_bytes());
+        self.0.extend(value);
+    }
+
+    fn short(&mut self, tag: u16, value: u16) {
+        self.element(tag, &value.to_le_bytes());
+    }
+
+    fn padded(&mut self, tag: u16, value: &[u8], pad: u8) {
+        let mut value = value.to_vec();
+        if value.len() % 2 == 1 {
+            value.push(pad);
+        }
+        self.element(tag, &value);
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        let length = u32::try_from(self.0.len().saturating_sub(12)).unwrap_or(0);
+        if let Some(slot) = self.0.get_mut(8..12) {
+            slot.copy_from_slice(&length.to_le_bytes());
+        }
+        self.0
+    }
+}
+
+/// The response to a request (PS3.7 §9.3): its UIDs come back as they were, if they were of lawful length.
+#[must_use]
+pub fn response(request: &Command, status: Status, comment: Option<&str>) -> Vec<u8> {
+    let mut out = Encoder::new();
+    let echo = |value: &Option<Vec<u8>>| value.clone().filter(|v| v.len() <= 64);
+    if let Some(uid) = echo(&request.sop_class_uid) {
+        out.padded(element::AFFECTED_SOP_CLASS_UID, &uid, 0);
+    }
+    out.short(element::COMMAND_FIELD, request.command_field | field::RESPONSE);
+    out.short(element::MESSAGE_ID_BEING_RESPONDED_TO, request.message_id);
+    out.short(element::COMMAND_DATA_SET_TYPE, NO_DATA_SET);
+    out.short(element::STATUS, status.0);
+    if let Some(comment) = comment {
+        let text: Vec<u8> = comment.bytes().filter(u8::is_ascii).take(64).collect();
+        out.padded(element::ERROR_COMMENT, &text, b' ');
+    }
+    if let Some(uid) = echo(&request.sop_instance_uid) {
+        out.padded(element::AFFECTED_SOP_INSTANCE_UID, &uid, 0);
+    }
+    out.finish()
+}
+
+/// C-STORE-RQ, medium priority (PS3.7 §9.3.1.1).
+#[must_use]
+pub fn c_store_rq(message_id: u16, sop_class: &Uid, sop_instance: &Uid) -> Vec<u8> {
+    let mut out = Encoder::new();
+    out.padded(element::AFFECTED_SOP_CLASS_UID, sop_class.as_str().as_bytes(), 0);
+    out.short(element::COMMAND_FIELD, field::C_STORE_RQ);
+    out.short(element::MESSAGE_ID, message_id);
+    out.short(element::PRIORITY, 0);
+    out.short(element::COMMAND_DATA_SET_TYPE, DATA_SET);
+    out.padded(element::AFFECTED_SOP_INSTANCE_UID, sop_instance.as_str().as_bytes(), 0);
+    out.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn uid(text: &str) -> Uid {
+        Uid::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_request_and_its_response_read_back() {
+        let bytes = c_store_rq(7, &uid("1.2.840.10008.5.1.4.1.1.4"), &uid("1.2.3"));
+        let request = Command::parse(&bytes).unwrap();
+        assert_eq!(request.command_field, field::C_STORE_RQ);
+        assert_eq!(request.message_id, 7);
+        assert!(request.has_data_set);
+        assert_eq!(request.sop_instance_uid.as_deref(), Some(&b"1.2.3\0"[..]));
+        let answer = Command::parse(&response(&request, Status::OUT_OF_RESOURCES, Some("no space"))).unwrap();
+        assert_eq!(answer.command_field, field::C_STORE_RSP);
+        assert_eq!(answer.message_id, 7);
+        assert_eq!(answer.status, Some(Status::OUT_OF_RESOURCES));
+        assert_eq!(answer.error_comment.as_deref(), Some("no space"));
+        assert!(!answer.has_data_set);
+    }
+
+    #[test]
+    fn the_group_length_counts_what_follows_it() {
+        let bytes = c_store_rq(1, &uid("1.2"), &uid("1.3"));
+        let length = u32::from_le_bytes(bytes[8..12].try_into().unwrap());
+        assert_eq!(length as usize, bytes.len() - 12);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let bytes = c_store_rq(1, &uid("1.2"), &uid("1.3"));
+        let mut without_id = bytes.clone();
+        let at = bytes.windows(4).position(|w| w == [0, 0, 0x10, 0x01]).unwrap();
+        without_id.drain(at..at + 10);
+        assert_eq!(Command::parse(&without_id), Err(CommandError::Missing(0x0110)));
+        assert_eq!(Command::parse(&[]), Err(CommandError::Missing(0x0100)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_are_too_strange(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Command::parse(&bytes);
+        }
+
+        #[test]
+        fn a_cut_command_is_refused_or_lacks_something(cut in 0usize..90) {
+            let bytes = c_store_rq(1, &uid("1.2.840.10008.5.1.4.1.1.4"), &uid("1.2.3.4"));
+            if cut < bytes.len() && let Ok(command) = Command::parse(&bytes[..cut]) {
+                prop_assert!(command.sop_instance_uid.is_none());
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! What we add to dicom-rs: the upper layer over a socket, messages, negotiation, and reading just enough of a
+//! data set while it arrives.
+
+pub mod command;
+pub mod header;
+pub mod identity;
+pub mod negotiation;
+pub mod part10;
+pub mod scu;
+pub mod sop_class;
+pub mod status;
+pub mod upper_layer;

@@ -1,0 +1,112 @@
+//! An association is asked for (PS3.8 §9.2, Sta4 and Sta5).
+
+use std::time::Instant;
+
+use dicom_ul::pdu::{AssociationRQ, Pdu, PresentationContextProposed, PresentationContextResultReason, UserVariableItem};
+
+use super::acceptor::{encode, user_variables};
+use super::association::{Association, Context};
+use super::connection::{Connection, Timeouts};
+use super::error::Error;
+use super::pdu::{AbortReason, Rejection, abort, pdu_type};
+use super::{APPLICATION_CONTEXT, ProposedContext};
+use crate::model::AeTitle;
+
+/// The longest A-ASSOCIATE-AC that is read, in bytes.
+const LONGEST_ASSOCIATE_AC: u32 = 128 * 1024;
+
+/// What we ask a peer for.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// Our title.
+    pub calling: AeTitle,
+    /// The peer's title.
+    pub called: AeTitle,
+    /// At most 128 presentation contexts.
+    pub contexts: Vec<ProposedContext>,
+}
+
+/// Asks for an association on an open connection.
+///
+/// # Errors
+/// [`Error::Rejected`] with the peer's reason; the rest when it came to no answer.
+pub fn request(mut connection: Connection, timeouts: Timeouts, proposal: &Proposal) -> Result<Association, Error> {
+    let pdu = Pdu::AssociationRQ(AssociationRQ {
+        protocol_version: 1,
+        calling_ae_title: proposal.calling.to_string(),
+        called_ae_title: proposal.called.to_string(),
+        application_context_name: APPLICATION_CONTEXT.to_owned(),
+        presentation_contexts: proposal
+            .contexts
+            .iter()
+            .map(|c| PresentationContextProposed {
+                id: c.id,
+                abstract_syntax: c.abstract_syntax.clone(),
+                transfer_syntaxes: c.transfer_syntaxes.clone(),
+            })
+            .collect(),
+        user_variables: user_variables(),
+    });
+    connection.send(&encode(&pdu)?)?;
+    let answer = read_answer(&mut connection, timeouts, proposal);
+    match answer {
+        Ok((contexts, maximum)) => Ok(Association::new(connection, timeouts, contexts, maximum)),
+        Err(error) => {
+            if let Error::Protocol { reason, .. } = &error {
+                connection.send(&abort(Some(*reason)))?;
+            }
+            Err(error)
+        }
+    }
+}
+
+fn read_answer(
+    connection: &mut Connection,
+    timeouts: Timeouts,
+    proposal: &Proposal,
+) -> Result<(Vec<Context>, u32), Error> {
+    let (since, limit, expected) = (Instant::now(), timeouts.artim, "answer an association request");
+    let header = connection.pdu_header(since, limit, expected)?;
+    let whole = 6 + header.length as usize;
+    let body = connection.whole_pdu(header, LONGEST_ASSOCIATE_AC, since, limit, expected)?;
+    let at = |i: usize| body.get(i).copied().unwrap_or(0);
+    let answer = match header.pdu_type {
+        pdu_type::ASSOCIATE_AC => {
+            let bytes = connection.buffered().get(..whole).unwrap_or_default();
+            accepted(bytes, proposal)
+        }
+        pdu_type::ASSOCIATE_RJ => {
+            Err(Error::Rejected(Rejection { result: at(1), source: at(2), reason: at(3) }))
+        }
+        pdu_type::ABORT => Err(Error::Aborted { source_of_abort: at(2), reason: at(3) }),
+        other => {
+            let detail = format!("a PDU of type {other:02X} where an answer to A-ASSOCIATE-RQ was due");
+            Err(Error::protocol(AbortReason::UnexpectedPdu, detail))
+        }
+    };
+    connection.consume(whole);
+    answer
+}
+
+fn accepted(pdu: &[u8], proposal: &Proposal) -> Result<(Vec<Context>, u32), Error> {
+    let invalid = |detail: String| Error::protocol(AbortReason::InvalidParameter, detail);
+    let pdu = dicom_ul::pdu::read_pdu(pdu, LONGEST_ASSOCIATE_AC, false).map_err(|e| invalid(e.to_string()))?;
+    let Some(Pdu::AssociationAC(ac)) = pdu else {
+        return Err(invalid("an A-ASSOCIATE-AC that cannot be read".to_owned()));
+    };
+    let maximum = ac.user_variables.iter().find_map(|v| match v {
+        UserVariableItem::MaxLength(length) => Some(*length),
+        _ => None,
+    });
+    let contexts = ac
+        .presentation_contexts
+        .iter()
+        .filter(|c| c.reason == PresentationContextResultReason::Acceptance)
+        .filter_map(|c| {
+            let proposed = proposal.contexts.iter().find(|p| p.id == c.id)?;
+            let transfer_syntax = c.transfer_syntax.trim_end_matches(['\0', ' ']).to_owned();
+            Some(Context { id: c.id, abstract_syntax: proposed.abstract_syntax.clone(), transfer_syntax })
+        })
+        .collect();
+    Ok((contexts, maximum.unwrap_or(0)))
+}

@@ -1,0 +1,217 @@
+//! One attempt at a job, from the queue to the end of its container.
+
+use std::os::unix::fs::chown;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::bucket::Installed;
+use crate::container::{ContainerState, Labels, LogCopy, WaitEnd, label};
+use crate::files;
+use crate::model::{Ended, Job, JobState, Place, Timestamp};
+use crate::stage;
+
+use super::run::{Run, STOP_GRACE};
+use super::{Engine, EngineError, blocking, io, record};
+
+/// processing.log is kept to this many bytes, both ends.
+pub const LOG_LIMIT: u64 = 64 << 20;
+
+/// How often memory use is looked at.
+const SAMPLE: Duration = Duration::from_secs(2);
+
+/// A container that vanishes is run again this many times in all.
+const ATTEMPTS: u32 = 3;
+
+/// The name of an attempt's container: the key by which an attempt is made once.
+pub fn container_name(job: &Job) -> String {
+    format!("magickbox-{}-{}", job.id, job.attempt)
+}
+
+fn bucket_of(engine: &Engine, job: &Job) -> Result<Installed, EngineError> {
+    engine.buckets.get(&job.stream)?.ok_or_else(|| EngineError::NoBucket(job.stream.clone()))
+}
+
+/// Queued → Running: counts the attempt, lays the job out, creates its container.
+pub(super) async fn start(engine: &Engine, job: &Job) -> Result<(), EngineError> {
+    let bucket = bucket_of(engine, job)?;
+    // Asked first: while the engine is away a job waits in the queue, not half begun.
+    engine.runtime.info().await?;
+    let attempt = engine.store.start(&job.id, bucket.image.to_string(), Timestamp::now()).await?;
+    let job = Job { attempt, state: JobState::Running, ..job.clone() };
+    tracing::info!(job.id = %job.id, stream.ae = %job.stream, attempt, "job started");
+    prepare(engine, &job, &bucket).await?;
+    bucket_log(engine, &job, &format!("attempt {attempt} started, {} objects", job.instances)).await?;
+    create(engine, &job, &bucket).await
+}
+
+/// Everything an attempt needs on disk; may be repeated.
+async fn prepare(engine: &Engine, job: &Job, bucket: &Installed) -> Result<(), EngineError> {
+    let (engine, job, bucket) = (engine.clone(), job.clone(), bucket.clone());
+    blocking(move || {
+        stage::lay_out(&engine.layout, &engine.store, &job)?;
+        stage::clear_output(&engine.layout, &job)?;
+        let memory = engine.layout.path(Place::Memory(&job.stream));
+        files::make_directory(&memory).map_err(io("make the bucket's memory"))?;
+        if let Some(user) = &bucket.manifest.settings.user {
+            let output = engine.layout.path(Place::Output(&job.stream, &job.id));
+            give_to(user, &output).and_then(|()| give_to(user, &memory)).map_err(io("give a directory to the bucket's user"))?;
+        }
+        let info = engine.layout.path(Place::JobInfo(&job.stream, &job.id));
+        files::replace_file(&info, &record::job_info(&engine.store, &job)?).map_err(io("write info.json"))
+    })
+    .await
+}
+
+/// The directory itself belongs to the bucket's user, `uid:gid`; what is in it is its own business.
+fn give_to(user: &str, directory: &Path) -> std::io::Result<()> {
+    let mut numbers = user.split(':').map(|n| n.parse().ok());
+    chown(directory, numbers.next().flatten(), numbers.next().flatten())
+}
+
+async fn create(engine: &Engine, job: &Job, bucket: &Installed) -> Result<(), EngineError> {
+    let settings = &bucket.manifest.settings;
+    let run = Run {
+        name: container_name(job),
+        image: bucket.image.clone(),
+        labels: labels(engine, job, label::KIND_RUN),
+        settings,
+        input: engine.layout.path(Place::Input(&job.stream, &job.id)),
+        output: engine.layout.path(Place::Output(&job.stream, &job.id)),
+        memory: engine.layout.path(Place::Memory(&job.stream)),
+        job: job.id.to_string(),
+        called: job.stream.to_string(),
+        calling: job.calling_ae_title.clone(),
+        study_instance_uid: job.study_instance_uid.clone(),
+        arguments: job.arguments.clone().or_else(|| settings.arguments.clone()).unwrap_or_default(),
+    };
+    // One that exists already is this attempt's own, from before a crash.
+    engine.runtime.create(&run.spec()).await?;
+    Ok(())
+}
+
+/// The labels of a container of this job.
+pub(super) fn labels(engine: &Engine, job: &Job, kind: &str) -> Labels {
+    [(label::NODE, engine.store.node_id()), (label::JOB, job.id.as_str()), (label::KIND, kind)]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .into()
+}
+
+/// Running → Harvesting: starts the container if it has not been, watches it, keeps its end. Takes up a container
+/// from before a restart just as well.
+pub(super) async fn attend(engine: &Engine, job: &Job) -> Result<(), EngineError> {
+    let name = container_name(job);
+    let Some(state) = engine.runtime.inspect(&name).await? else {
+        return vanished(engine, job).await;
+    };
+    if state.started_at.is_none() {
+        engine.runtime.start(&name).await?;
+    }
+    let bucket = bucket_of(engine, job)?;
+    let limit = bucket.manifest.settings.timeout;
+    let log = engine.layout.path(Place::ProcessingLog(&job.stream, &job.id));
+    let mut peak = 0;
+    let (end, copied) = {
+        let follow = engine.runtime.follow_logs(&name, &log, LOG_LIMIT);
+        let watch = watch(engine, &name, limit, &mut peak);
+        let (end, copied) = tokio::join!(watch, follow);
+        (end?, copied)
+    };
+    let Some((state, stopped)) = end else { return vanished(engine, job).await };
+    if is_incomplete(&copied) {
+        let fetched = engine.runtime.fetch_logs(&name, &log, LOG_LIMIT).await;
+        if let Err(error) = fetched {
+            tracing::warn!(job.id = %job.id, %error, "processing.log is incomplete");
+        }
+    }
+    let ended = Ended {
+        exit_status: state.exit_status,
+        oom_killed: state.oom_killed,
+        timed_out: (stopped || ran_for(&state).is_some_and(|t| t >= limit)).then_some(limit),
+    };
+    let text = format!("ended, exit status {}", ended.exit_status.map_or("unknown".into(), |s| s.to_string()));
+    bucket_log(engine, job, &text).await?;
+    engine.store.ended(&job.id, ended, (peak > 0).then_some(peak)).await?;
+    Ok(())
+}
+
+fn is_incomplete(copied: &Result<LogCopy, crate::container::Error>) -> bool {
+    copied.as_ref().map_or(true, |copy| copy.broken.is_some())
+}
+
+/// Waits for the end within the time limit; `None` when the container is gone. Says whether the clock stopped it.
+async fn watch(
+    engine: &Engine,
+    name: &str,
+    limit: Duration,
+    peak: &mut u64,
+) -> Result<Option<(ContainerState, bool)>, EngineError> {
+    let already = match engine.runtime.inspect(name).await? {
+        Some(state) => ran_for(&state).unwrap_or_default(),
+        None => return Ok(None),
+    };
+    let deadline = Instant::now() + limit.saturating_sub(already);
+    let first = {
+        let sample = async {
+            loop {
+                tokio::time::sleep(SAMPLE).await;
+                *peak = (*peak).max(engine.runtime.peak_memory(name).await.unwrap_or(0));
+            }
+        };
+        tokio::select! {
+            end = engine.runtime.wait(name, deadline) => end?,
+            () = sample => return Ok(None),
+        }
+    };
+    match first {
+        WaitEnd::Exited(state) => return Ok(Some((state, false))),
+        WaitEnd::Gone => return Ok(None),
+        WaitEnd::DeadlineReached => {}
+    }
+    engine.runtime.stop(name, STOP_GRACE).await?;
+    match engine.runtime.wait(name, Instant::now() + STOP_GRACE + Duration::from_secs(30)).await? {
+        WaitEnd::Exited(state) => Ok(Some((state, true))),
+        WaitEnd::Gone => Ok(None),
+        WaitEnd::DeadlineReached => {
+            // Killed and still there: an engine in trouble. It is asked again when it answers.
+            engine.runtime.kill(name).await?;
+            Err(crate::container::Error::TimedOut { action: format!("end container {name}"), limit: STOP_GRACE }.into())
+        }
+    }
+}
+
+/// How long a container ran, or has run so far.
+fn ran_for(state: &ContainerState) -> Option<Duration> {
+    let end = state.finished_at.map_or_else(Timestamp::now, Timestamp::from);
+    Some(end.since(Timestamp::from(state.started_at?)))
+}
+
+/// No container where one should be: nothing is known of its end, so the job runs again, or is given up.
+async fn vanished(engine: &Engine, job: &Job) -> Result<(), EngineError> {
+    let name = container_name(job);
+    if job.attempt >= ATTEMPTS {
+        let reason = format!("container {name} vanished, as {} before it did", job.attempt - 1);
+        engine.store.fail(&job.id, reason, Timestamp::now()).await?;
+    } else {
+        tracing::warn!(job.id = %job.id, attempt = job.attempt, "the container is gone; the job runs again");
+        engine.store.lost(&job.id, format!("container {name} is not there any more")).await?;
+    }
+    Ok(())
+}
+
+/// One line in `logs/bucket<AETitle>.log`.
+pub(super) async fn bucket_log(engine: &Engine, job: &Job, text: &str) -> Result<(), EngineError> {
+    use std::io::Write;
+    let path = engine.layout.path(Place::BucketLog(&job.stream));
+    let line = format!("{} {} {text}\n", Timestamp::now().to_rfc3339(), job.id);
+    blocking(move || {
+        if let Some(directory) = path.parent() {
+            files::make_directory(directory).map_err(io("make the directory of logs"))?;
+        }
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
+        file.and_then(|mut file| file.write_all(line.as_bytes())).map_err(io("write the bucket's log"))
+    })
+    .await
+}
+

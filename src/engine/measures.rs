@@ -1,0 +1,188 @@
+//! Measures: what the plugin says of every output file, and what the bucket left in `measures.json`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use crate::container::{self, Bind, ImageId, Labels, Network, RunSpec, Runtime};
+use crate::model::{Measure, Settings};
+
+use super::run::{STOP_GRACE, resources};
+
+/// Files given to one container of the plugin.
+const BATCH: usize = 200;
+
+/// What is read of the plugin's words for a batch, in bytes.
+const STDOUT_LIMIT: usize = 8 << 20;
+
+/// Measures kept of one job.
+pub const MOST_MEASURES: usize = 10_000;
+
+/// The largest measures.json that is read, in bytes.
+pub const LARGEST_MEASURES: u64 = 4 << 20;
+
+/// Calls the plugin for each file; a line with a word nobody can guess and the exit status ends each answer.
+const EACH: &str = "mark=$1; shift; for file in \"$@\"; do \
+    /root/storage/db-plugin.code \"/output/$file\" </dev/null; printf '\\n%s %s\\n' \"$mark\" \"$?\"; done";
+
+/// Measures and what was wrong with some of them, for people.
+#[derive(Debug, Default, PartialEq)]
+pub struct Found {
+    /// The measures.
+    pub measures: Vec<Measure>,
+    /// One line per problem.
+    pub problems: Vec<String>,
+}
+
+/// Runs the plugin of a bucket: a container of the same image, no network, `/output` read-only, once per file.
+#[derive(Clone, Debug)]
+pub struct Plugin<'a> {
+    /// Name of its containers; a number is added.
+    pub name: String,
+    /// The image.
+    pub image: ImageId,
+    /// Labels by which they are found again.
+    pub labels: Labels,
+    /// How the bucket is run.
+    pub settings: &'a Settings,
+    /// The results.
+    pub output: PathBuf,
+}
+
+impl Plugin<'_> {
+    /// Asks the plugin about files, given relative to the output.
+    ///
+    /// # Errors
+    /// Those of the engine; a plugin that fails is a problem of its own, not an error.
+    pub async fn ask(&self, runtime: &dyn Runtime, files: &[String], limit: Duration) -> container::Result<Found> {
+        let mut found = Found::default();
+        let deadline = Instant::now() + limit;
+        for (number, batch) in files.chunks(BATCH).enumerate() {
+            let mark = uuid::Uuid::new_v4().simple().to_string();
+            let spec = self.spec(number, &mark, batch);
+            let output = runtime.run_to_end(&spec, deadline, STDOUT_LIMIT).await?;
+            if output.timed_out {
+                found.problems.push("db-plugin.code was stopped by its time limit".to_owned());
+            }
+            read_answers(&output.output.stdout, &mark, batch, &mut found);
+        }
+        Ok(found)
+    }
+
+    fn spec(&self, number: usize, mark: &str, files: &[String]) -> RunSpec {
+        let mut command = vec![EACH.to_owned(), "db-plugin".to_owned(), mark.to_owned()];
+        command.extend_from_slice(files);
+        RunSpec {
+            name: format!("{}-{number}", self.name),
+            image: self.image.clone(),
+            entrypoint: vec!["/bin/sh".into(), "-c".into()],
+            command,
+            env: [("MERCURE_OUT_DIR".to_owned(), "/output".to_owned())].into(),
+            labels: self.labels.clone(),
+            binds: vec![Bind::read_only(&self.output, "/output")],
+            resources: resources(self.settings),
+            network: Network::None,
+            user: self.settings.user.clone(),
+            read_only_root: false,
+            stop_grace: STOP_GRACE,
+        }
+    }
+}
+
+/// Takes the plugin's words apart, answer by answer.
+fn read_answers(stdout: &[u8], mark: &str, files: &[String], found: &mut Found) {
+    let text = String::from_utf8_lossy(stdout);
+    let mut rest = text.as_ref();
+    let divider = format!("\n{mark} ");
+    for file in files {
+        let Some((answer, after)) = rest.split_once(&divider) else {
+            found.problems.push(format!("db-plugin.code gave no answer for {file}"));
+            return;
+        };
+        let (status, after) = after.split_once('\n').unwrap_or((after, ""));
+        rest = after;
+        let answer = answer.trim();
+        if status.trim() != "0" {
+            found.problems.push(format!("db-plugin.code ended with exit status {} for {file}", status.trim()));
+        }
+        if answer.is_empty() {
+            continue;
+        }
+        match serde_json::from_str(answer) {
+            Ok(Value::Object(map)) => flat(file, "db-plugin", &map, found),
+            _ => found.problems.push(format!("db-plugin.code printed no JSON object for {file}")),
+        }
+    }
+}
+
+/// Reads a `measures.json`: an object of name and value, or name and `{"value": …, "unit": …}`.
+pub fn read_measures_json(bytes: &[u8], found: &mut Found) {
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(map)) => flat("measures.json", "measures.json", &map, found),
+        Ok(_) => found.problems.push("measures.json is no JSON object".to_owned()),
+        Err(error) => found.problems.push(format!("measures.json is not JSON: {error}")),
+    }
+}
+
+fn flat(file: &str, source: &str, map: &Map<String, Value>, found: &mut Found) {
+    for (name, value) in map {
+        if found.measures.len() == MOST_MEASURES {
+            found.problems.push(format!("more than {MOST_MEASURES} measures: the rest is dropped"));
+            return;
+        }
+        let (value, unit) = match value {
+            Value::Object(inner) => (inner.get("value"), inner.get("unit").and_then(Value::as_str)),
+            plain => (Some(plain), None),
+        };
+        match value {
+            Some(value @ (Value::Number(_) | Value::String(_) | Value::Bool(_))) => found.measures.push(Measure {
+                file: file.to_owned(),
+                source: source.to_owned(),
+                name: name.clone(),
+                value: value.clone(),
+                unit: unit.map(str::to_owned),
+            }),
+            _ => found.problems.push(format!("{source}: {name} of {file} is no number, text or truth value")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn answers(stdout: &str, files: &[&str]) -> Found {
+        let mut found = Found::default();
+        let files: Vec<_> = files.iter().map(|f| (*f).to_owned()).collect();
+        read_answers(stdout.as_bytes(), "MARK", &files, &mut found);
+        found
+    }
+
+    #[test]
+    fn each_answer_belongs_to_its_file() {
+        let found = answers("{\"a\": 1}\n\nMARK 0\n\nMARK 0\n{\"b\": \"x\"}\nMARK 0\n", &["1", "2", "3"]);
+        let named: Vec<_> = found.measures.iter().map(|m| (m.file.as_str(), m.name.as_str())).collect();
+        assert_eq!(named, [("1", "a"), ("3", "b")]);
+        assert_eq!(found.problems, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_no_answer_is_a_problem_and_no_measure() {
+        let found = answers("Traceback …\nMARK 1\n[1]\nMARK 0\n{\"n\": {\"x\": 1}}\nMARK 0\n", &["1", "2", "3", "4"]);
+        assert_eq!(found.measures, []);
+        assert_eq!(found.problems.len(), 5, "{:?}", found.problems);
+    }
+
+    #[test]
+    fn a_measures_json_may_give_units() {
+        let mut found = Found::default();
+        let text = json!({ "brain": { "value": 1200.5, "unit": "mL" }, "side": "left", "bad": [1] }).to_string();
+        read_measures_json(text.as_bytes(), &mut found);
+        assert_eq!(found.measures.len(), 2);
+        assert_eq!(found.measures.iter().find(|m| m.name == "brain").unwrap().unit.as_deref(), Some("mL"));
+        assert_eq!(found.problems.len(), 1);
+    }
+}

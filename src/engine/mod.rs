@@ -1,0 +1,97 @@
+//! Jobs are run: one driver per job, from its place in the queue to its results.
+//!
+//! ```text
+//! scheduler  which job may start now: order, `parallel` of the bucket, cpus and memory never promised twice
+//! driver     one attempt: INPUT laid out, container created, watched, its end kept
+//! run        what a container of a bucket looks like; the same for the node and for `buckets run`
+//! harvest    after the end: proc.json, measures, results, deliveries, record
+//! output     what a bucket left behind, read without trusting it
+//! measures   the plugin and measures.json
+//! record     info.json and record.json of a job
+//! recovery   what a start finds of the last run of the node
+//! ```
+
+mod driver;
+mod harvest;
+mod ledger;
+pub mod measures;
+pub mod output;
+pub mod record;
+mod recovery;
+pub mod run;
+mod scheduler;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::bucket::Buckets;
+use crate::container::Runtime;
+use crate::model::{Layout, Route};
+use crate::stage::StageError;
+use crate::store::{Store, StoreError};
+
+pub use scheduler::run;
+
+/// What engine and drivers share.
+#[derive(Clone)]
+pub struct Engine {
+    /// The job store.
+    pub store: Store,
+    /// The data directory.
+    pub layout: Layout,
+    /// Where containers run.
+    pub runtime: Arc<dyn Runtime>,
+    /// The installed buckets.
+    pub buckets: Buckets,
+    /// Where results go.
+    pub routes: Arc<Vec<Route>>,
+    /// Told when a job was queued or one is over.
+    pub queued: Arc<Notify>,
+    /// Told when a delivery was created.
+    pub deliveries: Arc<Notify>,
+}
+
+/// Why an attempt did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The container engine.
+    #[error(transparent)]
+    Container(#[from] crate::container::Error),
+    /// The job store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Laying out the job's directory.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// The job's files.
+    #[error("{action}: {source}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Its bucket is not installed any more.
+    #[error("no bucket is installed for AE title {0} any more: install one, then send the study again")]
+    NoBucket(crate::model::AeTitle),
+}
+
+impl EngineError {
+    /// Whether waiting mends it.
+    fn passes(&self) -> bool {
+        matches!(self, Self::Container(error) if error.is_engine_down())
+    }
+}
+
+fn io(action: &'static str) -> impl FnOnce(std::io::Error) -> EngineError {
+    move |source| EngineError::Io { action, source }
+}
+
+/// Runs file work off the runtime's threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
+    let joined = tokio::task::spawn_blocking(work).await;
+    joined.map_err(|error| io("work on files")(std::io::Error::other(error)))?
+}

@@ -1,0 +1,155 @@
+//! What a bucket left in `/output`, read without trusting it: no link is followed, nothing but regular files counts.
+
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::dicom::part10::{self, FileMeta};
+
+/// Directories below each other that are looked into.
+const DEEPEST: usize = 32;
+
+/// Files that are looked at.
+const MOST_FILES: usize = 1_000_000;
+
+/// One file of a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputFile {
+    /// Relative to `OUTPUT/`, with `/` between its parts.
+    pub path: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the whole file, hexadecimal.
+    pub sha256: String,
+    /// What its head says, if it is a DICOM file.
+    pub dicom: Option<FileMeta>,
+}
+
+/// A file's part in a record.
+#[derive(Debug, Serialize)]
+pub struct Hashed {
+    /// SOP Instance UID, for a DICOM file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sop_instance_uid: Option<String>,
+    /// Name of the file in its directory.
+    pub file: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the whole file, hexadecimal.
+    pub sha256: String,
+}
+
+impl From<&OutputFile> for Hashed {
+    fn from(file: &OutputFile) -> Self {
+        Self {
+            sop_instance_uid: file.dicom.as_ref().map(|d| d.sop_instance_uid.to_string()),
+            file: file.path.clone(),
+            bytes: file.bytes,
+            sha256: file.sha256.clone(),
+        }
+    }
+}
+
+/// Every regular file below a directory, by name.
+///
+/// # Errors
+/// What reading says; names that are not UTF-8 are refused with it, since they could be neither shown nor kept.
+pub fn files(root: &Path) -> io::Result<Vec<OutputFile>> {
+    let mut paths = Vec::new();
+    walk(root, DEEPEST, &mut paths)?;
+    paths.sort();
+    paths.iter().map(|path| read(root, path)).collect()
+}
+
+fn walk(directory: &Path, deepest: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        // The entry's own type: a link is a link, wherever it leads.
+        let kind = entry.file_type()?;
+        if kind.is_dir() && deepest > 0 {
+            walk(&entry.path(), deepest - 1, found)?;
+        } else if kind.is_file() {
+            if found.len() == MOST_FILES {
+                return Err(io::Error::other(format!("more than {MOST_FILES} files in OUTPUT")));
+            }
+            found.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn read(root: &Path, path: &Path) -> io::Result<OutputFile> {
+    let relative = path.strip_prefix(root).map_err(io::Error::other)?;
+    let name = relative.to_str().ok_or_else(|| io::Error::other(format!("{relative:?} is no UTF-8 name")))?;
+    let (bytes, sha256) = hash(path)?;
+    Ok(OutputFile { path: name.to_owned(), bytes, sha256, dicom: part10::read_head(path)?.map(|(meta, _)| meta) })
+}
+
+/// Size and SHA-256 of a regular file.
+///
+/// # Errors
+/// What reading says.
+pub fn hash(path: &Path) -> io::Result<(u64, String)> {
+    let mut file = fs::File::open(path)?;
+    let mut sha = Sha256::new();
+    let mut buffer = vec![0; 256 * 1024];
+    let mut bytes = 0;
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            let hex = sha.finalize().iter().map(|b| format!("{b:02x}")).collect();
+            return Ok((bytes, hex));
+        }
+        bytes += read as u64;
+        sha.update(buffer.get(..read).unwrap_or_default());
+    }
+}
+
+/// A small regular file of the bucket's; `None` when there is none of that kind, or it is larger than `limit` bytes.
+///
+/// # Errors
+/// What reading says.
+pub fn read_small(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).custom_flags((rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed());
+    let file = match options.open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // A link.
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() > limit {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn links_are_not_followed_and_other_kinds_are_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("a/b")).unwrap();
+        fs::write(dir.path().join("a/b/x.txt"), b"abc").unwrap();
+        symlink("/etc", dir.path().join("etc")).unwrap();
+        symlink("/etc/passwd", dir.path().join("proc.json")).unwrap();
+        let found = files(dir.path()).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].path, "a/b/x.txt");
+        assert_eq!(found[0].sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(read_small(&dir.path().join("proc.json"), 1000).unwrap(), None);
+        assert_eq!(read_small(&dir.path().join("a/b/x.txt"), 2).unwrap(), None);
+        assert_eq!(read_small(&dir.path().join("a/b/x.txt"), 3).unwrap().as_deref(), Some(&b"abc"[..]));
+    }
+}

@@ -1,0 +1,137 @@
+//! The papers of a job: info.json as the original wrote it, record.json, which reproduces the run.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::bucket::Installed;
+use crate::files;
+use crate::model::{Job, Verdict};
+use crate::store::Store;
+
+use super::EngineError;
+use super::output::{self, Hashed};
+
+/// info.json of a job: the original's keys, then ours.
+///
+/// # Errors
+/// What the store says.
+pub fn job_info(store: &Store, job: &Job) -> Result<Vec<u8>, EngineError> {
+    let instances = store.instances(&job.id)?;
+    let mut series: Vec<_> = instances.iter().map(|i| i.series_instance_uid.as_str()).collect();
+    series.sort_unstable();
+    series.dedup();
+    Ok(pretty(&json!({
+        "CallerIP": job.caller_address,
+        "AETitleCalled": job.stream.as_str(),
+        "AETitleCaller": job.calling_ae_title,
+        "received": job.received_at,
+        "StudyInstanceUID": job.study_instance_uid,
+        "SeriesInstanceUIDs": series,
+        "NumberOfSeries": series.len(),
+        "NumberOfInstances": job.instances,
+        "bytes": job.bytes,
+    })))
+}
+
+/// What a run was, for record.json.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// The job, as it stands after its container ended.
+    pub job: &'a Job,
+    /// Its bucket.
+    pub bucket: &'a Installed,
+    /// How it ended.
+    pub verdict: &'a Verdict,
+    /// The files of INPUT.
+    pub input: Vec<Hashed>,
+    /// The files of OUTPUT.
+    pub output: Vec<Hashed>,
+    /// What was wrong with its measures.
+    pub problems: &'a [String],
+}
+
+/// record.json: what reproduces the run. What becomes of deliveries is added when the last is settled.
+#[must_use]
+pub fn record(run: &Run<'_>) -> Value {
+    let Run { job, bucket, verdict, input, output, problems } = run;
+    let settings = &bucket.manifest.settings;
+    json!({
+        "job": job.id.as_str(),
+        "node": { "program": "magickbox", "version": env!("CARGO_PKG_VERSION") },
+        "bucket": {
+            "AETitle": job.stream.as_str(),
+            "name": bucket.manifest.name,
+            "version": bucket.manifest.version,
+            "image": bucket.row.image,
+            "digest": job.image,
+        },
+        "settings": {
+            "cpus": settings.resources.cpus,
+            "memory": settings.resources.memory,
+            "shm": settings.resources.shm,
+            "timeout_seconds": settings.timeout.as_secs(),
+            "network": match settings.network {
+                crate::model::Network::None => "none",
+                crate::model::Network::Bridge => "bridge",
+            },
+            "user": settings.user,
+            "parallel": settings.parallel,
+            "arguments": job.arguments.as_ref().or(settings.arguments.as_ref()),
+        },
+        "attempt": job.attempt,
+        "times": {
+            "received": job.received_at,
+            "last_object": job.last_object_at,
+            "queued": job.queued_at,
+            "started": job.started_at,
+        },
+        "exit_status": job.exit_status,
+        "oom_killed": job.oom_killed,
+        "timed_out": job.timed_out,
+        "peak_memory": job.peak_memory,
+        "outcome": verdict.outcome.word(),
+        "reason": verdict.reason,
+        "problems": problems,
+        "input": listed(input),
+        "output": listed(output),
+        "deliveries": [],
+    })
+}
+
+fn listed(files: &[Hashed]) -> Value {
+    serde_json::to_value(files).unwrap_or_default()
+}
+
+/// The largest proc.json that is read, in bytes.
+const LARGEST_PROC: u64 = 1 << 20;
+
+/// The bucket's own proc.json, moved from OUTPUT beside it, or from where an earlier try has moved it.
+///
+/// # Errors
+/// What the system says.
+pub fn take_proc_json(left: &Path, kept: &Path) -> std::io::Result<Option<Value>> {
+    if let Some(bytes) = output::read_small(left, LARGEST_PROC)? {
+        files::replace_file(kept, &bytes)?;
+        fs::remove_file(left)?;
+        return Ok(serde_json::from_slice(&bytes).ok());
+    }
+    // Ours from an earlier try says the same as will be decided again.
+    Ok(output::read_small(kept, LARGEST_PROC)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+/// The proc.json of a run that left none: what was decided.
+#[must_use]
+pub fn proc_json(verdict: &Verdict) -> Vec<u8> {
+    pretty(&json!([{ "success": verdict.outcome.word(), "message": verdict.reason.as_deref().unwrap_or_default() }]))
+}
+
+/// JSON as people read it, with a line end.
+#[must_use]
+pub fn pretty(value: &impl Serialize) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(value).unwrap_or_default();
+    text.push(b'\n');
+    text
+}

@@ -1,0 +1,115 @@
+//! What a container of a bucket looks like (spec folder, bucket.md "At run time", containers.md).
+//!
+//! The root file system is writable: the original's buckets write wherever they like, and it is thrown away with the
+//! container. `/tmp` is therefore the container's own disk too and does not count towards its memory.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::bucket::inside;
+use crate::container::{Bind, ImageId, Labels, Network, Resources, RunSpec};
+use crate::model::{Network as Reach, Settings};
+
+/// Time between SIGTERM and SIGKILL.
+pub const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// Calls the entry point as the original did; an image without bash runs with its sh.
+const ENTRY: &str = "if [ -x /bin/bash ]; then exec /bin/bash -l -c '/root/work.sh /input /output'; \
+                     else exec /bin/sh -l -c '/root/work.sh /input /output'; fi";
+
+/// A run of a bucket, apart from who asks for it.
+#[derive(Clone, Debug)]
+pub struct Run<'a> {
+    /// Name of the container.
+    pub name: String,
+    /// The image.
+    pub image: ImageId,
+    /// Labels by which it is found again.
+    pub labels: Labels,
+    /// How it is run.
+    pub settings: &'a Settings,
+    /// The study.
+    pub input: PathBuf,
+    /// Where results go.
+    pub output: PathBuf,
+    /// What lasts between runs.
+    pub memory: PathBuf,
+    /// `MB_JOB`
+    pub job: String,
+    /// `MB_AETITLE_CALLED`
+    pub called: String,
+    /// `MB_AETITLE_CALLER`
+    pub calling: String,
+    /// `MB_STUDY_INSTANCE_UID`
+    pub study_instance_uid: String,
+    /// `MB_ARGUMENTS`
+    pub arguments: String,
+}
+
+impl Run<'_> {
+    /// The container of the run itself.
+    #[must_use]
+    pub fn spec(&self) -> RunSpec {
+        let shared = self.settings.parallel > 1;
+        RunSpec {
+            name: self.name.clone(),
+            image: self.image.clone(),
+            entrypoint: vec!["/bin/sh".into(), "-c".into(), ENTRY.into()],
+            command: Vec::new(),
+            env: self.environment(),
+            labels: self.labels.clone(),
+            binds: vec![
+                Bind::read_only(&self.input, inside::INPUT),
+                Bind::writable(&self.output, inside::OUTPUT),
+                // One run at a time may write it: with several at once, none does.
+                Bind { source: self.memory.clone(), target: inside::MEMORY_AT_RUN_TIME.into(), read_only: shared },
+            ],
+            resources: resources(self.settings),
+            network: network(self.settings.network),
+            user: self.settings.user.clone(),
+            read_only_root: false,
+            stop_grace: STOP_GRACE,
+        }
+    }
+
+    fn environment(&self) -> BTreeMap<String, String> {
+        let asked = &self.settings.resources;
+        let own = [
+            ("MB_JOB", self.job.clone()),
+            ("MB_AETITLE_CALLED", self.called.clone()),
+            ("MB_AETITLE_CALLER", self.calling.clone()),
+            ("MB_STUDY_INSTANCE_UID", self.study_instance_uid.clone()),
+            ("MB_ARGUMENTS", self.arguments.clone()),
+            ("MB_CPUS", asked.cpus.to_string()),
+            ("MB_MEMORY", asked.memory.to_string()),
+        ];
+        // The same two directories under the names that images for other platforms look for.
+        let others = [("MERCURE_IN_DIR", "MERCURE_OUT_DIR"), ("MONAI_INPUTPATH", "MONAI_OUTPUTPATH"), ("HOLOSCAN_INPUT_PATH", "HOLOSCAN_OUTPUT_PATH")];
+        let others = others.into_iter().flat_map(|(i, o)| [(i, inside::INPUT), (o, inside::OUTPUT)]);
+        own.into_iter()
+            .map(|(k, v)| (k.to_owned(), v))
+            .chain(others.map(|(k, v)| (k.to_owned(), v.to_owned())))
+            .collect()
+    }
+}
+
+/// What a run may use.
+#[must_use]
+pub fn resources(settings: &Settings) -> Resources {
+    let asked = &settings.resources;
+    Resources {
+        cpus: asked.cpus,
+        memory_bytes: asked.memory,
+        shm_bytes: asked.shm,
+        tmp_bytes: 0,
+        ..Resources::default()
+    }
+}
+
+const fn network(reach: Reach) -> Network {
+    match reach {
+        Reach::None => Network::None,
+        Reach::Bridge => Network::Bridge,
+    }
+}

@@ -1,0 +1,204 @@
+//! `/api/v1`: buckets and jobs as JSON.
+
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::bucket::Installed;
+use crate::model::{AeTitle, Job, JobId, JobState, Place};
+use crate::store::{JobFilter, StoreError};
+
+use super::Context;
+use super::problem::Problem;
+use super::view::{self, JobView};
+
+/// Jobs of one answer when nothing is asked for, and at most.
+const JOBS: u32 = 100;
+const MOST_JOBS: u32 = 1000;
+
+/// What is read of a processing.log for one answer, in bytes: the end of it.
+const LOG_TAIL: u64 = 4 << 20;
+
+pub fn router() -> Router<Context> {
+    Router::new()
+        .route("/node", get(node))
+        .route("/buckets", get(buckets).post(install))
+        .route("/buckets/{ae_title}", get(bucket).delete(remove))
+        .route("/jobs", get(jobs))
+        .route("/jobs/{id}", get(job))
+        .route("/jobs/{id}/log", get(log))
+}
+
+/// Runs a question to store or disk off the runtime's threads.
+async fn ask<T: Send + 'static>(
+    question: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::task::spawn_blocking(question).await {
+        Ok(answer) => Ok(answer?),
+        Err(error) => Err(StoreError::State(error.to_string()).into()),
+    }
+}
+
+async fn node(State(context): State<Context>) -> Json<Value> {
+    let engine = match context.runtime.info().await {
+        Ok(info) => json!({
+            "version": info.version,
+            "api_version": info.api_version,
+            "cpus": info.cpus,
+            "memory_bytes": info.memory_bytes,
+        }),
+        Err(error) => json!({ "error": error.to_string() }),
+    };
+    let capacity = context.buckets.capacity();
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "pid": std::process::id(),
+        "dicom": context.dicom.to_string(),
+        "http": format!("http://{}", context.http),
+        "data": context.layout.root(),
+        "engine": engine,
+        "capacity": { "cpus": capacity.cpus, "memory_bytes": capacity.memory },
+    }))
+}
+
+async fn show(context: &Context, bucket: Installed) -> Result<Value, Problem> {
+    let context = context.clone();
+    ask(move || {
+        let occupancy = context.store.occupancy(&bucket.row.ae_title)?;
+        Ok(view::bucket(&bucket, occupancy, &context.layout))
+    })
+    .await
+}
+
+async fn buckets(State(context): State<Context>) -> Result<Json<Vec<Value>>, Problem> {
+    let installed = ask({
+        let buckets = context.buckets.clone();
+        move || buckets.list()
+    });
+    let mut shown = Vec::new();
+    for bucket in installed.await? {
+        shown.push(show(&context, bucket).await?);
+    }
+    Ok(Json(shown))
+}
+
+async fn bucket(State(context): State<Context>, Path(title): Path<String>) -> Result<Json<Value>, Problem> {
+    let title = ae_title(&title)?;
+    match context.buckets.get(&title)? {
+        Some(bucket) => Ok(Json(show(&context, bucket).await?)),
+        None => Err(Problem::not_found(format!("no bucket is installed for AE title {title}"))),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Install {
+    image: String,
+    #[serde(default)]
+    force: bool,
+}
+
+async fn install(
+    State(context): State<Context>,
+    body: Result<Json<Install>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let Json(request) = body?;
+    let bucket = context.buckets.install(&request.image, request.force).await?;
+    Ok((StatusCode::CREATED, Json(show(&context, bucket).await?)).into_response())
+}
+
+async fn remove(State(context): State<Context>, Path(title): Path<String>) -> Result<StatusCode, Problem> {
+    context.buckets.remove(&ae_title(&title)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listing {
+    stream: Option<String>,
+    state: Option<String>,
+    limit: Option<u32>,
+}
+
+async fn jobs(
+    State(context): State<Context>,
+    query: Result<Query<Listing>, QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let Query(asked) = query?;
+    let state = asked.state.as_deref().map(job_state).transpose()?;
+    let stream = asked.stream.as_deref().map(ae_title).transpose()?;
+    let filter = JobFilter { stream, state, limit: asked.limit.unwrap_or(JOBS).min(MOST_JOBS) };
+    let jobs = ask({
+        let context = context.clone();
+        move || {
+            let jobs = context.store.jobs(&filter)?;
+            jobs.into_iter().map(|job| with_measures(&context, job)).collect::<Result<Vec<_>, _>>()
+        }
+    });
+    Ok(Json(json!({ "jobs": jobs.await? })))
+}
+
+fn with_measures(context: &Context, job: Job) -> Result<JobView, StoreError> {
+    let measures = context.store.measures(&job.id)?;
+    Ok(JobView::new(job, &context.layout).with_measures(measures))
+}
+
+async fn job(State(context): State<Context>, Path(id): Path<String>) -> Result<Json<JobView>, Problem> {
+    let id = job_id(&id)?;
+    let shown = ask({
+        let id = id.clone();
+        move || {
+            let Some(job) = context.store.job(&id)? else { return Ok(None) };
+            let mut deliveries = Vec::new();
+            for delivery in context.store.deliveries(&id)? {
+                let instances = context.store.delivery_instances(delivery.id)?;
+                deliveries.push((delivery, instances));
+            }
+            let events = context.store.events(&id)?;
+            Ok(Some(with_measures(&context, job)?.with_deliveries(deliveries).with_events(events)))
+        }
+    });
+    shown.await?.map(Json).ok_or_else(|| Problem::not_found(format!("there is no job {id}")))
+}
+
+async fn log(State(context): State<Context>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let id = job_id(&id)?;
+    let text = ask(move || {
+        let Some(job) = context.store.job(&id)? else { return Ok(None) };
+        let path = context.layout.path(Place::ProcessingLog(&job.stream, &job.id));
+        Ok(Some(tail(&path).unwrap_or_default()))
+    });
+    let text = text.await?.ok_or_else(|| Problem::not_found("there is no such job"))?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+}
+
+/// The end of a log; a job that has not started has none.
+fn tail(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    use std::io::{Read, Seek, SeekFrom};
+    let mut file = std::fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))?;
+    let mut bytes = Vec::new();
+    file.take(LOG_TAIL).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn ae_title(text: &str) -> Result<AeTitle, Problem> {
+    AeTitle::parse(text).map_err(|error| Problem::bad_request(format!("{text:?}: {error}")))
+}
+
+fn job_id(text: &str) -> Result<JobId, Problem> {
+    JobId::parse(text).map_err(|error| Problem::bad_request(format!("{text:?}: {error}")))
+}
+
+fn job_state(name: &str) -> Result<JobState, Problem> {
+    JobState::from_name(name).ok_or_else(|| {
+        let known: Vec<_> = JobState::ALL.iter().map(|s| s.name()).collect();
+        Problem::bad_request(format!("{name:?} is no state; one of: {}", known.join(", ")))
+    })
+}

@@ -1,0 +1,55 @@
+//! The HTTP side: the API of version 1, and whether the node is ready.
+
+mod api;
+mod problem;
+mod view;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+use crate::bucket::Buckets;
+use crate::container::Runtime;
+use crate::model::Layout;
+use crate::store::Store;
+
+/// What handlers need.
+#[derive(Clone)]
+pub struct Context {
+    /// The job store.
+    pub store: Store,
+    /// The data directory.
+    pub layout: Layout,
+    /// The installed buckets.
+    pub buckets: Buckets,
+    /// The container engine, for what it says of itself.
+    pub runtime: Arc<dyn Runtime>,
+    /// Where DICOM is spoken.
+    pub dicom: SocketAddr,
+    /// Where HTTP is.
+    pub http: SocketAddr,
+}
+
+/// Every request this node answers.
+pub fn router(context: Context) -> Router {
+    Router::new()
+        .route("/readyz", get(async || "ready\n"))
+        .nest("/api/v1", api::router())
+        .fallback(async || problem::Problem::not_found("there is no such page here; the API is below /api/v1"))
+        .with_state(context)
+}
+
+/// Serves until `stopped`, then finishes what is under way.
+///
+/// # Errors
+/// What the system says.
+pub async fn serve(
+    socket: TcpListener,
+    context: Context,
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(socket, router(context)).with_graceful_shutdown(stopped).await
+}

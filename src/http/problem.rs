@@ -1,0 +1,117 @@
+//! Errors as problem details (RFC 9457): one mapping from what can go wrong to a status.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::bucket::{InstallError, RemoveError};
+use crate::store::StoreError;
+
+/// An answer that is no success.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    detail: String,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into() }
+    }
+
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let title = self.status.canonical_reason().unwrap_or_default();
+        let body =
+            json!({ "type": "about:blank", "title": title, "status": self.status.as_u16(), "detail": self.detail });
+        let mut response = (self.status, Json(body)).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+}
+
+/// What is ours to mend goes to the log, once, here; the caller hears that it is ours.
+fn ours(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(%error, "a request failed");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the node failed to do this; its log says why")
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        ours(&error)
+    }
+}
+
+impl From<InstallError> for Problem {
+    fn from(error: InstallError) -> Self {
+        let status = match &error {
+            InstallError::NoSuchImage { .. } => StatusCode::NOT_FOUND,
+            InstallError::Taken { .. } => StatusCode::CONFLICT,
+            InstallError::NoInfo { .. }
+            | InstallError::Manifest { .. }
+            | InstallError::NoWorkSh { .. }
+            | InstallError::TooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            InstallError::Engine(engine) if engine.is_engine_down() => StatusCode::SERVICE_UNAVAILABLE,
+            InstallError::Engine(_) => StatusCode::BAD_GATEWAY,
+            InstallError::Io(_) | InstallError::Store(_) => return ours(&error),
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<RemoveError> for Problem {
+    fn from(error: RemoveError) -> Self {
+        let status = match &error {
+            RemoveError::NotInstalled(_) => StatusCode::NOT_FOUND,
+            RemoveError::Busy { .. } => StatusCode::CONFLICT,
+            RemoveError::Io(_) | RemoveError::Store(_) => return ours(&error),
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        Self::new(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::new(rejection.status(), rejection.body_text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::AeTitle;
+
+    #[test]
+    fn every_refusal_has_its_status() {
+        let title = AeTitle::parse("A").unwrap();
+        let own = || "x".to_owned();
+        for (error, status) in [
+            (InstallError::NoSuchImage { reference: own() }, 404),
+            (InstallError::Taken { ae_title: title.clone(), image: own() }, 409),
+            (InstallError::NoInfo { reference: own() }, 422),
+            (InstallError::NoWorkSh { reference: own() }, 422),
+            (InstallError::Store(StoreError::Closed), 500),
+        ] {
+            assert_eq!(Problem::from(error).status.as_u16(), status);
+        }
+        assert_eq!(Problem::from(RemoveError::NotInstalled(title)).status.as_u16(), 404);
+    }
+}

@@ -1,0 +1,132 @@
+//! What the API shows of jobs, deliveries and buckets. The field names are the contract.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::bucket::Installed;
+use crate::model::{Delivery, DeliveryInstance, Job, Layout, Measure, Place, Timestamp};
+use crate::store::{EventRow, Occupancy};
+
+/// A job.
+#[derive(Debug, Serialize)]
+pub struct JobView {
+    id: String,
+    stream: String,
+    state: &'static str,
+    outcome: Option<String>,
+    reason: Option<String>,
+    called_ae_title: String,
+    calling_ae_title: String,
+    caller_address: String,
+    study_instance_uid: String,
+    instances: u64,
+    bytes: u64,
+    received_at: Timestamp,
+    last_object_at: Timestamp,
+    queued_at: Option<Timestamp>,
+    started_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+    attempt: u32,
+    image: Option<String>,
+    exit_status: Option<i64>,
+    oom_killed: bool,
+    timed_out: bool,
+    peak_memory: Option<u64>,
+    directory: String,
+    measures: Vec<Measure>,
+    deliveries: Vec<Value>,
+    events: Vec<Value>,
+}
+
+impl JobView {
+    /// The job alone, as it stands in a list.
+    pub fn new(job: Job, layout: &Layout) -> Self {
+        let directory = layout.path(Place::Job(&job.stream, &job.id)).display().to_string();
+        Self {
+            id: job.id.to_string(),
+            stream: job.stream.to_string(),
+            state: job.state.name(),
+            outcome: job.outcome.map(|o| o.to_string()),
+            reason: job.reason,
+            called_ae_title: job.stream.to_string(),
+            calling_ae_title: job.calling_ae_title,
+            caller_address: job.caller_address,
+            study_instance_uid: job.study_instance_uid,
+            instances: job.instances,
+            bytes: job.bytes,
+            received_at: job.received_at,
+            last_object_at: job.last_object_at,
+            queued_at: job.queued_at,
+            started_at: job.started_at,
+            ended_at: job.ended_at,
+            attempt: job.attempt,
+            image: job.image,
+            exit_status: job.exit_status,
+            oom_killed: job.oom_killed,
+            timed_out: job.timed_out,
+            peak_memory: job.peak_memory,
+            directory,
+            measures: Vec::new(),
+            deliveries: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// With what was measured.
+    pub fn with_measures(self, measures: Vec<Measure>) -> Self {
+        Self { measures, ..self }
+    }
+
+    /// With what happened to it.
+    pub fn with_events(self, events: Vec<EventRow>) -> Self {
+        let events =
+            events.into_iter().map(|e| json!({ "at": e.at, "kind": e.kind, "text": e.text })).collect();
+        Self { events, ..self }
+    }
+
+    /// With its deliveries and the objects in them.
+    pub fn with_deliveries(self, deliveries: Vec<(Delivery, Vec<DeliveryInstance>)>) -> Self {
+        Self { deliveries: deliveries.iter().map(|(d, i)| delivery(d, i)).collect(), ..self }
+    }
+}
+
+fn delivery(delivery: &Delivery, instances: &[DeliveryInstance]) -> Value {
+    let instances: Vec<_> = instances
+        .iter()
+        .map(|i| {
+            json!({
+                "sop_instance_uid": i.sop_instance_uid,
+                "state": i.state.name(),
+                "status": i.status.map(|s| format!("{s:04X}")),
+            })
+        })
+        .collect();
+    json!({
+        "destination": delivery.destination.as_str(),
+        "route": delivery.route,
+        "state": delivery.state.name(),
+        "attempts": delivery.attempts,
+        "next_at": delivery.next_at,
+        "error": delivery.error,
+        "instances": instances,
+    })
+}
+
+/// An installed bucket.
+pub fn bucket(bucket: &Installed, occupancy: Occupancy, layout: &Layout) -> Value {
+    let manifest = &bucket.manifest;
+    json!({
+        "ae_title": bucket.row.ae_title.as_str(),
+        "name": manifest.name,
+        "description": manifest.description,
+        "version": manifest.version,
+        "license": manifest.license,
+        "image": bucket.row.image,
+        "digest": bucket.row.digest,
+        "enabled": manifest.enabled,
+        "installed_at": bucket.row.installed_at,
+        "waiting": occupancy.waiting,
+        "running": occupancy.running,
+        "directory": layout.path(Place::Stream(&bucket.row.ae_title)),
+    })
+}

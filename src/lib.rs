@@ -1,0 +1,73 @@
+//! MagickBox: a DICOM processing node.
+//!
+//! A study that is sent to one of its AE titles is staged on disk, run through the container ("bucket") that is
+//! installed for that title, and what comes out is sent on. One process, no standing services but Docker; the job
+//! store is SQLite inside the process.
+//!
+//! # Map
+//! ```text
+//! model      the words, pure: no I/O, no runtime
+//! config     one struct per concern, from one TOML file
+//! files      files and directories so that they last
+//! telemetry  logs, names of their fields
+//! dicom      what we add to dicom-rs: upper layer, messages, negotiation, reading a header on the fly, SCU
+//! store      the job store
+//! container  trait Runtime and its Docker implementation
+//! stage      the only code that writes DICOM to disk; when a set is complete; INPUT
+//! bucket     what an image says of itself; installed buckets and the streams they open
+//! scp        services as acceptor
+//! engine     one driver per job: scheduler, driver, harvest, recovery
+//! delivery   results out
+//! http       the API
+//! node       composition root: Config → running Node
+//! cli        one file per subcommand of the programs
+//! ```
+//!
+//! # Who may import whom
+//! `model` imports nobody. `files` and `telemetry` import nobody. `config` imports `model`. `dicom`, `store` and
+//! `container` import `model`. `stage` imports `dicom`, `store`. `bucket` imports `store`, `container`. `scp` imports
+//! `dicom`, `stage`. `engine` imports `stage`, `bucket`, `container`, `store`, `dicom`. `delivery` imports `dicom`,
+//! `store`. `http` imports `bucket`, `container`, `store`. `node` wires them; `cli` starts the node, talks HTTP to
+//! one, or runs a bucket by `engine` without one. A unit test below holds the `use crate::` lines against this.
+//!
+//! # The way of one object
+//! 1. [`scp`] takes a slot and accepts; `dicom::upper_layer` reads the request; the called AE title has to be an open
+//!    stream, `dicom::negotiation` judges the contexts; a refusal carries result, source and reason.
+//! 2. The session reads a command: C-ECHO, C-STORE; anything else gets 0211.
+//! 3. [`stage`] opens a `*.part`; fragments run from the socket's buffer into it, hashed on the way.
+//! 4. `dicom::header` reads the UIDs from the first bytes; a mismatch with the command is A900, what cannot be read
+//!    is C000, no space is A700; the association lives on.
+//! 5. Commit: fdatasync, rename into the set's directory, fsync of it, one row — then, and only then, Success.
+//! 6. `stage::Completion`: quiet or capped: the job is queued, its objects frozen. Late ones make a new job.
+//! 7. [`engine`]'s scheduler takes it in order; the driver links the objects into INPUT, creates the container by
+//!    image digest, waits, keeps the log.
+//! 8. The harvest reads proc.json, exit status, OOM flag, measures and DICOM results; routes are decided by a pure
+//!    function; deliveries are rows of the same transaction.
+//! 9. [`delivery`]'s worker sends, keeps each object's status, tries again on a schedule.
+//! 10. The last delivery settles the job. Each arrow is a row in `events`.
+//!
+//! A kill -9 between any two of them loses nothing that was answered: what is not in the store was not answered,
+//! and every step from 6 on can be done again.
+//!
+//! # Threads and tasks
+//! An association is a thread with a blocking socket, on either side: it is 98 % kernel time, and a task would only
+//! add copies and wake-ups. Everything else that waits is a task. The store has one thread that writes.
+
+pub mod bucket;
+pub mod cli;
+pub mod config;
+pub mod container;
+pub mod delivery;
+pub mod dicom;
+pub mod engine;
+pub mod files;
+pub mod http;
+pub mod model;
+pub mod node;
+pub mod scp;
+pub mod stage;
+pub mod store;
+pub mod telemetry;
+
+#[cfg(test)]
+mod architecture;

@@ -1,0 +1,60 @@
+//! What a bucket asks for (spec folder, bucket.md, info.json).
+
+use std::time::Duration;
+
+/// What one run needs: reserved by the scheduler, enforced on the container.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resources {
+    /// Processors; fractions allowed. Default 1.
+    pub cpus: f64,
+    /// Bytes of memory, swap included. Default 4 GiB.
+    pub memory: u64,
+    /// Graphics processors. Default 0.
+    pub gpus: u32,
+    /// Bytes of `/dev/shm`. Default 64 MiB.
+    pub shm: u64,
+}
+
+impl Default for Resources {
+    fn default() -> Self {
+        Self { cpus: 1.0, memory: 4 << 30, gpus: 0, shm: 64 << 20 }
+    }
+}
+
+/// Which objects belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// The objects of one series.
+    Series,
+    /// The objects of one study.
+    Study,
+    /// The objects of one patient.
+    Patient,
+}
+
+/// When an arriving set of objects is a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complete {
+    /// What is put together. Default: the study.
+    pub level: Level,
+    /// No object for this long, and no open association that carried one. Default 15 s.
+    pub quiet: Duration,
+    /// At the latest this long after the first object. Default 90 minutes.
+    pub cap: Duration,
+}
+
+impl Default for Complete {
+    fn default() -> Self {
+        Self { level: Level::Study, quiet: Duration::from_secs(15), cap: Duration::from_secs(90 * 60) }
+    }
+}
+
+/// What a run sees of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Network {
+    /// Nothing but its own loopback.
+    #[default]
+    None,
+    /// The engine's default bridge.
+    Bridge,
+}

@@ -1,0 +1,91 @@
+//! Every path of the data directory, from one enum: nothing a peer sent becomes part of a path unparsed.
+
+use std::path::{Path, PathBuf};
+
+use super::{AeTitle, JobId};
+
+/// A place in the data directory (spec folder, bucket.md, "On the node").
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    /// The job store.
+    Store,
+    /// Held by the node that runs on this directory.
+    Lock,
+    /// Who that is and where it listens.
+    NodeFile,
+    /// What the node did when it called a bucket.
+    BucketLog(&'a AeTitle),
+    /// Everything of one stream.
+    Stream(&'a AeTitle),
+    /// The installed bucket's self-description.
+    BucketInfo(&'a AeTitle),
+    /// What the bucket sees as `/memory`.
+    Memory(&'a AeTitle),
+    /// Objects of which the end has not come yet: `*.part`.
+    Parts(&'a AeTitle),
+    /// The objects of a set that is not complete, and later versions' earlier ones.
+    Set(&'a AeTitle, &'a JobId),
+    /// Everything of one job.
+    Job(&'a AeTitle, &'a JobId),
+    /// What it received, as the bucket sees it.
+    Input(&'a AeTitle, &'a JobId),
+    /// Objects that were replaced by a later one of the same SOP Instance UID.
+    Replaced(&'a AeTitle, &'a JobId),
+    /// What the bucket left behind.
+    Output(&'a AeTitle, &'a JobId),
+    /// Who sent what.
+    JobInfo(&'a AeTitle, &'a JobId),
+    /// How it ended, as the original wrote it.
+    ProcJson(&'a AeTitle, &'a JobId),
+    /// stdout and stderr of the bucket.
+    ProcessingLog(&'a AeTitle, &'a JobId),
+    /// What reproduces the run.
+    Record(&'a AeTitle, &'a JobId),
+    /// What the bucket measured.
+    Measures(&'a AeTitle, &'a JobId),
+}
+
+/// The data directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout(PathBuf);
+
+impl Layout {
+    /// The layout below a root; absolute, since the container engine needs absolute paths.
+    #[must_use]
+    pub const fn new(root: PathBuf) -> Self {
+        Self(root)
+    }
+
+    /// The root itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
+    /// Where a place is.
+    #[must_use]
+    pub fn path(&self, place: Place<'_>) -> PathBuf {
+        let stream = |title: &AeTitle| self.0.join("streams").join(format!("bucket{}", title.encoded()));
+        let job = |title: &AeTitle, id: &JobId| stream(title).join("jobs").join(id.as_str());
+        match place {
+            Place::Store => self.0.join("store/magickbox.sqlite"),
+            Place::Lock => self.0.join("run/lock"),
+            Place::NodeFile => self.0.join("run/node.json"),
+            Place::BucketLog(title) => self.0.join("logs").join(format!("bucket{}.log", title.encoded())),
+            Place::Stream(title) => stream(title),
+            Place::BucketInfo(title) => stream(title).join("info.json"),
+            Place::Memory(title) => stream(title).join("memory"),
+            Place::Parts(title) => stream(title).join("incoming/.parts"),
+            Place::Set(title, id) => stream(title).join("incoming").join(id.as_str()),
+            Place::Job(title, id) => job(title, id),
+            Place::Input(title, id) => job(title, id).join("INPUT"),
+            Place::Replaced(title, id) => job(title, id).join("replaced"),
+            Place::Output(title, id) => job(title, id).join("OUTPUT"),
+            Place::JobInfo(title, id) => job(title, id).join("info.json"),
+            Place::ProcJson(title, id) => job(title, id).join("proc.json"),
+            Place::ProcessingLog(title, id) => job(title, id).join("processing.log"),
+            Place::Record(title, id) => job(title, id).join("record.json"),
+            Place::Measures(title, id) => job(title, id).join("measures.json"),
+        }
+    }
+}

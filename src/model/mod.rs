@@ -1,0 +1,36 @@
+//! The words of this program: pure values, no I/O, no runtime.
+//!
+//! Everything here is valid by construction: an [`AeTitle`], a [`Uid`], a [`JobId`] that exists may be
+//! printed, stored and made part of a path.
+
+pub mod ae_title;
+pub mod bucket;
+pub mod delivery;
+pub mod job;
+pub mod job_state;
+pub mod layout;
+pub mod measure;
+pub mod origin;
+pub mod outcome;
+pub mod reader;
+pub mod route;
+pub mod settings;
+pub mod stream;
+pub mod timestamp;
+pub mod uid;
+
+pub use ae_title::{AeTitle, CalledAeTitle, CallingAeTitle};
+pub use bucket::{Complete, Level, Network, Resources};
+pub use delivery::{Delivery, DeliveryInstance, DeliveryState, InstanceState};
+pub use job::{Job, JobId};
+pub use job_state::{JobEvent, JobState};
+pub use layout::{Layout, Place};
+pub use measure::Measure;
+pub use origin::Origin;
+pub use outcome::{Ended, Outcome, Verdict};
+pub use reader::{Finding, Reader};
+pub use route::{Direction, RemoteAe, Route};
+pub use settings::Settings;
+pub use stream::{Stream, StreamTable};
+pub use timestamp::Timestamp;
+pub use uid::Uid;

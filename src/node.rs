@@ -1,0 +1,212 @@
+//! The composition root: a [`Config`] becomes a running node, in named phases, and stops in named phases.
+
+use std::fs::{File, TryLockError};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::bucket::{Buckets, Capacity};
+use crate::config::{Config, EngineConfig};
+use crate::container::{Docker, DockerConfig, Runtime};
+use crate::delivery::Worker;
+use crate::dicom::upper_layer::Stop;
+use crate::engine::{self, Engine};
+use crate::files;
+use crate::http;
+use crate::model::{Layout, Place};
+use crate::scp::{Listener, Scp};
+use crate::stage::Stage;
+use crate::store::Store;
+
+/// Time that open associations have to end when the node stops.
+const ASSOCIATIONS_GRACE: Duration = Duration::from_secs(30);
+
+/// A node that serves.
+pub struct Node {
+    layout: Layout,
+    store: Store,
+    scp: Scp,
+    tasks: Vec<JoinHandle<()>>,
+    http: JoinHandle<std::io::Result<()>>,
+    stop_http: Arc<Notify>,
+    stop_sending: Stop,
+    dicom_address: SocketAddr,
+    http_address: SocketAddr,
+    /// Held as long as the node lives; given back by the system, even on kill -9.
+    _lock: File,
+}
+
+impl Node {
+    /// Starts a node: lock, store, engine, buckets, stage, ports, tasks, node.json.
+    ///
+    /// # Errors
+    /// What keeps it from serving, naming the input.
+    pub async fn start(config: Config) -> Result<Self> {
+        let root = std::path::absolute(&config.data)?;
+        let layout = Layout::new(root);
+        let lock = lock(&layout)?;
+        let store_path = layout.path(Place::Store);
+        make_parent(&store_path)?;
+        let store = Store::open(&store_path)?;
+
+        let docker = Docker::connect(DockerConfig { endpoint: config.engine.docker.clone(), ..DockerConfig::default() }).await?;
+        let runtime: Arc<dyn Runtime> = Arc::new(docker);
+        let capacity = capacity(runtime.as_ref(), &config.engine).await?;
+        let buckets = Buckets::open(store.clone(), layout.clone(), runtime.clone(), config.buckets, capacity)?;
+
+        let queued = Arc::new(Notify::new());
+        let due = Arc::new(Notify::new());
+        let stage = Stage::open(layout.clone(), store.clone(), queued.clone())?;
+        let streams = buckets.streams();
+        stage.resume(|title| streams.borrow().get(title).cloned())?;
+
+        let listener = Listener::bind(config.dicom.clone(), stage.clone(), streams)
+            .await
+            .with_context(|| format!("listen for DICOM on {}", config.dicom.address))?;
+        let http_socket = TcpListener::bind(config.http.address)
+            .await
+            .with_context(|| format!("listen for HTTP on {}", config.http.address))?;
+        let (dicom_address, http_address) = (listener.address()?, http_socket.local_addr()?);
+        let scp = listener.scp();
+
+        let stop_sending = Stop::default();
+        let engine = Engine {
+            store: store.clone(),
+            layout: layout.clone(),
+            runtime: runtime.clone(),
+            buckets: buckets.clone(),
+            routes: Arc::new(config.routes),
+            queued,
+            deliveries: due.clone(),
+        };
+        let worker = Worker {
+            config: config.delivery,
+            remote_aes: Arc::new(config.remote_aes),
+            store: store.clone(),
+            layout: layout.clone(),
+            due,
+            stop: stop_sending.clone(),
+        };
+        let completion = stage.completion().clone();
+        let tasks = vec![
+            tokio::spawn(async move { completion.run().await }),
+            tokio::spawn(engine::run(engine)),
+            tokio::spawn(worker.run()),
+            tokio::spawn(listener.run()),
+        ];
+        let stop_http = Arc::new(Notify::new());
+        let context = http::Context {
+            store: store.clone(),
+            layout: layout.clone(),
+            buckets,
+            runtime,
+            dicom: dicom_address,
+            http: http_address,
+        };
+        let stopped = stop_http.clone();
+        let http = tokio::spawn(http::serve(http_socket, context, async move { stopped.notified().await }));
+
+        let node = Self {
+            layout,
+            store,
+            scp,
+            tasks,
+            http,
+            stop_http,
+            stop_sending,
+            dicom_address,
+            http_address,
+            _lock: lock,
+        };
+        node.announce()?;
+        Ok(node)
+    }
+
+    /// Tells where the node is: its last step of starting.
+    fn announce(&self) -> Result<()> {
+        let said = json!({
+            "pid": std::process::id(),
+            "dicom": self.dicom_address.to_string(),
+            "http": format!("http://{}", self.http_address),
+            "version": env!("CARGO_PKG_VERSION"),
+        });
+        files::replace_file(&self.layout.path(Place::NodeFile), said.to_string().as_bytes()).context("write run/node.json")?;
+        tracing::info!(dicom = %self.dicom_address, http = %self.http_address, data = %self.layout.root().display(), "ready");
+        Ok(())
+    }
+
+    /// Stops: no new associations, open ones get 30 s, deliveries stop between two objects, containers run on and are
+    /// taken up at the next start.
+    ///
+    /// # Errors
+    /// When node.json cannot be removed.
+    pub async fn stop(self) -> Result<()> {
+        tracing::info!("stopping: no new associations");
+        self.scp.close();
+        self.stop_sending.raise();
+        let aborted = self.scp.finish(ASSOCIATIONS_GRACE).await;
+        if aborted > 0 {
+            tracing::warn!(aborted, "associations were still open after {} s", ASSOCIATIONS_GRACE.as_secs());
+        }
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.stop_http.notify_one();
+        if tokio::time::timeout(Duration::from_secs(5), self.http).await.is_err() {
+            tracing::warn!("HTTP requests were still under way");
+        }
+        files::remove_file(&self.layout.path(Place::NodeFile)).context("remove run/node.json")?;
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || store.close()).await?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+fn make_parent(path: &Path) -> Result<()> {
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    files::make_directory(parent).with_context(|| format!("make {}", parent.display()))
+}
+
+/// One node per data directory.
+fn lock(layout: &Layout) -> Result<File> {
+    let path = layout.path(Place::Lock);
+    make_parent(&path)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .with_context(|| format!("open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let holder = std::fs::read_to_string(layout.path(Place::NodeFile)).unwrap_or_default();
+            let holder: serde_json::Value = serde_json::from_str(&holder).unwrap_or_default();
+            let pid = holder.get("pid").map_or("unknown".to_owned(), ToString::to_string);
+            bail!(
+                "the data directory {} is in use by another magickbox (pid {pid}): stop it, or give --data another directory",
+                layout.root().display()
+            )
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("lock {}", path.display())),
+    }
+}
+
+/// What may be promised to runs: the configuration's word, else all that the engine's machine has.
+async fn capacity(runtime: &dyn Runtime, config: &EngineConfig) -> Result<Capacity> {
+    let info = runtime.info().await.context("ask the container engine what it has")?;
+    let machine = Capacity { cpus: f64::from(info.cpus), memory: info.memory_bytes };
+    tracing::info!(version = info.version, api = info.api_version, cpus = info.cpus, "container engine");
+    Ok(Capacity {
+        cpus: config.cpus.unwrap_or(machine.cpus).min(machine.cpus),
+        memory: config.memory.unwrap_or(machine.memory).min(machine.memory),
+    })
+}

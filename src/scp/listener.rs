@@ -1,0 +1,221 @@
+//! Connections in, associations out.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+
+use crate::config::DicomConfig;
+use crate::dicom::negotiation::negotiate;
+use crate::dicom::upper_layer::{
+    Acceptance, AssociateRq, Connection, Error, Rejection, Stop, Timeouts, accept,
+};
+use crate::model::{AeTitle, CalledAeTitle, CallingAeTitle, Origin, Stream, StreamTable};
+use crate::stage::Stage;
+use crate::telemetry::field;
+
+use super::session;
+
+/// Connections that may be between accept and refusal beyond the limit of associations; more are closed at once.
+const REFUSALS: u32 = 64;
+
+/// What every association needs.
+#[derive(Clone)]
+pub struct Scp {
+    config: DicomConfig,
+    stage: Stage,
+    streams: watch::Receiver<StreamTable>,
+    /// No new associations.
+    closing: Stop,
+    /// Open ones have had their time.
+    stop: Stop,
+    open: Arc<AtomicU32>,
+    ended: Arc<Notify>,
+    numbers: Arc<AtomicU64>,
+}
+
+/// A bound DICOM port.
+pub struct Listener {
+    socket: TcpListener,
+    scp: Scp,
+}
+
+impl Listener {
+    /// Binds the port.
+    ///
+    /// # Errors
+    /// What the system says: the port is taken, or below 1024 without the right.
+    pub async fn bind(
+        config: DicomConfig,
+        stage: Stage,
+        streams: watch::Receiver<StreamTable>,
+    ) -> std::io::Result<Self> {
+        let socket = TcpListener::bind(config.address).await?;
+        let scp = Scp {
+            config,
+            stage,
+            streams,
+            closing: Stop::default(),
+            stop: Stop::default(),
+            open: Arc::default(),
+            ended: Arc::default(),
+            numbers: Arc::default(),
+        };
+        Ok(Self { socket, scp })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// A handle that outlives the listener, to end its associations.
+    #[must_use]
+    pub fn scp(&self) -> Scp {
+        self.scp.clone()
+    }
+
+    /// Accepts connections until dropped.
+    pub async fn run(self) {
+        loop {
+            match self.socket.accept().await {
+                Ok((socket, peer)) => match socket.into_std() {
+                    Ok(socket) => self.scp.begin(socket, peer),
+                    Err(error) => tracing::warn!(%error, { field::PEER } = %peer, "take a connection over"),
+                },
+                Err(error) => {
+                    // Out of file descriptors, most likely: associations that end give some back.
+                    tracing::error!(%error, "accept a connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+}
+
+impl Scp {
+    fn begin(&self, socket: std::net::TcpStream, peer: SocketAddr) {
+        let open = self.open.fetch_add(1, Ordering::AcqRel) + 1;
+        let slot = Slot(self.clone());
+        if open > self.config.associations + REFUSALS {
+            tracing::warn!({ field::PEER } = %peer, open, "too many connections: closed without an answer");
+            return;
+        }
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let full = open > self.config.associations;
+        let thread = std::thread::Builder::new().name(format!("association-{number}")).stack_size(512 * 1024);
+        let spawned = thread.spawn(move || {
+            slot.0.associate(socket, peer, number, full);
+            drop(slot);
+        });
+        if let Err(error) = spawned {
+            tracing::error!(%error, { field::PEER } = %peer, "start a thread for an association");
+        }
+    }
+
+    /// The whole life of an association.
+    fn associate(&self, socket: std::net::TcpStream, peer: SocketAddr, number: u64, full: bool) {
+        let span = tracing::info_span!(
+            "association",
+            { field::ASSOCIATION } = number,
+            { field::PEER } = %peer,
+            { field::CALLING } = tracing::field::Empty,
+            { field::CALLED } = tracing::field::Empty,
+        );
+        let _in_span = span.enter();
+        let mut taken = None;
+        let accepted = Connection::new(socket, self.stop.clone()).and_then(|connection| {
+            accept(connection, self.timeouts(), |request| {
+                let (stream, origin, contexts) = self.decide(request, peer, number, full)?;
+                span.record(field::CALLING, origin.calling.0.as_str());
+                span.record(field::CALLED, origin.called.0.as_str());
+                taken = Some((stream, origin));
+                Ok(contexts)
+            })
+        });
+        match (accepted, taken) {
+            (Ok(association), Some((stream, origin))) => {
+                tracing::debug!("association open");
+                session::serve(association, &self.stage, &stream, &origin);
+                self.stage.completion().association_closed(number);
+            }
+            (Err(Error::Refused(rejection)), _) => tracing::warn!(%rejection, "association refused"),
+            // A port that is looked at and left: load balancers do it every second.
+            (Err(Error::Closed), _) => tracing::debug!("connection closed before an association"),
+            (Err(error), _) => tracing::warn!(%error, "no association"),
+            (Ok(_), None) => {}
+        }
+    }
+
+    fn decide(
+        &self,
+        request: &AssociateRq,
+        peer: SocketAddr,
+        number: u64,
+        full: bool,
+    ) -> Result<(Stream, Origin, Vec<Acceptance>), Rejection> {
+        if self.closing.is_raised() {
+            return Err(Rejection::CONGESTION);
+        }
+        if full {
+            return Err(Rejection::LOCAL_LIMIT);
+        }
+        let called = AeTitle::parse(&request.called).map_err(|_| Rejection::CALLED_AE_TITLE)?;
+        let calling = AeTitle::parse(&request.calling).map_err(|_| Rejection::CALLING_AE_TITLE)?;
+        let stream = self.streams.borrow().get(&called).cloned().ok_or(Rejection::CALLED_AE_TITLE)?;
+        let origin = Origin {
+            called: CalledAeTitle(called),
+            calling: CallingAeTitle(calling),
+            address: peer.ip().to_canonical(),
+            association: number,
+        };
+        Ok((stream, origin, negotiate(&request.contexts)))
+    }
+
+    const fn timeouts(&self) -> Timeouts {
+        Timeouts { artim: self.config.artim, idle: self.config.idle }
+    }
+
+    /// Refuses new associations from now on, as transient.
+    pub fn close(&self) {
+        self.closing.raise();
+    }
+
+    /// Gives open associations `grace` to end, then aborts them; answers how many had to be.
+    pub async fn finish(&self, grace: Duration) -> u32 {
+        if tokio::time::timeout(grace, self.all_ended()).await.is_ok() {
+            return 0;
+        }
+        let left = self.open.load(Ordering::Acquire);
+        self.stop.raise();
+        // Each sees the signal within a tick of its socket; it then has some seconds to say goodbye.
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.all_ended()).await;
+        left
+    }
+
+    async fn all_ended(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.open.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+}
+
+/// A place among the open associations; given back when dropped, whatever happens.
+struct Slot(Scp);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+        self.0.ended.notify_waiters();
+    }
+}

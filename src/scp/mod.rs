@@ -1,0 +1,10 @@
+//! Services we offer as acceptor: Verification and Storage.
+//!
+//! An association is a thread: it reads from a blocking socket and writes to a file, and its work is 98 % kernel time
+//! (spec folder, receiving.md). The runtime only accepts connections.
+
+mod listener;
+mod session;
+mod storage;
+
+pub use listener::{Listener, Scp};

@@ -1,0 +1,128 @@
+//! The messages of an open association (PS3.7 §6, §9): one request at a time, each answered.
+
+use crate::dicom::command::{Command, LONGEST_COMMAND, field as command_field, response};
+use crate::dicom::status::Status;
+use crate::dicom::upper_layer::{AbortReason, Association, Error, Event};
+use crate::model::{Origin, Stream};
+use crate::stage::Stage;
+use crate::telemetry::field;
+
+use super::storage;
+
+/// What an association did, for the one line in the log at its end.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    pub stored: u64,
+    pub refused: u64,
+    pub bytes: u64,
+}
+
+/// Serves an association to its end.
+pub(super) fn serve(mut association: Association, stage: &Stage, stream: &Stream, origin: &Origin) {
+    let mut account = Account::default();
+    let end = messages(&mut association, stage, stream, origin, &mut account);
+    let Account { stored, refused, bytes } = account;
+    match end {
+        Ok(()) => match association.answer_release() {
+            Ok(()) => tracing::info!(stored, refused, { field::BYTES } = bytes, "association released"),
+            Err(error) => tracing::warn!(stored, refused, %error, "association released without our answer"),
+        },
+        Err(error) => {
+            tracing::warn!(stored, refused, { field::BYTES } = bytes, %error, "association ended");
+            association.abort(&error);
+        }
+    }
+}
+
+/// Answers requests until the peer asks for release.
+fn messages(
+    association: &mut Association,
+    stage: &Stage,
+    stream: &Stream,
+    origin: &Origin,
+    account: &mut Account,
+) -> Result<(), Error> {
+    while let Some((context, command)) = next_command(association)? {
+        match command.command_field {
+            command_field::C_STORE_RQ => {
+                storage::c_store(association, stage, stream, origin, context, &command, account)?;
+            }
+            command_field::C_ECHO_RQ => {
+                skip_data_set(association, context, &command)?;
+                association.send_command(context, &response(&command, Status::SUCCESS, None))?;
+            }
+            // A cancel of what is not under way is not answered (PS3.7 §9.3.2.3).
+            command_field::C_CANCEL_RQ => {}
+            other if other & command_field::RESPONSE != 0 => {
+                let detail = format!("a response {other:04X} to nothing we asked");
+                return Err(Error::Protocol { reason: AbortReason::NotSpecified, detail });
+            }
+            other => {
+                tracing::warn!({ field::COMMAND } = format_args!("{other:04X}"), "no such operation here");
+                skip_data_set(association, context, &command)?;
+                let comment = Some("only C-STORE and C-ECHO are offered");
+                association.send_command(context, &response(&command, Status::UNRECOGNIZED_OPERATION, comment))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Collects the next command set; `None` when the peer asks for release.
+fn next_command(association: &mut Association) -> Result<Option<(u8, Command)>, Error> {
+    let not_understood = |detail: String| Error::Protocol { reason: AbortReason::NotSpecified, detail };
+    let mut bytes = Vec::new();
+    let mut context = None;
+    loop {
+        let fragment = match association.next_event()? {
+            Event::ReleaseRequested if context.is_none() => return Ok(None),
+            Event::ReleaseRequested => return Err(not_understood("a release request within a message".into())),
+            Event::Fragment(fragment) => fragment,
+        };
+        if !fragment.command {
+            return Err(not_understood("a data set that no command announced".into()));
+        }
+        if context.is_some_and(|c| c != fragment.context) {
+            return Err(not_understood("a command set over two presentation contexts".into()));
+        }
+        if bytes.len() + fragment.data.len() > LONGEST_COMMAND {
+            return Err(not_understood(format!("a command set of more than {LONGEST_COMMAND} bytes")));
+        }
+        context = Some(fragment.context);
+        bytes.extend_from_slice(fragment.data);
+        if fragment.ends {
+            let command = Command::parse(&bytes).map_err(|error| not_understood(error.to_string()))?;
+            return Ok(Some((context.unwrap_or_default(), command)));
+        }
+    }
+}
+
+/// Reads the data set of a message piece by piece.
+pub(super) fn read_data_set(
+    association: &mut Association,
+    context: u8,
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), Error> {
+    loop {
+        match association.next_event()? {
+            Event::Fragment(f) if !f.command && f.context == context => {
+                take(f.data);
+                if f.ends {
+                    return Ok(());
+                }
+            }
+            Event::Fragment(_) => {
+                let detail = "a message begins within the data set of another".to_owned();
+                return Err(Error::Protocol { reason: AbortReason::NotSpecified, detail });
+            }
+            Event::ReleaseRequested => {
+                let detail = "a release request within a data set".to_owned();
+                return Err(Error::Protocol { reason: AbortReason::UnexpectedPdu, detail });
+            }
+        }
+    }
+}
+
+fn skip_data_set(association: &mut Association, context: u8, command: &Command) -> Result<(), Error> {
+    if command.has_data_set { read_data_set(association, context, |_| ()) } else { Ok(()) }
+}

@@ -1,0 +1,156 @@
+//! C-STORE as SCP (PS3.4 Annex B, PS3.7 §9.3.1): one object, one answer, and Success only when it is stored.
+
+use std::time::Instant;
+
+use crate::dicom::command::{Command, response};
+use crate::dicom::part10::FileMeta;
+use crate::dicom::status::Status;
+use crate::dicom::upper_layer::{Association, Error};
+use crate::dicom::{sop_class, upper_layer};
+use crate::model::{Origin, Stream, Uid};
+use crate::stage::{Object, Stage, StageError, Stored};
+use crate::telemetry::field;
+
+use super::session::{Account, read_data_set};
+
+/// Why an object gets another answer than Success.
+struct Refusal {
+    status: Status,
+    /// For the peer's eyes, (0000,0902): at most 64 characters are sent, none of them the patient's.
+    comment: String,
+}
+
+impl Refusal {
+    fn new(status: Status, comment: impl Into<String>) -> Self {
+        Self { status, comment: comment.into() }
+    }
+}
+
+/// The total mapping from what went wrong to a status (PS3.4 §B.2.3).
+impl From<&StageError> for Refusal {
+    fn from(error: &StageError) -> Self {
+        let status = match error {
+            StageError::Header(_) => Status::CANNOT_UNDERSTAND,
+            StageError::Mismatch { .. } => Status::DATA_SET_DOES_NOT_MATCH,
+            StageError::Io { .. } | StageError::Store(_) | StageError::Head(_) => Status::OUT_OF_RESOURCES,
+        };
+        let comment = match error {
+            StageError::Header(_) | StageError::Mismatch { .. } => error.to_string(),
+            // What is wrong with our disk is nothing the peer can act on.
+            _ => "cannot store the object now, send it again later".to_owned(),
+        };
+        Self { status, comment }
+    }
+}
+
+/// Serves one C-STORE request: the data set is read to its end whatever becomes of it, so that the association lives.
+pub(super) fn c_store(
+    association: &mut Association,
+    stage: &Stage,
+    stream: &Stream,
+    origin: &Origin,
+    context: u8,
+    command: &Command,
+    account: &mut Account,
+) -> Result<(), Error> {
+    let begun = Instant::now();
+    let object = association.context(context).map_or_else(
+        || Err(Refusal::new(Status::SOP_CLASS_NOT_SUPPORTED, "no such presentation context")),
+        |context| identify(context, command),
+    );
+    let outcome = match object {
+        Ok(object) => receive(association, stage, stream, origin, context, object)?,
+        Err(refusal) => {
+            if command.has_data_set {
+                read_data_set(association, context, |_| ())?;
+            }
+            Err(refusal)
+        }
+    };
+    let answer = match &outcome {
+        Ok(stored) => {
+            account.stored += 1;
+            account.bytes += stored.bytes;
+            let ms = begun.elapsed().as_millis();
+            tracing::debug!({ field::JOB } = %stored.job, { field::BYTES } = stored.bytes, ms, "object stored");
+            response(command, Status::SUCCESS, None)
+        }
+        Err(refusal) => {
+            account.refused += 1;
+            tracing::warn!({ field::STATUS } = %refusal.status, reason = refusal.comment, "object refused");
+            response(command, refusal.status, Some(&refusal.comment))
+        }
+    };
+    association.send_command(context, &answer)
+}
+
+/// What the command says, held against the rules and the presentation context.
+fn identify(context: &upper_layer::Context, command: &Command) -> Result<Object, Refusal> {
+    let missing = |what: &str| Refusal::new(Status::MISSING_ATTRIBUTE, format!("the command has no {what}"));
+    if !command.has_data_set {
+        return Err(missing("data set"));
+    }
+    let class = command.sop_class_uid.as_deref().ok_or_else(|| missing("Affected SOP Class UID"))?;
+    let instance = command.sop_instance_uid.as_deref().ok_or_else(|| missing("Affected SOP Instance UID"))?;
+    let not_of_context =
+        || Refusal::new(Status::SOP_CLASS_NOT_SUPPORTED, "the SOP class is not the presentation context's");
+    let sop_class_uid = Uid::parse(class).map_err(|_| not_of_context())?;
+    if sop_class_uid.as_str() != context.abstract_syntax || !sop_class::is_storage(&context.abstract_syntax) {
+        return Err(not_of_context());
+    }
+    let sop_instance_uid = Uid::parse(instance)
+        .map_err(|error| Refusal::new(Status::INVALID_SOP_INSTANCE, format!("Affected SOP Instance UID: {error}")))?;
+    let (Ok(transfer_syntax_uid), Some(encoding)) =
+        (Uid::parse(context.transfer_syntax.as_bytes()), sop_class::encoding(&context.transfer_syntax))
+    else {
+        return Err(not_of_context());
+    };
+    Ok(Object { meta: FileMeta { sop_class_uid, sop_instance_uid, transfer_syntax_uid }, encoding })
+}
+
+/// From the first fragment to the commit.
+fn receive(
+    association: &mut Association,
+    stage: &Stage,
+    stream: &Stream,
+    origin: &Origin,
+    context: u8,
+    object: Object,
+) -> Result<Result<Stored, Refusal>, Error> {
+    let mut incoming = stage.begin(stream, origin, object);
+    read_data_set(association, context, |data| {
+        if let Ok(incoming) = &mut incoming {
+            incoming.write(data);
+        }
+    })?;
+    let stored = incoming.and_then(crate::stage::Incoming::commit);
+    Ok(stored.map_err(|error| {
+        if !matches!(error, StageError::Header(_) | StageError::Mismatch { .. }) {
+            tracing::error!(%error, "store an object");
+        }
+        Refusal::from(&error)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dicom::header::HeaderError;
+    use crate::store::StoreError;
+
+    #[test]
+    fn every_failure_has_its_status_and_no_comment_tells_about_our_disk() {
+        let io = || std::io::Error::other("/data/secret");
+        for (error, status) in [
+            (StageError::Header(HeaderError::Malformed), 0xC000),
+            (StageError::Header(HeaderError::Truncated), 0xC000),
+            (StageError::Mismatch { attribute: "SOP Class UID" }, 0xA900),
+            (StageError::Io { action: "write", source: io() }, 0xA700),
+            (StageError::Store(StoreError::Closed), 0xA700),
+        ] {
+            let refusal = Refusal::from(&error);
+            assert_eq!(refusal.status, Status(status), "{error}");
+            assert!(!refusal.comment.contains("secret"));
+        }
+    }
+}

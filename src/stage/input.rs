@@ -1,0 +1,53 @@
+//! A job's objects as its bucket sees them.
+
+use std::fs;
+use std::path::Path;
+
+use crate::files;
+use crate::model::{Job, Layout, Place};
+use crate::store::Store;
+
+use super::{StageError, io};
+
+/// Lays a frozen set out: `INPUT/<SOP Instance UID>.dcm` for the current objects, `replaced/` for those that a later
+/// one took the place of. Hard links, no copies. May be repeated after a crash at any point.
+///
+/// # Errors
+/// [`StageError`] when disk or store do not answer; what was laid out so far stays.
+pub fn lay_out(layout: &Layout, store: &Store, job: &Job) -> Result<(), StageError> {
+    let set = layout.path(Place::Set(&job.stream, &job.id));
+    let input = layout.path(Place::Input(&job.stream, &job.id));
+    let replaced = layout.path(Place::Replaced(&job.stream, &job.id));
+    files::make_directory(&input).map_err(io("make INPUT"))?;
+    for instance in store.instances(&job.id)? {
+        let source = set.join(&instance.file);
+        if instance.current {
+            link(&source, &input.join(format!("{}.dcm", instance.sop_instance_uid)))?;
+        } else {
+            files::make_directory(&replaced).map_err(io("make replaced"))?;
+            link(&source, &replaced.join(&instance.file))?;
+        }
+    }
+    files::sync_directory(&input).map_err(io("sync INPUT"))?;
+    // From here on INPUT is where the objects are.
+    files::remove_directory(&set).map_err(io("remove a set that is laid out"))
+}
+
+/// Links, unless an earlier try has done it.
+fn link(source: &Path, target: &Path) -> Result<(), StageError> {
+    match fs::hard_link(source, target) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && target.exists() => Ok(()),
+        other => other.map_err(io("link an object into INPUT")),
+    }
+}
+
+/// Makes an empty `OUTPUT/`: what an attempt that was lost left there is no result.
+///
+/// # Errors
+/// [`StageError::Io`].
+pub fn clear_output(layout: &Layout, job: &Job) -> Result<(), StageError> {
+    let output = layout.path(Place::Output(&job.stream, &job.id));
+    files::remove_directory(&output).map_err(io("empty OUTPUT"))?;
+    files::make_directory(&output).map_err(io("make OUTPUT"))
+}

@@ -1,0 +1,97 @@
+//! Rows of installed buckets.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::jobs::ae_title;
+use super::{Pending, Result, Store, StoreError};
+use crate::model::{AeTitle, Timestamp};
+
+/// An installed bucket as the store knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketRow {
+    /// The AE title it answers to.
+    pub ae_title: AeTitle,
+    /// The reference it was installed by, for people.
+    pub image: String,
+    /// `sha256:…` of the image; what runs.
+    pub digest: String,
+    /// info.json as the image carries it.
+    pub info: serde_json::Value,
+    /// Whether the image has a measures plugin.
+    pub has_plugin: bool,
+    /// When it was installed.
+    pub installed_at: Timestamp,
+}
+
+impl Store {
+    /// Installs a bucket; with `replace`, in place of one with the same AE title.
+    pub fn install_bucket(&self, row: BucketRow, replace: bool) -> Pending<()> {
+        self.write(move |db| {
+            let verb = if replace { "INSERT OR REPLACE" } else { "INSERT OR IGNORE" };
+            let changed = db.execute(
+                &format!("{verb} INTO buckets (ae_title, image, digest, info, has_plugin, installed_at) VALUES (?1,?2,?3,?4,?5,?6)"),
+                params![
+                    row.ae_title.as_str(),
+                    row.image,
+                    row.digest,
+                    row.info.to_string(),
+                    row.has_plugin,
+                    row.installed_at.0
+                ],
+            )?;
+            if changed == 0 {
+                return Err(StoreError::State(format!("AE title {} is taken", row.ae_title)));
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes a bucket; `false` when there was none.
+    pub fn remove_bucket(&self, ae_title: &AeTitle) -> Pending<bool> {
+        let ae_title = ae_title.clone();
+        self.write(move |db| Ok(db.execute("DELETE FROM buckets WHERE ae_title = ?1", [ae_title.as_str()])? > 0))
+    }
+
+    /// The installed buckets, by AE title.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn buckets(&self) -> Result<Vec<BucketRow>> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached(&format!("{SELECT} ORDER BY ae_title"))?;
+            let mut rows = statement.query([])?;
+            let mut buckets = Vec::new();
+            while let Some(row) = rows.next()? {
+                buckets.push(read(row)?);
+            }
+            Ok(buckets)
+        })
+    }
+
+    /// One installed bucket.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn bucket(&self, ae_title: &AeTitle) -> Result<Option<BucketRow>> {
+        self.read(|db| {
+            db.prepare_cached(&format!("{SELECT} WHERE ae_title = ?1"))?
+                .query_row([ae_title.as_str()], |row| Ok(read(row)))
+                .optional()?
+                .transpose()
+        })
+    }
+}
+
+const SELECT: &str = "SELECT ae_title, image, digest, info, has_plugin, installed_at FROM buckets";
+
+fn read(row: &Row<'_>) -> Result<BucketRow> {
+    let info: String = row.get(3)?;
+    Ok(BucketRow {
+        ae_title: ae_title(&row.get::<_, String>(0)?)?,
+        image: row.get(1)?,
+        digest: row.get(2)?,
+        info: serde_json::from_str(&info).map_err(|e| StoreError::State(format!("info.json of a bucket: {e}")))?,
+        has_plugin: row.get(4)?,
+        installed_at: Timestamp(row.get(5)?),
+    })
+}

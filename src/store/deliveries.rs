@@ -1,0 +1,219 @@
+//! Rows of deliveries and of the objects in them.
+
+use rusqlite::{Connection, Row, params};
+
+use super::events::record;
+use super::jobs::{advance, ae_title, job_id, set_verdict};
+use super::{Pending, Result, Store, StoreError, measures};
+use crate::model::{
+    AeTitle, Delivery, DeliveryInstance, DeliveryState, Direction, InstanceState, JobEvent, JobId, Measure,
+    Timestamp, Verdict,
+};
+
+/// A delivery that a harvest decided on.
+#[derive(Clone, Debug)]
+pub struct NewDelivery {
+    /// AE title of the remote AE.
+    pub destination: AeTitle,
+    /// The route that caused it.
+    pub route: String,
+    /// Which directory its files are in.
+    pub direction: Direction,
+    /// What is to be sent; at least one.
+    pub instances: Vec<DeliveryInstance>,
+}
+
+const fn direction_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Output => "output",
+        Direction::Input => "input",
+    }
+}
+
+impl Store {
+    /// Keeps everything a harvest found in one step: measures, verdict, deliveries, the next state.
+    pub fn harvested(
+        &self,
+        id: &JobId,
+        verdict: Verdict,
+        found: Vec<Measure>,
+        deliveries: Vec<NewDelivery>,
+        at: Timestamp,
+    ) -> Pending<()> {
+        let id = id.clone();
+        self.write(move |db| {
+            let due = !deliveries.is_empty();
+            advance(db, &id, JobEvent::Harvested { deliveries: due })?;
+            measures::replace(db, &id, &found)?;
+            for delivery in &deliveries {
+                insert(db, &id, delivery, at)?;
+            }
+            set_verdict(db, &id, &verdict, (!due).then_some(at))?;
+            let text = format!("{}: {} measures, {} deliveries", verdict.outcome, found.len(), deliveries.len());
+            record(db, &id, "harvested", &text)?;
+            if due { Ok(()) } else { record(db, &id, "done", verdict.outcome.word()) }
+        })
+    }
+
+    /// Takes a delivery in hand: state sending, one more attempt.
+    pub fn delivery_begins(&self, id: i64) -> Pending<()> {
+        self.write(move |db| {
+            db.execute(
+                "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, next_at = NULL WHERE id = ?1",
+                [id],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Keeps what the destination answered for some objects of a delivery.
+    pub fn instances_answered(&self, id: i64, answered: Vec<(String, InstanceState, Option<u16>)>) -> Pending<()> {
+        self.write(move |db| {
+            let mut update = db.prepare_cached(
+                "UPDATE delivery_instances SET state = ?3, status = ?4 WHERE delivery = ?1 AND file = ?2",
+            )?;
+            for (file, state, status) in &answered {
+                update.execute(params![id, file, state.name(), status])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Ends an attempt; settles the job with its last delivery.
+    pub fn delivery_ends(
+        &self,
+        delivery: &Delivery,
+        state: DeliveryState,
+        next_at: Option<Timestamp>,
+        error: Option<String>,
+        at: Timestamp,
+    ) -> Pending<()> {
+        let (id, job, destination) = (delivery.id, delivery.job.clone(), delivery.destination.clone());
+        self.write(move |db| {
+            db.execute(
+                "UPDATE deliveries SET state = ?2, next_at = ?3, error = ?4 WHERE id = ?1",
+                params![id, state.name(), next_at.map(|t| t.0), error],
+            )?;
+            let why = error.as_deref().map(|e| format!(": {e}")).unwrap_or_default();
+            record(db, &job, "delivery", &format!("to {destination}: {}{why}", state.name()))?;
+            if state.is_settled() { settle(db, &job, at) } else { Ok(()) }
+        })
+    }
+
+    /// Puts back what was being sent when the node last stopped.
+    pub fn deliveries_resume(&self) -> Pending<usize> {
+        self.write(|db| Ok(db.execute("UPDATE deliveries SET state = 'waiting' WHERE state = 'sending'", [])?))
+    }
+
+    /// Deliveries that are due for a destination or will be: waiting, retrying; oldest first.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn deliveries_open(&self) -> Result<Vec<Delivery>> {
+        self.read(|db| query(db, "d.state IN ('waiting', 'retrying') ORDER BY d.id", []))
+    }
+
+    /// The deliveries of a job.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn deliveries(&self, job: &JobId) -> Result<Vec<Delivery>> {
+        self.read(|db| query(db, "j.id = ?1 ORDER BY d.id", [job.as_str()]))
+    }
+
+    /// The objects of a delivery.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn delivery_instances(&self, delivery: i64) -> Result<Vec<DeliveryInstance>> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached(
+                "SELECT file, sop_class_uid, sop_instance_uid, transfer_syntax_uid, state, status \
+                 FROM delivery_instances WHERE delivery = ?1 ORDER BY rowid",
+            )?;
+            let rows = statement.query_map([delivery], |row| {
+                let state: String = row.get(4)?;
+                Ok(DeliveryInstance {
+                    file: row.get(0)?,
+                    sop_class_uid: row.get(1)?,
+                    sop_instance_uid: row.get(2)?,
+                    transfer_syntax_uid: row.get(3)?,
+                    state: InstanceState::from_name(&state).unwrap_or(InstanceState::Waiting),
+                    status: row.get(5)?,
+                })
+            })?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+}
+
+fn insert(db: &Connection, job: &JobId, new: &NewDelivery, at: Timestamp) -> Result<()> {
+    let id: i64 = db.query_row(
+        "INSERT INTO deliveries (job, destination, route, direction, state, created_at) \
+         VALUES ((SELECT seq FROM jobs WHERE id = ?1), ?2, ?3, ?4, 'waiting', ?5) RETURNING id",
+        params![job.as_str(), new.destination.as_str(), new.route, direction_name(new.direction), at.0],
+        |row| row.get(0),
+    )?;
+    let mut insert = db.prepare_cached(
+        "INSERT INTO delivery_instances (delivery, file, sop_class_uid, sop_instance_uid, transfer_syntax_uid, \
+         state) VALUES (?1,?2,?3,?4,?5,?6)",
+    )?;
+    for i in &new.instances {
+        insert.execute(params![
+            id,
+            i.file,
+            i.sop_class_uid,
+            i.sop_instance_uid,
+            i.transfer_syntax_uid,
+            i.state.name()
+        ])?;
+    }
+    Ok(())
+}
+
+fn settle(db: &Connection, job: &JobId, at: Timestamp) -> Result<()> {
+    let open: u32 = db.query_row(
+        "SELECT count(*) FROM deliveries WHERE job = (SELECT seq FROM jobs WHERE id = ?1) \
+         AND state NOT IN ('sent', 'refused', 'held')",
+        [job.as_str()],
+        |row| row.get(0),
+    )?;
+    if open > 0 {
+        return Ok(());
+    }
+    advance(db, job, JobEvent::Settled)?;
+    db.execute("UPDATE jobs SET ended_at = ?2 WHERE id = ?1", params![job.as_str(), at.0])?;
+    record(db, job, "done", "every delivery is settled")
+}
+
+fn query(db: &Connection, condition: &str, values: impl rusqlite::Params) -> Result<Vec<Delivery>> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT d.id, j.id, j.stream, d.destination, d.route, d.direction, d.state, d.attempts, d.created_at, \
+         d.next_at, d.error FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
+    ))?;
+    let mut rows = statement.query(values)?;
+    let mut deliveries = Vec::new();
+    while let Some(row) = rows.next()? {
+        deliveries.push(read(row)?);
+    }
+    Ok(deliveries)
+}
+
+fn read(row: &Row<'_>) -> Result<Delivery> {
+    let text = |i: usize| -> Result<String> { Ok(row.get(i)?) };
+    let state = text(6)?;
+    Ok(Delivery {
+        id: row.get(0)?,
+        job: job_id(&text(1)?)?,
+        stream: ae_title(&text(2)?)?,
+        destination: ae_title(&text(3)?)?,
+        route: text(4)?,
+        direction: if text(5)? == "input" { Direction::Input } else { Direction::Output },
+        state: DeliveryState::from_name(&state)
+            .ok_or_else(|| StoreError::State(format!("{state:?} is no state of a delivery")))?,
+        attempts: row.get(7)?,
+        created_at: Timestamp(row.get(8)?),
+        next_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
+        error: row.get(10)?,
+    })
+}

@@ -1,0 +1,133 @@
+//! Rows of stored objects.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::events::record;
+use super::{Pending, Result, Store};
+use crate::model::{JobId, JobState, Timestamp, Uid};
+
+/// An object whose file is on disk under its final name.
+#[derive(Clone, Debug)]
+pub struct NewInstance {
+    /// SOP Instance UID.
+    pub sop_instance_uid: Uid,
+    /// SOP Class UID.
+    pub sop_class_uid: Uid,
+    /// Transfer Syntax UID, as received.
+    pub transfer_syntax_uid: Uid,
+    /// Series Instance UID.
+    pub series_instance_uid: Uid,
+    /// Name of its file in the set's directory.
+    pub file: String,
+    /// Bytes of the data set.
+    pub bytes: u64,
+    /// BLAKE3 of the data set.
+    pub hash: [u8; 32],
+}
+
+/// What became of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placed {
+    /// A row of its own.
+    Stored,
+    /// The same bytes were there already.
+    Duplicate,
+    /// Another object of this SOP Instance UID was there: both are kept, this one is current.
+    Replaced,
+    /// The set was frozen meanwhile: the object needs another one.
+    Closed,
+}
+
+/// A stored object as a job needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceRow {
+    /// SOP Instance UID.
+    pub sop_instance_uid: String,
+    /// SOP Class UID.
+    pub sop_class_uid: String,
+    /// Series Instance UID.
+    pub series_instance_uid: String,
+    /// Name of its file in the set's directory.
+    pub file: String,
+    /// Bytes of the data set.
+    pub bytes: u64,
+    /// Whether it is the current object of its SOP Instance UID.
+    pub current: bool,
+}
+
+impl Store {
+    /// Adds an object to an open set.
+    pub fn add_instance(&self, job: &JobId, new: NewInstance, at: Timestamp) -> Pending<Placed> {
+        let job = job.clone();
+        self.write(move |db| add(db, &job, &new, at))
+    }
+
+    /// The objects of a job, oldest first.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn instances(&self, job: &JobId) -> Result<Vec<InstanceRow>> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached(
+                "SELECT sop_instance_uid, sop_class_uid, series_instance_uid, file, bytes, current FROM instances \
+                 WHERE job = (SELECT seq FROM jobs WHERE id = ?1) ORDER BY id",
+            )?;
+            let rows = statement.query_map([job.as_str()], |row| {
+                Ok(InstanceRow {
+                    sop_instance_uid: row.get(0)?,
+                    sop_class_uid: row.get(1)?,
+                    series_instance_uid: row.get(2)?,
+                    file: row.get(3)?,
+                    bytes: row.get(4)?,
+                    current: row.get(5)?,
+                })
+            })?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+}
+
+fn add(db: &Connection, job: &JobId, new: &NewInstance, at: Timestamp) -> Result<Placed> {
+    let open: Option<i64> = db
+        .prepare_cached("SELECT seq FROM jobs WHERE id = ?1 AND state = ?2")?
+        .query_row([job.as_str(), JobState::Receiving.name()], |row| row.get(0))
+        .optional()?;
+    let Some(seq) = open else { return Ok(Placed::Closed) };
+    let uid = new.sop_instance_uid.as_str();
+    let others: u32 = db
+        .prepare_cached("UPDATE instances SET current = (hash = ?3) WHERE job = ?1 AND sop_instance_uid = ?2")?
+        .execute(params![seq, uid, new.hash])?
+        .try_into()
+        .unwrap_or(u32::MAX);
+    let inserted = db
+        .prepare_cached(
+            "INSERT OR IGNORE INTO instances (job, sop_instance_uid, sop_class_uid, transfer_syntax_uid, \
+             series_instance_uid, file, bytes, hash, received_at) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+        )?
+        .execute(params![
+            seq,
+            uid,
+            new.sop_class_uid.as_str(),
+            new.transfer_syntax_uid.as_str(),
+            new.series_instance_uid.as_str(),
+            new.file,
+            i64::try_from(new.bytes).unwrap_or(i64::MAX),
+            new.hash,
+            at.0
+        ])?;
+    let placed = match (inserted, others) {
+        (0, _) => Placed::Duplicate,
+        (_, 0) => Placed::Stored,
+        _ => Placed::Replaced,
+    };
+    let fresh = u32::from(placed == Placed::Stored);
+    let bytes = if placed == Placed::Duplicate { 0 } else { i64::try_from(new.bytes).unwrap_or(i64::MAX) };
+    db.prepare_cached(
+        "UPDATE jobs SET last_object_at = ?2, instances = instances + ?3, bytes = bytes + ?4 WHERE seq = ?1",
+    )?
+    .execute(params![seq, at.0, fresh, bytes])?;
+    if placed == Placed::Replaced {
+        record(db, job, "replaced", &format!("{uid} came again with other bytes: both are kept, the later one is used"))?;
+    }
+    Ok(placed)
+}

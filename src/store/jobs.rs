@@ -1,0 +1,303 @@
+//! Rows of jobs and their way through the states.
+
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::events::record;
+use super::{Result, Store, StoreError};
+use crate::model::{AeTitle, Ended, Job, JobEvent, JobId, JobState, Outcome, Timestamp, Verdict};
+
+/// What is known when the first object of a set arrives.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// The stream it arrives through.
+    pub stream: AeTitle,
+    /// What its objects have in common: a study, series or patient.
+    pub group_key: String,
+    /// The calling AE title.
+    pub calling_ae_title: String,
+    /// The peer's address.
+    pub caller_address: String,
+    /// Study Instance UID.
+    pub study_instance_uid: String,
+}
+
+/// Which jobs to list.
+#[derive(Clone, Debug, Default)]
+pub struct JobFilter {
+    /// Of this stream only.
+    pub stream: Option<AeTitle>,
+    /// In this state only.
+    pub state: Option<JobState>,
+    /// At most so many, newest first.
+    pub limit: u32,
+}
+
+/// What a stream has waiting and running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Occupancy {
+    /// Jobs in state queued.
+    pub waiting: u64,
+    /// Jobs in state running or harvesting.
+    pub running: u64,
+}
+
+const COLUMNS: &str = "id, stream, state, outcome, reason, calling_ae_title, caller_address, study_instance_uid, \
+     instances, bytes, received_at, last_object_at, queued_at, started_at, ended_at, attempt, image, exit_status, \
+     oom_killed, timed_out, peak_memory, arguments";
+
+impl Store {
+    /// The open set of that stream and group; a new one when there is none.
+    pub fn open_set(&self, new: NewJob, at: Timestamp) -> super::Pending<JobId> {
+        self.write(move |db| {
+            let found: Option<String> = db
+                .prepare_cached("SELECT id FROM jobs WHERE stream = ?1 AND group_key = ?2 AND state = 'receiving'")?
+                .query_row(params![new.stream.as_str(), new.group_key], |row| row.get(0))
+                .optional()?;
+            if let Some(id) = found {
+                return job_id(&id);
+            }
+            let id = JobId::generate(at);
+            let earlier: Option<String> = db
+                .prepare_cached("SELECT id FROM jobs WHERE stream = ?1 AND group_key = ?2 ORDER BY seq DESC LIMIT 1")?
+                .query_row(params![new.stream.as_str(), new.group_key], |row| row.get(0))
+                .optional()?;
+            db.prepare_cached(
+                "INSERT INTO jobs (id, stream, state, group_key, calling_ae_title, caller_address, \
+                 study_instance_uid, received_at, last_object_at) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?8)",
+            )?
+            .execute(params![
+                id.as_str(),
+                new.stream.as_str(),
+                JobState::Receiving.name(),
+                new.group_key,
+                new.calling_ae_title,
+                new.caller_address,
+                new.study_instance_uid,
+                at.0
+            ])?;
+            record(db, &id, "receiving", &format!("first object from {}", new.calling_ae_title))?;
+            if let Some(earlier) = earlier {
+                record(db, &id, "again", &format!("the same set came before, as job {earlier}"))?;
+            }
+            Ok(id)
+        })
+    }
+
+    /// Freezes a set and queues it.
+    pub fn complete(&self, id: &JobId, why: String, at: Timestamp) -> super::Pending<()> {
+        let id = id.clone();
+        self.write(move |db| {
+            advance(db, &id, JobEvent::Completed)?;
+            db.execute("UPDATE jobs SET queued_at = ?2 WHERE id = ?1", params![id.as_str(), at.0])?;
+            record(db, &id, "complete", &why)
+        })
+    }
+
+    /// Begins an attempt; answers its number.
+    pub fn start(&self, id: &JobId, image: String, at: Timestamp) -> super::Pending<u32> {
+        let id = id.clone();
+        self.write(move |db| {
+            advance(db, &id, JobEvent::Started)?;
+            let attempt = db.query_row(
+                "UPDATE jobs SET attempt = attempt + 1, image = ?2, started_at = ?3 WHERE id = ?1 RETURNING attempt",
+                params![id.as_str(), image, at.0],
+                |row| row.get(0),
+            )?;
+            record(db, &id, "started", &format!("attempt {attempt} with image {image}"))?;
+            Ok(attempt)
+        })
+    }
+
+    /// Puts a job whose container vanished back into the queue, at its old place.
+    pub fn lost(&self, id: &JobId, why: String) -> super::Pending<()> {
+        let id = id.clone();
+        self.write(move |db| {
+            advance(db, &id, JobEvent::Lost)?;
+            record(db, &id, "lost", &why)
+        })
+    }
+
+    /// Keeps how the container ended.
+    pub fn ended(&self, id: &JobId, ended: Ended, peak_memory: Option<u64>) -> super::Pending<()> {
+        let id = id.clone();
+        self.write(move |db| {
+            advance(db, &id, JobEvent::Ended)?;
+            db.execute(
+                "UPDATE jobs SET exit_status = ?2, oom_killed = ?3, timed_out = ?4, peak_memory = ?5 WHERE id = ?1",
+                params![
+                    id.as_str(),
+                    ended.exit_status,
+                    ended.oom_killed,
+                    ended.timed_out.is_some(),
+                    peak_memory.and_then(|b| i64::try_from(b).ok())
+                ],
+            )?;
+            let status = ended.exit_status.map_or("unknown".to_owned(), |s| s.to_string());
+            record(db, &id, "ended", &format!("exit status {status}"))
+        })
+    }
+
+    /// Gives a job up that this node cannot run.
+    pub fn fail(&self, id: &JobId, reason: String, at: Timestamp) -> super::Pending<()> {
+        let id = id.clone();
+        self.write(move |db| {
+            advance(db, &id, JobEvent::Broke)?;
+            db.execute(
+                "UPDATE jobs SET outcome = ?2, reason = ?3, ended_at = ?4 WHERE id = ?1",
+                params![id.as_str(), Outcome::Failed.word(), reason, at.0],
+            )?;
+            record(db, &id, "failed", &reason)
+        })
+    }
+
+    /// One job.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn job(&self, id: &JobId) -> Result<Option<Job>> {
+        self.read(|db| {
+            let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1");
+            db.prepare_cached(&sql)?.query_row([id.as_str()], |row| Ok(read_job(row))).optional()?.transpose()
+        })
+    }
+
+    /// Jobs, newest first.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn jobs(&self, filter: &JobFilter) -> Result<Vec<Job>> {
+        let mut sql = format!("SELECT {COLUMNS} FROM jobs WHERE 1");
+        let mut values: Vec<Sql> = Vec::new();
+        if let Some(stream) = &filter.stream {
+            sql.push_str(" AND stream = ?");
+            values.push(Sql::Text(stream.to_string()));
+        }
+        if let Some(state) = filter.state {
+            sql.push_str(" AND state = ?");
+            values.push(Sql::Text(state.name().into()));
+        }
+        sql.push_str(" ORDER BY seq DESC LIMIT ?");
+        values.push(Sql::Integer(filter.limit.into()));
+        self.read(|db| query_jobs(db, &sql, rusqlite::params_from_iter(values)))
+    }
+
+    /// Jobs in a state, in the order in which they were queued.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn in_state(&self, state: JobState) -> Result<Vec<Job>> {
+        let sql = format!("SELECT {COLUMNS} FROM jobs WHERE state = ?1 ORDER BY queued_at, seq");
+        self.read(|db| query_jobs(db, &sql, [state.name()]))
+    }
+
+    /// The oldest queued jobs of a stream.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn queued(&self, stream: &AeTitle, limit: u32) -> Result<Vec<Job>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM jobs WHERE stream = ?1 AND state = 'queued' ORDER BY queued_at, seq LIMIT ?2"
+        );
+        self.read(|db| query_jobs(db, &sql, params![stream.as_str(), limit]))
+    }
+
+    /// How many jobs of a stream are not over.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn open_jobs(&self, stream: &AeTitle) -> Result<u64> {
+        self.read(|db| {
+            let sql = "SELECT count(*) FROM jobs WHERE stream = ?1 AND state NOT IN ('done', 'failed')";
+            Ok(db.prepare_cached(sql)?.query_row([stream.as_str()], |row| row.get(0))?)
+        })
+    }
+
+    /// What a stream has waiting and running.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn occupancy(&self, stream: &AeTitle) -> Result<Occupancy> {
+        self.read(|db| {
+            let count = |states: &str| -> Result<u64> {
+                let sql = format!("SELECT count(*) FROM jobs WHERE stream = ?1 AND state IN ({states})");
+                Ok(db.prepare_cached(&sql)?.query_row([stream.as_str()], |row| row.get(0))?)
+            };
+            Ok(Occupancy { waiting: count("'queued'")?, running: count("'running','harvesting'")? })
+        })
+    }
+}
+
+/// Keeps outcome, reason and end of a job that is over or on its way out.
+pub(super) fn set_verdict(db: &Connection, id: &JobId, verdict: &Verdict, ended: Option<Timestamp>) -> Result<()> {
+    db.execute(
+        "UPDATE jobs SET outcome = ?2, reason = ?3, ended_at = ?4 WHERE id = ?1",
+        params![id.as_str(), verdict.outcome.word(), verdict.reason, ended.map(|t| t.0)],
+    )?;
+    Ok(())
+}
+
+/// Moves a job along the table of `JobState::next`; refuses what the table does not have.
+pub(super) fn advance(db: &Connection, id: &JobId, event: JobEvent) -> Result<JobState> {
+    let name: String = db
+        .prepare_cached("SELECT state FROM jobs WHERE id = ?1")?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| StoreError::State(format!("there is no job {id}")))?;
+    let state = state(&name)?;
+    let next = state
+        .next(event)
+        .ok_or_else(|| StoreError::State(format!("job {id} is {name}: {event:?} cannot happen now")))?;
+    db.prepare_cached("UPDATE jobs SET state = ?2 WHERE id = ?1")?.execute([id.as_str(), next.name()])?;
+    Ok(next)
+}
+
+fn query_jobs(db: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<Vec<Job>> {
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(values)?;
+    let mut jobs = Vec::new();
+    while let Some(row) = rows.next()? {
+        jobs.push(read_job(row)?);
+    }
+    Ok(jobs)
+}
+
+fn read_job(row: &Row<'_>) -> Result<Job> {
+    let time = |column| -> Result<Option<Timestamp>> { Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp)) };
+    Ok(Job {
+        id: job_id(&row.get::<_, String>("id")?)?,
+        stream: ae_title(&row.get::<_, String>("stream")?)?,
+        state: state(&row.get::<_, String>("state")?)?,
+        outcome: row.get::<_, Option<String>>("outcome")?.map(|word| Outcome::from_word(&word)),
+        reason: row.get("reason")?,
+        calling_ae_title: row.get("calling_ae_title")?,
+        caller_address: row.get("caller_address")?,
+        study_instance_uid: row.get("study_instance_uid")?,
+        instances: row.get("instances")?,
+        bytes: row.get("bytes")?,
+        received_at: Timestamp(row.get("received_at")?),
+        last_object_at: Timestamp(row.get("last_object_at")?),
+        queued_at: time("queued_at")?,
+        started_at: time("started_at")?,
+        ended_at: time("ended_at")?,
+        attempt: row.get("attempt")?,
+        image: row.get("image")?,
+        exit_status: row.get("exit_status")?,
+        oom_killed: row.get("oom_killed")?,
+        timed_out: row.get("timed_out")?,
+        peak_memory: row.get("peak_memory")?,
+        arguments: row.get("arguments")?,
+    })
+}
+
+pub(super) fn job_id(text: &str) -> Result<JobId> {
+    JobId::parse(text).map_err(|error| StoreError::State(format!("job {text:?}: {error}")))
+}
+
+pub(super) fn ae_title(text: &str) -> Result<AeTitle> {
+    AeTitle::parse(text).map_err(|error| StoreError::State(format!("AE title {text:?}: {error}")))
+}
+
+fn state(name: &str) -> Result<JobState> {
+    JobState::from_name(name).ok_or_else(|| StoreError::State(format!("{name:?} is no state of a job")))
+}

@@ -1,0 +1,149 @@
+//! The job store: one SQLite file inside the process.
+//!
+//! Writes go through one thread that takes everything waiting, runs each request in a savepoint of its own, and
+//! commits once: associations that store at the same moment share one fsync (group commit), and a request that
+//! fails takes no other with it. An answer is given after the commit, so what was answered is on disk
+//! (`synchronous = FULL`). Reads use connections of their own and never wait for a writer (WAL).
+
+mod buckets;
+mod connection;
+mod deliveries;
+mod events;
+mod instances;
+mod jobs;
+mod measures;
+mod writer;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension};
+
+pub use buckets::BucketRow;
+pub use deliveries::NewDelivery;
+pub use events::EventRow;
+pub use instances::{InstanceRow, NewInstance, Placed};
+pub use jobs::{JobFilter, NewJob, Occupancy};
+pub use writer::Pending;
+
+/// Why the store did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite said no: disk, format, constraint.
+    #[error("the job store: {0}")]
+    Sqlite(Arc<rusqlite::Error>),
+    /// The store was made by a newer version of this program.
+    #[error(
+        "the job store {path} has schema {found}, this version knows up to {known}: \
+         start the newer version again, or restore a backup"
+    )]
+    Newer {
+        /// The file.
+        path: String,
+        /// Its schema version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// A row does not allow what was asked, by its own state.
+    #[error("the job store: {0}")]
+    State(String),
+    /// The writer is gone: the node is stopping.
+    #[error("the job store is closed")]
+    Closed,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(Arc::new(error))
+    }
+}
+
+/// Result of a store operation.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// The open store; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    writer: writer::Writer,
+    readers: Arc<Readers>,
+    node_id: Arc<str>,
+}
+
+/// Idle connections for reading. There are never more than readers at one moment.
+struct Readers {
+    path: std::path::PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Store {
+    /// Opens the store, makes or migrates it, and starts its writer.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] for a store of a newer version; anything SQLite says.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut connection = connection::open(path)?;
+        connection::migrate(&mut connection, path)?;
+        let node_id = node_id(&connection)?;
+        Ok(Self {
+            writer: writer::Writer::start(connection)?,
+            readers: Arc::new(Readers { path: path.to_owned(), idle: Mutex::default() }),
+            node_id: node_id.into(),
+        })
+    }
+
+    /// This node's identity: made with the store, the label of its containers.
+    #[must_use]
+    pub fn node_id(&self) -> &str {
+        &self.node_id
+    }
+
+    /// Runs a request on the writer; wait for it with [`Pending::wait`] or `.await`.
+    pub fn write<T: Send + 'static>(
+        &self,
+        request: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Pending<T> {
+        self.writer.submit(request)
+    }
+
+    /// Reads, at the state of the last commit.
+    ///
+    /// # Errors
+    /// Whatever the request or SQLite says.
+    pub fn read<T>(&self, request: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let idle = lock(&self.readers.idle).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connection::open_read_only(&self.readers.path)?,
+        };
+        let answer = request(&connection);
+        lock(&self.readers.idle).push(connection);
+        answer
+    }
+
+    /// Finishes what was submitted and closes the file.
+    pub fn close(&self) {
+        self.writer.close();
+        lock(&self.readers.idle).clear();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic while a connection is taken out leaves the list as it was.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn node_id(connection: &Connection) -> Result<String> {
+    let found = connection
+        .query_row("SELECT value FROM node WHERE key = 'id'", [], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = found {
+        return Ok(id);
+    }
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    connection.execute("INSERT INTO node (key, value) VALUES ('id', ?1)", [&id])?;
+    Ok(id)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+use std::time::Duration;
+
+use super::*;
+use crate::model::{AeTitle, Ended, JobState, Outcome, Timestamp, Uid, Verdict};
+
+fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("s.sqlite")).unwrap();
+    (dir, store)
+}
+
+fn new_job(study: &str) -> NewJob {
+    NewJob {
+        stream: AeTitle::parse("ProcT1").unwrap(),
+        group_key: study.into(),
+        calling_ae_title: "SCANNER".into(),
+        caller_address: "127.0.0.1".into(),
+        study_instance_uid: study.into(),
+    }
+}
+
+fn instance(uid: &str, hash: u8) -> NewInstance {
+    let uid_of = |t: &str| Uid::parse(t.as_bytes()).unwrap();
+    NewInstance {
+        sop_instance_uid: uid_of(uid),
+        sop_class_uid: uid_of("1.2"),
+        transfer_syntax_uid: uid_of("1.2.840.10008.1.2.1"),
+        series_instance_uid: uid_of("1.3"),
+        file: format!("{uid}-{hash:02x}.dcm"),
+        bytes: 10,
+        hash: [hash; 32],
+    }
+}
+
+#[test]
+fn one_study_has_one_open_set_and_a_new_one_once_it_is_complete() {
+    let (_dir, store) = store();
+    let now = Timestamp::now();
+    let first = store.open_set(new_job("1.2.3"), now).wait().unwrap();
+    assert_eq!(store.open_set(new_job("1.2.3"), now).wait().unwrap(), first);
+    store.complete(&first, "quiet".into(), now).wait().unwrap();
+    let second = store.open_set(new_job("1.2.3"), now).wait().unwrap();
+    assert_ne!(second, first);
+    let kinds: Vec<_> = store.events(&second).unwrap().into_iter().map(|e| e.kind).collect();
+    assert_eq!(kinds, ["receiving", "again"]);
+}
+
+#[test]
+fn the_same_bytes_are_stored_once_and_other_bytes_are_kept_beside() {
+    let (_dir, store) = store();
+    let now = Timestamp::now();
+    let job = store.open_set(new_job("1.2.3"), now).wait().unwrap();
+    let add = |uid, hash| store.add_instance(&job, instance(uid, hash), now).wait().unwrap();
+    assert_eq!(add("1.1", 1), Placed::Stored);
+    assert_eq!(add("1.1", 1), Placed::Duplicate);
+    assert_eq!(add("1.1", 2), Placed::Replaced);
+    assert_eq!(add("1.2", 1), Placed::Stored);
+    let rows = store.instances(&job).unwrap();
+    let current: Vec<_> = rows.iter().filter(|r| r.current).map(|r| r.file.as_str()).collect();
+    assert_eq!(current, ["1.1-02.dcm", "1.2-01.dcm"]);
+    assert_eq!(rows.len(), 3);
+    assert_eq!(add("1.1", 1), Placed::Duplicate);
+    assert!(store.instances(&job).unwrap().first().unwrap().current, "the one that came last is used");
+    assert_eq!(store.job(&job).unwrap().unwrap().instances, 2);
+}
+
+#[test]
+fn a_frozen_set_takes_nothing_more() {
+    let (_dir, store) = store();
+    let now = Timestamp::now();
+    let job = store.open_set(new_job("1.2.3"), now).wait().unwrap();
+    store.complete(&job, "quiet".into(), now).wait().unwrap();
+    assert_eq!(store.add_instance(&job, instance("1.1", 1), now).wait().unwrap(), Placed::Closed);
+    assert!(matches!(store.complete(&job, "again".into(), now).wait(), Err(StoreError::State(_))));
+}
+
+#[test]
+fn a_request_that_fails_takes_no_other_with_it() {
+    let (_dir, store) = store();
+    let now = Timestamp::now();
+    let pending: Vec<_> = (0..50)
+        .map(|i| {
+            let good = store.open_set(new_job(&format!("1.2.{i}")), now);
+            let bad = store.write(|db| -> Result<()> {
+                db.execute("INSERT INTO node (key, value) VALUES ('half', 'done')", [])?;
+                Err(StoreError::State("no".into()))
+            });
+            (good, bad)
+        })
+        .collect();
+    for (good, bad) in pending {
+        good.wait().unwrap();
+        assert!(bad.wait().is_err());
+    }
+    let left: u32 = store.read(|db| Ok(db.query_row("SELECT count(*) FROM node", [], |r| r.get(0))?)).unwrap();
+    assert_eq!(left, 1, "what a failed request wrote is rolled back");
+    assert_eq!(store.in_state(JobState::Receiving).unwrap().len(), 50);
+}
+
+#[test]
+fn a_job_is_settled_by_its_last_delivery() {
+    let (_dir, store) = store();
+    let now = Timestamp::now();
+    let job = store.open_set(new_job("1.2.3"), now).wait().unwrap();
+    store.complete(&job, "quiet".into(), now).wait().unwrap();
+    assert_eq!(store.start(&job, "sha256:0".into(), now).wait().unwrap(), 1);
+    let ended = Ended { exit_status: Some(0), ..Ended::default() };
+    store.ended(&job, ended, Some(1)).wait().unwrap();
+    let to = |title: &str| NewDelivery {
+        destination: AeTitle::parse(title).unwrap(),
+        route: "r".into(),
+        direction: crate::model::Direction::Output,
+        instances: vec![],
+    };
+    let verdict = Verdict { outcome: Outcome::Success, reason: None };
+    store.harvested(&job, verdict, vec![], vec![to("A"), to("B")], now).wait().unwrap();
+    let open = store.deliveries_open().unwrap();
+    assert_eq!(open.len(), 2);
+    use crate::model::DeliveryState::{Refused, Sent};
+    store.delivery_ends(&open[0], Sent, None, None, now).wait().unwrap();
+    assert_eq!(store.job(&job).unwrap().unwrap().state, JobState::Delivering);
+    store.delivery_ends(&open[1], Refused, None, Some("no".into()), now).wait().unwrap();
+    let job = store.job(&job).unwrap().unwrap();
+    assert_eq!((job.state, job.outcome), (JobState::Done, Some(Outcome::Success)));
+    assert!(job.ended_at.is_some());
+}
+
+#[test]
+fn what_was_answered_is_there_after_the_store_is_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.sqlite");
+    let first = Store::open(&path).unwrap();
+    let id = first.node_id().to_owned();
+    let job = first.open_set(new_job("1.2.3"), Timestamp::now()).wait().unwrap();
+    first.close();
+    assert!(matches!(first.open_set(new_job("1"), Timestamp::now()).wait(), Err(StoreError::Closed)));
+    let second = Store::open(&path).unwrap();
+    assert_eq!(second.node_id(), id);
+    assert!(second.job(&job).unwrap().is_some());
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_refused_by_name() {
+    let (dir, store) = store();
+    store.write(|db| Ok(db.pragma_update(None, "user_version", 99)?)).wait().unwrap();
+    store.close();
+    let error = Store::open(&dir.path().join("s.sqlite")).err().unwrap().to_string();
+    assert!(error.contains("has schema 99"), "{error}");
+}
+
+#[test]
+fn jobs_are_listed_newest_first_and_queued_ones_in_order() {
+    let (_dir, store) = store();
+    let start = Timestamp::now();
+    let ids: Vec<_> = (0..3u64)
+        .map(|i| {
+            let at = start.plus(Duration::from_secs(i));
+            let id = store.open_set(new_job(&format!("1.{i}")), at).wait().unwrap();
+            store.complete(&id, "quiet".into(), at).wait().unwrap();
+            id
+        })
+        .collect();
+    let listed: Vec<_> =
+        store.jobs(&JobFilter { limit: 2, ..JobFilter::default() }).unwrap().into_iter().map(|j| j.id).collect();
+    assert_eq!(listed, [ids[2].clone(), ids[1].clone()]);
+    let queued: Vec<_> = store.in_state(JobState::Queued).unwrap().into_iter().map(|j| j.id).collect();
+    assert_eq!(queued, ids);
+}

@@ -1,0 +1,151 @@
+//! The one thread that writes.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, DropBehavior, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::{Result, StoreError};
+
+/// Requests waiting for the writer; who comes later waits to submit.
+const QUEUE: usize = 1024;
+
+/// Requests that share one commit.
+const BATCH: usize = 256;
+
+/// A request with its answer inside: run it, then tell it how the commit went.
+trait Request: Send {
+    fn run(&mut self, transaction: &Connection) -> Result<()>;
+    fn finish(self: Box<Self>, committed: Result<()>);
+}
+
+struct Typed<F, T> {
+    request: Option<F>,
+    answer: Option<Result<T>>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<F, T> Request for Typed<F, T>
+where
+    F: FnOnce(&Connection) -> Result<T> + Send,
+    T: Send,
+{
+    fn run(&mut self, transaction: &Connection) -> Result<()> {
+        let Some(request) = self.request.take() else { return Ok(()) };
+        match request(transaction) {
+            Ok(value) => {
+                self.answer = Some(Ok(value));
+                Ok(())
+            }
+            Err(error) => {
+                self.answer = Some(Err(error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    fn finish(self: Box<Self>, committed: Result<()>) {
+        let answer = match (self.answer, committed) {
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+            (None, Ok(())) => Err(StoreError::Closed),
+        };
+        // Nobody listening any more is the listener's business.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// The answer to a write that is on its way.
+pub struct Pending<T>(oneshot::Receiver<Result<T>>);
+
+impl<T> Pending<T> {
+    /// Waits on a thread of its own; in async code use `.await`.
+    ///
+    /// # Errors
+    /// What the request said, or what the commit said.
+    pub fn wait(self) -> Result<T> {
+        self.0.blocking_recv().unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+impl<T> Future for Pending<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(|answer| answer.unwrap_or(Err(StoreError::Closed)))
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Writer {
+    requests: Arc<Mutex<Option<SyncSender<Box<dyn Request>>>>>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> Result<Self> {
+        let (sender, receiver) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || run(connection, &receiver))
+            .map_err(|error| StoreError::State(format!("start the writer: {error}")))?;
+        Ok(Self {
+            requests: Arc::new(Mutex::new(Some(sender))),
+            thread: Arc::new(Mutex::new(Some(thread))),
+        })
+    }
+
+    pub(super) fn submit<T: Send + 'static>(
+        &self,
+        request: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Pending<T> {
+        let (reply, answer) = oneshot::channel();
+        let typed = Box::new(Typed { request: Some(request), answer: None, reply });
+        let sender = self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(sender) = sender {
+            // A send that fails drops the reply, which reads as `Closed`.
+            let _ = sender.send(typed);
+        }
+        Pending(answer)
+    }
+
+    pub(super) fn close(&self) {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer of the job store had died");
+        }
+    }
+}
+
+fn run(mut connection: Connection, requests: &Receiver<Box<dyn Request>>) {
+    while let Ok(first) = requests.recv() {
+        let mut batch = vec![first];
+        batch.extend(requests.try_iter().take(BATCH - 1));
+        let committed = commit(&mut connection, &mut batch);
+        for request in batch {
+            request.finish(committed.clone());
+        }
+    }
+}
+
+fn commit(connection: &mut Connection, batch: &mut [Box<dyn Request>]) -> Result<()> {
+    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for request in batch.iter_mut() {
+        // A savepoint that is dropped without commit rolls back: this request fails alone.
+        let mut savepoint = transaction.savepoint()?;
+        savepoint.set_drop_behavior(DropBehavior::Rollback);
+        if request.run(&savepoint).is_ok() {
+            savepoint.commit()?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! The real programs against real peers: dcmtk and pynetdicom send, Docker runs, Orthanc receives.
+//!
+//! One module is one story, each test name a sentence of it. A peer that is missing skips its stories visibly;
+//! `docker/setup.sh test` brings them all.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends by panicking"
+)]
+
+mod buckets_cli;
+mod encodings;
+mod first_light;
+mod memory;
+mod outcomes;
+mod parallel;
+mod programs;
+mod recovery;
+mod refusals;
+mod returning;
+mod sandbox;
+mod support;

@@ -1,0 +1,46 @@
+"""Sends Part 10 files over one association: store.py PORT CALLED-AE-TITLE FILE...
+
+Each file goes in its own transfer syntax, and its data set as it lies in the file: nothing is decoded on the way.
+Prints one JSON object: {"statuses": ["0000", ...]}, "----" for a context not accepted,
+"aborted" when the association is gone, or {"result": 1, "source": 1, "reason": 7} for a rejected association.
+"""
+
+import json
+import sys
+import warnings
+
+from pydicom.filereader import read_file_meta_info
+from pynetdicom import AE, _config
+from pynetdicom.presentation import build_context
+
+warnings.simplefilter("ignore")  # of UIDs that are wrong on purpose
+_config.STORE_SEND_CHUNKED_DATASET = True
+
+port, called, *files = sys.argv[1:]
+metas = [read_file_meta_info(file) for file in files]
+pairs = sorted({(str(m.MediaStorageSOPClassUID), str(m.TransferSyntaxUID)) for m in metas})
+
+ae = AE(ae_title="PYTHON")
+ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 60
+# One context for each pair, so that the acceptor has no choice of syntax.
+ae.requested_contexts = [build_context(sop_class, syntax) for sop_class, syntax in pairs]
+association = ae.associate("127.0.0.1", int(port), ae_title=called, max_pdu=131072)
+if association.is_rejected:
+    answer = association.acceptor.primitive
+    said = {"result": answer.result, "source": answer.result_source, "reason": answer.diagnostic}
+elif not association.is_established:
+    sys.exit("no association: aborted or not connected")
+else:
+    statuses = []
+    for file in files:
+        try:
+            status = association.send_c_store(file)
+        except ValueError:
+            statuses.append("----")
+        except RuntimeError:  # the association is gone
+            statuses.append("aborted")
+        else:
+            statuses.append(f"{status.Status:04X}" if "Status" in status else "none")
+    association.release()
+    said = {"statuses": statuses}
+print(json.dumps(said))

@@ -1,0 +1,21 @@
+//! What the stories share: the node under test, its peers, its input.
+//!
+//! `node`, `orthanc`, `api`, `process` and `wait` are used by the demonstration too: they know nothing of tests
+//! and return errors. The rest panics, as tests do.
+
+pub mod api;
+pub mod images;
+pub mod node;
+pub mod orthanc;
+pub mod part10;
+pub mod peers;
+pub mod phantom;
+pub mod process;
+pub mod senders;
+pub mod under_test;
+pub mod wait;
+
+use std::time::Duration;
+
+/// Long enough for everything that must happen, whatever else the machine does.
+pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,187 @@
+//! Orthanc as the PACS, on free loopback ports, with its storage in a directory of its own.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use serde_json::{Value, json};
+
+use super::process::Process;
+use super::wait::wait_until;
+
+/// Orthanc answers within this after its start, on a busy machine too.
+const START: Duration = Duration::from_secs(30);
+
+/// Where an Orthanc is, or will be once it is started.
+#[derive(Clone, Debug)]
+pub struct Address {
+    pub ae_title: String,
+    pub dicom_port: u16,
+    http_port: u16,
+}
+
+impl Address {
+    /// Picks two free ports; until [`Orthanc::start`], connections to them are refused.
+    pub fn reserve(ae_title: &str) -> Self {
+        Self {
+            ae_title: ae_title.to_owned(),
+            dicom_port: free_port(),
+            http_port: free_port(),
+        }
+    }
+
+    /// It as a remote AE of the node's configuration.
+    pub fn remote_ae(&self) -> String {
+        let Self {
+            ae_title, dicom_port, ..
+        } = self;
+        format!("[[remote_ae]]\nae_title = \"{ae_title}\"\naddress = \"127.0.0.1:{dicom_port}\"\n")
+    }
+}
+
+/// What Orthanc holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holdings {
+    pub patients: u64,
+    pub studies: u64,
+    pub series: u64,
+    pub instances: u64,
+}
+
+/// A running Orthanc; it is stopped when this is dropped.
+pub struct Orthanc {
+    address: Address,
+    agent: ureq::Agent,
+    process: Process,
+}
+
+impl Orthanc {
+    /// Starts Orthanc with `home` for its configuration, log and storage, and waits until it answers.
+    ///
+    /// # Errors
+    /// Its log, when it ends instead or does not answer within 30 seconds.
+    pub fn start(home: &Path, address: Address) -> Result<Self> {
+        let program = program().context("Orthanc is not installed")?;
+        fs::create_dir_all(home)?;
+        let configuration = home.join("orthanc.json");
+        fs::write(&configuration, settings(home, &address).to_string())?;
+        let mut process = Process::start(
+            "Orthanc",
+            Command::new(program).arg(configuration),
+            &home.join("orthanc.log"),
+        )?;
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(30)))
+            .build()
+            .new_agent();
+        let url = format!("http://127.0.0.1:{}/system", address.http_port);
+        let up = wait_until(START, "an answer of Orthanc", || match process.ended() {
+            Some(status) => Some(Err(anyhow!("Orthanc ended at its start: {status}"))),
+            None => agent.get(&url).call().ok().map(|_| Ok(())),
+        });
+        up.flatten()
+            .with_context(|| format!("log of Orthanc:\n{}", process.log()))?;
+        Ok(Self {
+            address,
+            agent,
+            process,
+        })
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// How much it holds.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn holdings(&self) -> Result<Holdings> {
+        let statistics = self.get("/statistics")?;
+        let count = |key: &str| statistics.get(key).and_then(Value::as_u64).unwrap_or_default();
+        Ok(Holdings {
+            patients: count("CountPatients"),
+            studies: count("CountStudies"),
+            series: count("CountSeries"),
+            instances: count("CountInstances"),
+        })
+    }
+
+    /// The SOP Instance UIDs of all it holds.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn sop_instance_uids(&self) -> Result<BTreeSet<String>> {
+        let instances = self.get("/instances?expand")?;
+        let uid = |i: &Value| {
+            i.pointer("/MainDicomTags/SOPInstanceUID")?
+                .as_str()
+                .map(str::to_owned)
+        };
+        Ok(instances
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(uid)
+            .collect())
+    }
+
+    /// Everything it has logged so far.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    fn get(&self, path: &str) -> Result<Value> {
+        let url = format!("http://127.0.0.1:{}{path}", self.address.http_port);
+        Ok(self.agent.get(url).call()?.body_mut().read_json()?)
+    }
+}
+
+/// Where the program is; Debian keeps it where a user's PATH does not look.
+pub fn program() -> Option<PathBuf> {
+    ["/usr/sbin/Orthanc", "/usr/bin/Orthanc", "/usr/local/sbin/Orthanc"]
+        .map(PathBuf::from)
+        .into_iter()
+        .find(|p| p.exists())
+}
+
+/// Orthanc takes objects from everybody who calls it by its name, and nothing else is switched on.
+fn settings(home: &Path, address: &Address) -> Value {
+    json!({
+        "Name": address.ae_title,
+        "StorageDirectory": home.join("storage"),
+        "IndexDirectory": home.join("storage"),
+        "Plugins": [],
+        "HttpPort": address.http_port,
+        "DicomPort": address.dicom_port,
+        "DicomAet": address.ae_title,
+        "DicomCheckCalledAet": true,
+        "DicomAlwaysAllowStore": true,
+        "UnknownSopClassAccepted": true,
+        "RemoteAccessAllowed": false,
+        "AuthenticationEnabled": false,
+        "HttpVerbose": false,
+        "StableAge": 1
+    })
+}
+
+/// A port that nobody listens on. Below the range the kernel gives to outgoing connections, so that none of those
+/// takes it before it is used; programs that run at once begin at different places.
+pub fn free_port() -> u16 {
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 10_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let offset = (process::id() % u32::from(COUNT)) as u16;
+    let candidates = std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed));
+    candidates
+        .take(usize::from(COUNT))
+        .map(|n| FIRST + (offset.wrapping_add(n)) % COUNT)
+        .find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok())
+        .unwrap_or_default()
+}
