@@ -169,7 +169,7 @@ pub trait Runtime: Send + Sync + std::fmt::Debug {
     ///
     /// The file stays below `max_bytes`: beyond that its first part and its last 64 KiB are kept with a line
     /// between that says what is missing. The container must have been started. A restart of the engine is
-    /// survived without a gap. Dropping the future stops following; the file then ends where it is.
+    /// survived without a gap; a flood faster than the engine is read leaves one, with a line that says so. Dropping the future stops following; the file then ends where it is.
     ///
     /// # Errors
     /// [`Error::File`] for the file. That the engine went away for good is not an error but
@@ -179,7 +179,8 @@ pub trait Runtime: Send + Sync + std::fmt::Debug {
     /// Writes what the engine has of the container's log now to `file`, bounded as in
     /// [`Runtime::follow_logs`]; written beside it and renamed.
     ///
-    /// The engine keeps only the last 10 MB or so of a log.
+    /// The engine keeps only the end of a log: 10 MB with its own notes, of which short lines are as little as
+    /// 2 MB.
     ///
     /// # Errors
     /// [`Error::NoSuchContainer`], [`Error::File`], those of the engine. The old file then stays.

@@ -152,6 +152,12 @@ proptest! {
         let encodings =
             [Encoding::ImplicitLittle, Encoding::ExplicitLittle, Encoding::ExplicitBig, Encoding::Deflated];
         let whole = scan(encodings[which], &bytes, bytes.len());
-        prop_assert_eq!(scan(encodings[which], &bytes, piece), whole);
+        let pieces = scan(encodings[which], &bytes, piece);
+        if encodings[which] == Encoding::Deflated {
+            // A stream that is broken behind a broken element may be called either.
+            prop_assert_eq!(pieces.ok(), whole.ok());
+        } else {
+            prop_assert_eq!(pieces, whole);
+        }
     }
 }

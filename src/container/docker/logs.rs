@@ -21,6 +21,9 @@ const BATCH: usize = 256;
 /// How long a silent log is trusted to be followed still.
 const RECHECK: Duration = Duration::from_secs(30);
 
+/// Stands where the engine dropped what was not yet read.
+const GAP: &str = "\n[some of the log may be missing here: it was printed faster than it was read]\n";
+
 pub(super) async fn follow(docker: &Docker, name: &str, file: &Path, max_bytes: u64) -> Result<LogCopy> {
     let mut log = LogFile::create(file, max_bytes).await?;
     let mut seam = Seam::default();
@@ -83,6 +86,9 @@ async fn read_on(
                     bytes.extend_from_slice(seam.take(piece?.as_ref()).unwrap_or_default());
                     Ok(())
                 });
+                if seam.take_gap() {
+                    log.append(GAP.as_bytes()).await?;
+                }
                 // What came before an error is kept.
                 log.append(&bytes).await?;
                 log.flush().await?;

@@ -19,6 +19,8 @@ pub(super) struct Seam {
     /// How many pieces of that second were seen.
     seen: u64,
     again: Again,
+    /// Whether something may be missing before what comes next.
+    gap: bool,
 }
 
 /// How the pieces that come again are told from the new ones.
@@ -42,6 +44,11 @@ impl Seam {
         i32::try_from(self.second).unwrap_or(0)
     }
 
+    /// Whether the engine has dropped the place where reading broke off, and perhaps what followed it. Asked once.
+    pub(super) fn take_gap(&mut self) -> bool {
+        std::mem::take(&mut self.gap)
+    }
+
     /// Takes a piece as the engine sent it, a timestamp before it; returns what was printed unless it was
     /// returned before.
     pub(super) fn take<'a>(&mut self, piece: &'a [u8]) -> Option<&'a [u8]> {
@@ -49,10 +56,11 @@ impl Seam {
             return Some(piece);
         };
         if let Again::Look = self.again {
-            self.again = if self.first == Some(time) {
-                Again::Count(self.seen)
-            } else {
+            self.gap = self.first != Some(time);
+            self.again = if self.gap {
                 Again::UntilNewer
+            } else {
+                Again::Count(self.seen)
             };
         }
         match &mut self.again {
@@ -124,7 +132,9 @@ mod tests {
         let log = ["02.1 a", "02.2 b", "02.3 c", "02.4 d"];
         let mut seam = Seam::default();
         assert_eq!(read(&mut seam, &log[..2]), "ab");
+        assert!(!seam.take_gap());
         assert_eq!(read(&mut seam, &log[1..]), "cd");
+        assert!(seam.take_gap() && !seam.take_gap());
         assert_eq!(read(&mut seam, &log[2..]), "");
     }
 

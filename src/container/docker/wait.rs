@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use bollard::query_parameters::WaitContainerOptionsBuilder;
 use futures_util::StreamExt;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::Docker;
 use super::call::{Away, Pauses};
 use super::inspect::inspect;
-use crate::container::{Error, Result, Status, WaitEnd};
+use crate::container::{ContainerState, Error, Result, Status, WaitEnd};
 
 /// How long one wait is trusted.
 const RECHECK: Duration = Duration::from_secs(30);
@@ -21,6 +21,10 @@ const RECHECK: Duration = Duration::from_secs(30);
 /// How long a look at the state may take although the deadline is reached: a container that ended in time,
 /// while the node was down perhaps, has ended.
 const LAST_LOOK: Duration = Duration::from_secs(5);
+
+/// How long after an end the news of its reason may come: that memory ran out is told apart from the exit, and
+/// sometimes after it (containerd issue 12260).
+const SETTLE: Duration = Duration::from_millis(250);
 
 pub(super) async fn wait(docker: &Docker, name: &str, deadline: Instant) -> Result<WaitEnd> {
     let mut away = Away::new(docker.config.patience);
@@ -32,7 +36,9 @@ pub(super) async fn wait(docker: &Docker, name: &str, deadline: Instant) -> Resu
             Ok(Err(error)) => return Err(error),
             Ok(Ok(None)) => return Ok(WaitEnd::Gone),
             Ok(Ok(Some(state))) => match state.status {
-                Status::Exited | Status::Dead => return Ok(WaitEnd::Exited(state)),
+                Status::Exited | Status::Dead => {
+                    return Ok(WaitEnd::Exited(settled(docker, name, state).await));
+                }
                 Status::Created => {
                     return Err(Error::NotStarted {
                         name: name.to_owned(),
@@ -59,6 +65,18 @@ pub(super) async fn wait(docker: &Docker, name: &str, deadline: Instant) -> Resu
         } else {
             broken = None;
         }
+    }
+}
+
+/// The state of what ended, looked at a second time if it failed for no reason that is known yet.
+async fn settled(docker: &Docker, name: &str, state: ContainerState) -> ContainerState {
+    if state.exit_status == Some(0) || state.oom_killed {
+        return state;
+    }
+    sleep(SETTLE).await;
+    match inspect(docker, name).await {
+        Ok(Some(later)) if !later.status.is_active() => later,
+        _ => state,
     }
 }
 
