@@ -107,7 +107,7 @@ fi
 rust_line="curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
 has cargo || die "no Rust toolchain; get it with: $rust_line"
 minor=$(cargo --version | sed -n 's/^cargo 1\.\([0-9]*\).*/\1/p')
-[ "${minor:-0}" -ge 85 ] || die "$(cargo --version) is too old, 1.85 is needed; get it with: $rust_line"
+[ "${minor:-0}" -ge 89 ] || die "$(cargo --version) is too old, 1.89 is needed; get it with: $rust_line"
 
 # --- A Docker daemon --------------------------------------------------------------------------------------
 start_docker() {

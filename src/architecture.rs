@@ -15,7 +15,10 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("stage", &["model", "files", "dicom", "store"]),
     ("bucket", &["model", "files", "store", "container"]),
     ("scp", &["model", "config", "telemetry", "dicom", "stage"]),
-    ("delivery", &["model", "config", "files", "telemetry", "dicom", "store"]),
+    (
+        "delivery",
+        &["model", "config", "files", "telemetry", "dicom", "store"],
+    ),
     ("http", &["model", "store", "container", "bucket"]),
 ];
 const ENGINE: &[&str] = &["model", "files", "dicom", "store", "container", "stage", "bucket"];
@@ -42,14 +45,23 @@ fn every_use_of_another_module_is_one_the_plan_allows() {
     let mut seen = 0;
     for file in files {
         let relative = file.strip_prefix(&root).unwrap();
-        let first = relative.components().next().unwrap().as_os_str().to_str().unwrap();
+        let first = relative
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_str()
+            .unwrap();
         let module = first.trim_end_matches(".rs");
         let Some(may) = allowed.get(module) else { continue };
         let text = std::fs::read_to_string(&file).unwrap();
         // Unit tests may use what they like.
         let code = text.split("#[cfg(test)]").next().unwrap();
         for part in code.split("crate::").skip(1) {
-            let other: String = part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let other: String = part
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
             seen += 1;
             if other != module && !may.contains(&other.as_str()) {
                 wrong.push(format!("{} imports {other}", relative.display()));
@@ -57,5 +69,9 @@ fn every_use_of_another_module_is_one_the_plan_allows() {
         }
     }
     assert!(seen > 50, "the test reads nothing");
-    assert!(wrong.is_empty(), "not in the plan of src/lib.rs:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "not in the plan of src/lib.rs:\n{}",
+        wrong.join("\n")
+    );
 }

@@ -56,10 +56,20 @@ impl Node {
         make_parent(&store_path)?;
         let store = Store::open(&store_path)?;
 
-        let docker = Docker::connect(DockerConfig { endpoint: config.engine.docker.clone(), ..DockerConfig::default() }).await?;
+        let docker = Docker::connect(DockerConfig {
+            endpoint: config.engine.docker.clone(),
+            ..DockerConfig::default()
+        })
+        .await?;
         let runtime: Arc<dyn Runtime> = Arc::new(docker);
         let capacity = capacity(runtime.as_ref(), &config.engine).await?;
-        let buckets = Buckets::open(store.clone(), layout.clone(), runtime.clone(), config.buckets, capacity)?;
+        let buckets = Buckets::open(
+            store.clone(),
+            layout.clone(),
+            runtime.clone(),
+            config.buckets,
+            capacity,
+        )?;
 
         let queued = Arc::new(Notify::new());
         let due = Arc::new(Notify::new());
@@ -111,7 +121,9 @@ impl Node {
             http: http_address,
         };
         let stopped = stop_http.clone();
-        let http = tokio::spawn(http::serve(http_socket, context, async move { stopped.notified().await }));
+        let http = tokio::spawn(http::serve(http_socket, context, async move {
+            stopped.notified().await
+        }));
 
         let node = Self {
             layout,
@@ -137,7 +149,8 @@ impl Node {
             "http": format!("http://{}", self.http_address),
             "version": env!("CARGO_PKG_VERSION"),
         });
-        files::replace_file(&self.layout.path(Place::NodeFile), said.to_string().as_bytes()).context("write run/node.json")?;
+        files::replace_file(&self.layout.path(Place::NodeFile), said.to_string().as_bytes())
+            .context("write run/node.json")?;
         tracing::info!(dicom = %self.dicom_address, http = %self.http_address, data = %self.layout.root().display(), "ready");
         Ok(())
     }
@@ -153,13 +166,20 @@ impl Node {
         self.stop_sending.raise();
         let aborted = self.scp.finish(ASSOCIATIONS_GRACE).await;
         if aborted > 0 {
-            tracing::warn!(aborted, "associations were still open after {} s", ASSOCIATIONS_GRACE.as_secs());
+            tracing::warn!(
+                aborted,
+                "associations were still open after {} s",
+                ASSOCIATIONS_GRACE.as_secs()
+            );
         }
         for task in &self.tasks {
             task.abort();
         }
         self.stop_http.notify_one();
-        if tokio::time::timeout(Duration::from_secs(5), self.http).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(5), self.http)
+            .await
+            .is_err()
+        {
             tracing::warn!("HTTP requests were still under way");
         }
         files::remove_file(&self.layout.path(Place::NodeFile)).context("remove run/node.json")?;
@@ -190,7 +210,9 @@ fn lock(layout: &Layout) -> Result<File> {
         Err(TryLockError::WouldBlock) => {
             let holder = std::fs::read_to_string(layout.path(Place::NodeFile)).unwrap_or_default();
             let holder: serde_json::Value = serde_json::from_str(&holder).unwrap_or_default();
-            let pid = holder.get("pid").map_or("unknown".to_owned(), ToString::to_string);
+            let pid = holder
+                .get("pid")
+                .map_or("unknown".to_owned(), ToString::to_string);
             bail!(
                 "the data directory {} is in use by another magickbox (pid {pid}): stop it, or give --data another directory",
                 layout.root().display()
@@ -202,9 +224,20 @@ fn lock(layout: &Layout) -> Result<File> {
 
 /// What may be promised to runs: the configuration's word, else all that the engine's machine has.
 async fn capacity(runtime: &dyn Runtime, config: &EngineConfig) -> Result<Capacity> {
-    let info = runtime.info().await.context("ask the container engine what it has")?;
-    let machine = Capacity { cpus: f64::from(info.cpus), memory: info.memory_bytes };
-    tracing::info!(version = info.version, api = info.api_version, cpus = info.cpus, "container engine");
+    let info = runtime
+        .info()
+        .await
+        .context("ask the container engine what it has")?;
+    let machine = Capacity {
+        cpus: f64::from(info.cpus),
+        memory: info.memory_bytes,
+    };
+    tracing::info!(
+        version = info.version,
+        api = info.api_version,
+        cpus = info.cpus,
+        "container engine"
+    );
     Ok(Capacity {
         cpus: config.cpus.unwrap_or(machine.cpus).min(machine.cpus),
         memory: config.memory.unwrap_or(machine.memory).min(machine.memory),

@@ -29,7 +29,8 @@ pub mod field {
 /// Starts logging to stderr; `MAGICKBOX_LOG` says what (`info`, `debug`, `magickbox=debug,bollard=warn` …).
 pub fn start() {
     let filter = EnvFilter::try_from_env("MAGICKBOX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
+    let colours =
+        std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
     // A second start in one process (tests) keeps the first.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

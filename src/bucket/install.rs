@@ -44,7 +44,9 @@ pub enum InstallError {
         reference: String,
     },
     /// It needs what this machine does not have.
-    #[error("{ae_title} asks for {asked}, this node has {offered} to give: change it in info.json or [bucket.\"{ae_title}\"]")]
+    #[error(
+        "{ae_title} asks for {asked}, this node has {offered} to give: change it in info.json or [bucket.\"{ae_title}\"]"
+    )]
     TooLarge {
         /// Its AE title.
         ae_title: AeTitle,
@@ -91,21 +93,40 @@ pub struct Inspected {
 ///
 /// # Errors
 /// [`InstallError`]: everything a node refuses.
-pub async fn inspect(runtime: &dyn Runtime, reference: &str, labels: &Labels) -> Result<Inspected, InstallError> {
-    let image = runtime.resolve_image(reference).await.map_err(|error| no_image(reference, error))?;
-    let files = runtime.open_image(&image.id, labels).await.map_err(|error| no_image(reference, error))?;
+pub async fn inspect(
+    runtime: &dyn Runtime,
+    reference: &str,
+    labels: &Labels,
+) -> Result<Inspected, InstallError> {
+    let image = runtime
+        .resolve_image(reference)
+        .await
+        .map_err(|error| no_image(reference, error))?;
+    let files = runtime
+        .open_image(&image.id, labels)
+        .await
+        .map_err(|error| no_image(reference, error))?;
     let found = look(files.as_ref(), reference).await;
     files.close().await.map_err(InstallError::Engine)?;
     let (manifest, has_plugin) = found?;
-    Ok(Inspected { image, manifest, has_plugin })
+    Ok(Inspected {
+        image,
+        manifest,
+        has_plugin,
+    })
 }
 
 async fn look(files: &dyn ImageFiles, reference: &str) -> Result<(Manifest, bool), InstallError> {
     let own = || reference.to_owned();
-    let info = files.read_file(inside::INFO_JSON, LARGEST_INFO).await.map_err(InstallError::Engine)?;
+    let info = files
+        .read_file(inside::INFO_JSON, LARGEST_INFO)
+        .await
+        .map_err(InstallError::Engine)?;
     let info = info.ok_or_else(|| InstallError::NoInfo { reference: own() })?;
-    let manifest =
-        Manifest::parse(&info.bytes).map_err(|source| InstallError::Manifest { reference: own(), source })?;
+    let manifest = Manifest::parse(&info.bytes).map_err(|source| InstallError::Manifest {
+        reference: own(),
+        source,
+    })?;
     let work = files.stat(inside::WORK_SH).await.map_err(InstallError::Engine)?;
     if !work.is_some_and(|stat| stat.is_executable()) {
         return Err(InstallError::NoWorkSh { reference: own() });
@@ -131,7 +152,10 @@ pub async fn seed_memory(
         tokio::fs::create_dir_all(parent).await?;
     }
     let tar = memory.with_extension("tar");
-    let files = runtime.open_image(&image.id, labels).await.map_err(InstallError::Engine)?;
+    let files = runtime
+        .open_image(&image.id, labels)
+        .await
+        .map_err(InstallError::Engine)?;
     let exported = files.export_dir(inside::MEMORY, &tar, memory::LARGEST_SEED).await;
     files.close().await.map_err(InstallError::Engine)?;
     if exported.map_err(InstallError::Engine)?.is_none() {
@@ -146,7 +170,9 @@ pub async fn seed_memory(
 
 fn no_image(reference: &str, error: container::Error) -> InstallError {
     match error {
-        container::Error::NoSuchImage { .. } => InstallError::NoSuchImage { reference: reference.to_owned() },
+        container::Error::NoSuchImage { .. } => InstallError::NoSuchImage {
+            reference: reference.to_owned(),
+        },
         other => InstallError::Engine(other),
     }
 }

@@ -1,6 +1,7 @@
 //! info.json (spec folder, bucket.md).
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
@@ -24,6 +25,8 @@ pub struct Manifest {
     pub enabled: bool,
     /// How it is run.
     pub settings: Settings,
+    /// Units of the declared `measures`, by name.
+    pub units: BTreeMap<String, String>,
     /// Everything as written, unknown keys too.
     pub info: Value,
 }
@@ -55,7 +58,11 @@ impl Manifest {
         let info: Value = serde_json::from_slice(bytes).map_err(|error| {
             let text = error.to_string();
             let message = text.split(" at line ").next().unwrap_or_default().to_owned();
-            ManifestError::NotJson { line: error.line(), column: error.column(), message }
+            ManifestError::NotJson {
+                line: error.line(),
+                column: error.column(),
+                message,
+            }
         })?;
         Self::read(info, None)
     }
@@ -73,7 +80,10 @@ impl Manifest {
         if effective.as_object().is_none() {
             reader.find("info.json", "has to be an object, { … }");
         } else if !map.contains_key("AETitle") {
-            reader.find("AETitle", "is missing: the AE title this bucket answers to, 1 to 16 characters");
+            reader.find(
+                "AETitle",
+                "is missing: the AE title this bucket answers to, 1 to 16 characters",
+            );
         }
         let ae_title = reader.text("AETitle", AeTitle::parse);
         let enabled = reader.get("enabled", read_enabled).unwrap_or(true);
@@ -88,6 +98,7 @@ impl Manifest {
                 license: shown(map, "license"),
                 enabled,
                 settings,
+                units: units(map),
                 info,
             }),
             _ => Err(ManifestError::Findings(found)),
@@ -102,6 +113,19 @@ fn shown(map: &Map<String, Value>, key: &str) -> String {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     }
+}
+
+/// `measures`: a list of `{"name": …, "unit": …}`; whatever is not of that shape declares no unit.
+fn units(map: &Map<String, Value>) -> BTreeMap<String, String> {
+    let declared = map
+        .get("measures")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let text = |m: &Value, key: &str| m.get(key).and_then(Value::as_str).map(str::to_owned);
+    declared
+        .filter_map(|m| Some((text(m, "name")?, text(m, "unit")?)))
+        .collect()
 }
 
 fn read_enabled(value: &Value) -> Result<bool, &'static str> {
@@ -134,18 +158,45 @@ mod tests {
 
     #[test]
     fn broken_json_is_told_with_line_and_column() {
-        let error = Manifest::parse(b"{ \"name\": \"x\",\n  \"AETitle\" \"y\" }").unwrap_err().to_string();
+        let error = Manifest::parse(b"{ \"name\": \"x\",\n  \"AETitle\" \"y\" }")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("line 2, column 13"), "{error}");
     }
 
     #[test]
     fn every_finding_is_told() {
-        let error = Manifest::parse(br#"{ "AETitle": "much too long an AE title", "parallel": 0 }"#).unwrap_err();
+        let error =
+            Manifest::parse(br#"{ "AETitle": "much too long an AE title", "parallel": 0 }"#).unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("AETitle: ") && text.contains("at most 16"), "{text}");
+        assert!(
+            text.contains("AETitle: ") && text.contains("at most 16"),
+            "{text}"
+        );
         assert!(text.contains("parallel: "), "{text}");
-        assert!(Manifest::parse(b"{}").unwrap_err().to_string().contains("AETitle: is missing"));
-        assert!(Manifest::parse(b"[]").unwrap_err().to_string().contains("has to be an object"));
+        assert!(
+            Manifest::parse(b"{}")
+                .unwrap_err()
+                .to_string()
+                .contains("AETitle: is missing")
+        );
+        assert!(
+            Manifest::parse(b"[]")
+                .unwrap_err()
+                .to_string()
+                .contains("has to be an object")
+        );
+    }
+
+    #[test]
+    fn declared_measures_give_their_units() {
+        let text =
+            br#"{ "AETitle": "A", "measures": [{ "name": "brain", "unit": "mL" }, { "name": "side" }, 7] }"#;
+        let units = Manifest::parse(text).unwrap().units;
+        assert_eq!(
+            units.into_iter().collect::<Vec<_>>(),
+            [("brain".to_owned(), "mL".to_owned())]
+        );
     }
 
     #[test]

@@ -25,7 +25,10 @@ pub(super) fn seed(tar: &Path, memory: &Path) -> io::Result<()> {
         let mut entry = entry?;
         let plain = matches!(
             entry.header().entry_type(),
-            tar::EntryType::Regular | tar::EntryType::Directory | tar::EntryType::Symlink | tar::EntryType::Link
+            tar::EntryType::Regular
+                | tar::EntryType::Directory
+                | tar::EntryType::Symlink
+                | tar::EntryType::Link
         );
         if plain {
             entry.unpack_in(&unpacked)?;
@@ -59,6 +62,13 @@ mod tests {
         assert_eq!(fs::read(memory.join("norm.csv")).unwrap(), b"1,2\n");
         assert!(!dir.path().join("outside").exists());
         use std::os::unix::fs::PermissionsExt;
-        assert_eq!(fs::metadata(memory.join("norm.csv")).unwrap().permissions().mode() & 0o7777, 0o755);
+        assert_eq!(
+            fs::metadata(memory.join("norm.csv"))
+                .unwrap()
+                .permissions()
+                .mode()
+                & 0o7777,
+            0o755
+        );
     }
 }

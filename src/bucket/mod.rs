@@ -5,7 +5,7 @@ mod manifest;
 mod memory;
 mod registry;
 
-pub use install::{InstallError, Inspected, inspect, seed_memory};
+pub use install::{Inspected, InstallError, inspect, seed_memory};
 pub use manifest::{Manifest, ManifestError};
 pub use registry::{Buckets, Capacity, Installed, RemoveError};
 

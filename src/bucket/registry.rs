@@ -116,7 +116,9 @@ impl Buckets {
                     table.insert(ae_title.clone(), Stream { ae_title, complete });
                 }
                 Ok(_) => {}
-                Err(error) => tracing::error!(%error, "a bucket of the store cannot be used; its stream stays closed"),
+                Err(error) => {
+                    tracing::error!(%error, "a bucket of the store cannot be used; its stream stays closed")
+                }
             }
         }
         self.streams.send_replace(Arc::new(table));
@@ -127,7 +129,10 @@ impl Buckets {
         let mut manifest = Manifest::read(row.info.clone(), self.site.get(&row.ae_title))?;
         manifest.ae_title = row.ae_title.clone();
         let image = row.digest.parse().map_err(|error: crate::container::Error| {
-            let finding = crate::model::Finding { path: "digest".into(), message: error.to_string() };
+            let finding = crate::model::Finding {
+                path: "digest".into(),
+                message: error.to_string(),
+            };
             ManifestError::Findings(vec![finding])
         })?;
         Ok(Installed { row, manifest, image })
@@ -138,7 +143,10 @@ impl Buckets {
     /// # Errors
     /// What the store says.
     pub fn get(&self, ae_title: &AeTitle) -> Result<Option<Installed>, StoreError> {
-        Ok(self.store.bucket(ae_title)?.and_then(|row| self.installed(row).ok()))
+        Ok(self
+            .store
+            .bucket(ae_title)?
+            .and_then(|row| self.installed(row).ok()))
     }
 
     /// The installed buckets, by AE title.
@@ -146,7 +154,12 @@ impl Buckets {
     /// # Errors
     /// What the store says.
     pub fn list(&self) -> Result<Vec<Installed>, StoreError> {
-        Ok(self.store.buckets()?.into_iter().filter_map(|row| self.installed(row).ok()).collect())
+        Ok(self
+            .store
+            .buckets()?
+            .into_iter()
+            .filter_map(|row| self.installed(row).ok())
+            .collect())
     }
 
     fn labels(&self) -> Labels {
@@ -165,10 +178,18 @@ impl Buckets {
         if let Some(other) = self.store.bucket(&ae_title)?
             && !force
         {
-            return Err(InstallError::Taken { ae_title, image: other.image });
+            return Err(InstallError::Taken {
+                ae_title,
+                image: other.image,
+            });
         }
-        let manifest = Manifest::read(found.manifest.info.clone(), self.site.get(&ae_title))
-            .map_err(|source| InstallError::Manifest { reference: reference.to_owned(), source })?;
+        let manifest =
+            Manifest::read(found.manifest.info.clone(), self.site.get(&ae_title)).map_err(|source| {
+                InstallError::Manifest {
+                    reference: reference.to_owned(),
+                    source,
+                }
+            })?;
         fits(&ae_title, &manifest.settings, self.capacity)?;
         let memory = self.layout.path(Place::Memory(&ae_title));
         install::seed_memory(runtime, &found.image, &self.labels(), &memory).await?;
@@ -188,7 +209,11 @@ impl Buckets {
         self.store.install_bucket(row.clone(), force).await?;
         self.publish()?;
         tracing::info!(ae = %ae_title, image = reference, digest = row.digest, "bucket installed");
-        Ok(Installed { row, manifest, image: found.image.id })
+        Ok(Installed {
+            row,
+            manifest,
+            image: found.image.id,
+        })
     }
 
     /// Removes a bucket and the node's files of it; the image and the history stay.
@@ -199,7 +224,10 @@ impl Buckets {
         let _changing = self.changing.lock().await;
         let open = self.store.open_jobs(ae_title)?;
         if open > 0 {
-            return Err(RemoveError::Busy { ae_title: ae_title.clone(), open });
+            return Err(RemoveError::Busy {
+                ae_title: ae_title.clone(),
+                open,
+            });
         }
         if !self.store.remove_bucket(ae_title).await? {
             return Err(RemoveError::NotInstalled(ae_title.clone()));
@@ -217,7 +245,11 @@ impl Buckets {
 /// Whether one run fits into an empty node.
 fn fits(ae_title: &AeTitle, settings: &Settings, capacity: Capacity) -> Result<(), InstallError> {
     let too_large = |asked: String, offered: String| {
-        Err(InstallError::TooLarge { ae_title: ae_title.clone(), asked, offered })
+        Err(InstallError::TooLarge {
+            ae_title: ae_title.clone(),
+            asked,
+            offered,
+        })
     };
     let asked = &settings.resources;
     let iec = |bytes: u64| bytesize::ByteSize::b(bytes).display().iec().to_string();

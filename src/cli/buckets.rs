@@ -71,7 +71,12 @@ enum Command {
 #[derive(Args, Debug)]
 struct NodeUrl {
     /// The node
-    #[arg(long, env = "MAGICKBOX_NODE", default_value = "http://127.0.0.1:2813", value_name = "URL")]
+    #[arg(
+        long,
+        env = "MAGICKBOX_NODE",
+        default_value = "http://127.0.0.1:2813",
+        value_name = "URL"
+    )]
     node: String,
 }
 
@@ -85,7 +90,13 @@ impl Buckets {
             Command::Install { image, force, node } => install(&image, force, &node.node),
             Command::Remove { ae_title, yes, node } => remove(&ae_title, yes, &node.node),
             Command::List { json, node } => list(json, &node.node),
-            Command::Run { image, input, output, arguments, docker } => {
+            Command::Run {
+                image,
+                input,
+                output,
+                arguments,
+                docker,
+            } => {
                 return run_bucket::run(&image, &input, &output, arguments, docker);
             }
         }?;
@@ -100,7 +111,12 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 fn install(image: &str, force: bool, node: &str) -> Result<()> {
     let body = json!({ "image": image, "force": force });
     let bucket = NodeClient::new(node).post("buckets", &body)?;
-    println!("installed {} {} as {}", text(&bucket, "name"), text(&bucket, "version"), text(&bucket, "ae_title"));
+    println!(
+        "installed {} {} as {}",
+        text(&bucket, "name"),
+        text(&bucket, "version"),
+        text(&bucket, "ae_title")
+    );
     println!("  digest     {}", text(&bucket, "digest"));
     println!("  directory  {}", text(&bucket, "directory"));
     Ok(())
@@ -141,12 +157,21 @@ fn list(json: bool, node: &str) -> Result<()> {
         println!("no bucket is installed (buckets install IMAGE)");
         return Ok(());
     }
-    print_table(&["AE TITLE", "NAME", "VERSION", "DIGEST", "ENABLED", "WAITING", "RUNNING"], &rows);
+    print_table(
+        &[
+            "AE TITLE", "NAME", "VERSION", "DIGEST", "ENABLED", "WAITING", "RUNNING",
+        ],
+        &rows,
+    );
     Ok(())
 }
 
 fn row(bucket: &Value) -> [String; 7] {
-    let digest: String = text(bucket, "digest").trim_start_matches("sha256:").chars().take(12).collect();
+    let digest: String = text(bucket, "digest")
+        .trim_start_matches("sha256:")
+        .chars()
+        .take(12)
+        .collect();
     let enabled = bucket.get("enabled").and_then(Value::as_bool).unwrap_or(false);
     let count = |key| bucket.get(key).and_then(Value::as_u64).unwrap_or(0).to_string();
     [
@@ -166,9 +191,14 @@ fn print_table<const N: usize>(head: &[&str; N], rows: &[[String; N]]) {
         cells.chain(head.get(i).map(|h| h.len())).max().unwrap_or(0)
     };
     let line = |cells: Vec<&str>| {
-        let padded: Vec<_> = cells.iter().enumerate().map(|(i, c)| format!("{c:<width$}", width = width(i))).collect();
+        let padded: Vec<_> = cells
+            .iter()
+            .enumerate()
+            .map(|(i, c)| format!("{c:<width$}", width = width(i)))
+            .collect();
         println!("{}", padded.join("  ").trim_end());
     };
     line(head.to_vec());
-    rows.iter().for_each(|row| line(row.iter().map(String::as_str).collect()));
+    rows.iter()
+        .for_each(|row| line(row.iter().map(String::as_str).collect()));
 }

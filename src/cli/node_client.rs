@@ -22,7 +22,10 @@ impl NodeClient {
             .timeout_connect(Some(Duration::from_secs(5)))
             .timeout_global(Some(PATIENCE))
             .build();
-        Self { agent: config.into(), url: url.trim_end_matches('/').to_owned() }
+        Self {
+            agent: config.into(),
+            url: url.trim_end_matches('/').to_owned(),
+        }
     }
 
     fn at(&self, path: &str) -> String {
@@ -31,15 +34,24 @@ impl NodeClient {
 
     fn answer(&self, sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value> {
         let mut response = sent.with_context(|| {
-            format!("reach the node at {}: is it running? (--node URL or MAGICKBOX_NODE names another)", self.url)
+            format!(
+                "reach the node at {}: is it running? (--node URL or MAGICKBOX_NODE names another)",
+                self.url
+            )
         })?;
         let status = response.status();
-        let text = response.body_mut().read_to_string().context("read the node's answer")?;
+        let text = response
+            .body_mut()
+            .read_to_string()
+            .context("read the node's answer")?;
         let value = serde_json::from_str(&text).unwrap_or(Value::Null);
         if status.is_success() {
             return Ok(value);
         }
-        let detail = value.get("detail").and_then(Value::as_str).map_or_else(|| status.to_string(), str::to_owned);
+        let detail = value
+            .get("detail")
+            .and_then(Value::as_str)
+            .map_or_else(|| status.to_string(), str::to_owned);
         Err(anyhow!(detail))
     }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::bucket::{Inspected, inspect};
 use crate::container::{ContainerState, Docker, DockerConfig, Labels, Runtime, WaitEnd, label};
-use crate::engine::measures::{self, Found, Plugin};
+use crate::engine::measures::{self, Plugin};
 use crate::engine::run::{Run, STOP_GRACE};
 use crate::engine::{output, record};
 use crate::files;
@@ -23,7 +23,13 @@ struct Job {
 }
 
 /// Runs the bucket of an image on a directory; the bucket's exit status becomes the command's.
-pub fn run(image: &str, input: &Path, out: &Path, arguments: Option<String>, docker: String) -> Result<ExitCode> {
+pub fn run(
+    image: &str,
+    input: &Path,
+    out: &Path,
+    arguments: Option<String>,
+    docker: String,
+) -> Result<ExitCode> {
     let input = std::fs::canonicalize(input).with_context(|| format!("input {}", input.display()))?;
     if !input.is_dir() {
         bail!("input {} is no directory", input.display());
@@ -33,10 +39,19 @@ pub fn run(image: &str, input: &Path, out: &Path, arguments: Option<String>, doc
     if std::fs::read_dir(&out)?.next().is_some() {
         bail!("output {} is not empty: give a new directory", out.display());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
-        let docker = Docker::connect(DockerConfig { endpoint: docker, ..DockerConfig::default() }).await?;
-        let job = Job { id: JobId::generate(Timestamp::now()), directory: out };
+        let docker = Docker::connect(DockerConfig {
+            endpoint: docker,
+            ..DockerConfig::default()
+        })
+        .await?;
+        let job = Job {
+            id: JobId::generate(Timestamp::now()),
+            directory: out,
+        };
         tokio::select! {
             done = run_here(&docker, image, &input, &job, arguments) => done,
             _ = tokio::signal::ctrl_c() => {
@@ -52,7 +67,9 @@ fn name(job: &Job) -> String {
 }
 
 fn labels(kind: &str) -> Labels {
-    [(label::NODE, "buckets-run"), (label::KIND, kind)].map(|(k, v)| (k.to_owned(), v.to_owned())).into()
+    [(label::NODE, "buckets-run"), (label::KIND, kind)]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .into()
 }
 
 async fn run_here(
@@ -80,10 +97,17 @@ async fn run_here(
         called: found.manifest.ae_title.to_string(),
         calling: "BUCKETS".to_owned(),
         study_instance_uid: String::new(),
-        arguments: arguments.or_else(|| settings.arguments.clone()).unwrap_or_default(),
+        arguments: arguments
+            .or_else(|| settings.arguments.clone())
+            .unwrap_or_default(),
     }
     .spec();
-    println!("{} {} on {}", found.manifest.ae_title, found.manifest.version, input.display());
+    println!(
+        "{} {} on {}",
+        found.manifest.ae_title,
+        found.manifest.version,
+        input.display()
+    );
     let begun = Instant::now();
     runtime.create(&spec).await?;
     let ended = attend(runtime, job, settings.timeout).await;
@@ -96,8 +120,17 @@ async fn run_here(
     };
     let verdict = papers(runtime, job, &found, &ended).await?;
     files::remove_directory(&memory)?;
-    let reason = verdict.reason.as_deref().map(|r| format!(": {r}")).unwrap_or_default();
-    println!("{}{reason} ({:.1} s, results in {})", verdict.outcome, begun.elapsed().as_secs_f64(), output.display());
+    let reason = verdict
+        .reason
+        .as_deref()
+        .map(|r| format!(": {r}"))
+        .unwrap_or_default();
+    println!(
+        "{}{reason} ({:.1} s, results in {})",
+        verdict.outcome,
+        begun.elapsed().as_secs_f64(),
+        output.display()
+    );
     Ok(exit_code(&ended))
 }
 
@@ -120,7 +153,9 @@ async fn attend(runtime: &dyn Runtime, job: &Job, limit: Duration) -> Result<(Co
             match runtime.wait(&name, until).await? {
                 WaitEnd::Exited(state) => return Ok((state, stopped)),
                 WaitEnd::Gone => bail!("the container was removed by somebody else"),
-                WaitEnd::DeadlineReached if stopped => bail!("the container engine does not end the container"),
+                WaitEnd::DeadlineReached if stopped => {
+                    bail!("the container engine does not end the container")
+                }
                 WaitEnd::DeadlineReached => {
                     runtime.stop(&name, STOP_GRACE).await?;
                     stopped = true;
@@ -159,7 +194,10 @@ fn show(log: &Path, shown: &mut u64) {
     });
     let Ok(bytes) = grown else { return };
     *shown += bytes.len() as u64;
-    let plain: Vec<u8> = bytes.into_iter().filter(|b| !b.is_ascii_control() || matches!(b, b'\n' | b'\t')).collect();
+    let plain: Vec<u8> = bytes
+        .into_iter()
+        .filter(|b| !b.is_ascii_control() || matches!(b, b'\n' | b'\t'))
+        .collect();
     // A terminal that is gone stops nothing.
     let _ = std::io::stdout().write_all(&plain);
 }
@@ -174,30 +212,36 @@ async fn papers(runtime: &dyn Runtime, job: &Job, found: &Inspected, ended: &End
         files::replace_file(&job.directory.join("proc.json"), &record::proc_json(&verdict))?;
     }
     let outputs = output::files(&directory)?;
-    let mut measured = Found::default();
-    if let Some(bytes) = output::read_small(&directory.join("measures.json"), measures::LARGEST_MEASURES)? {
-        measures::read_measures_json(&bytes, &mut measured);
-    }
-    if found.has_plugin && !outputs.is_empty() {
-        let plugin = Plugin {
-            name: format!("{}-measures", name(job)),
-            image: found.image.id.clone(),
-            labels: labels(label::KIND_MEASURES),
-            settings,
-            output: directory,
-        };
-        let names: Vec<_> = outputs.iter().map(|f| f.path.clone()).collect();
-        let asked = plugin.ask(runtime, &names, settings.timeout).await?;
-        measured.measures.extend(asked.measures);
-        measured.problems.extend(asked.problems);
-    }
+    let plugin = Plugin {
+        name: format!("{}-measures", name(job)),
+        image: found.image.id.clone(),
+        labels: labels(label::KIND_MEASURES),
+        settings,
+        output: directory,
+    };
+    let measured = measures::collect(
+        runtime,
+        &plugin,
+        found.has_plugin,
+        &found.manifest.units,
+        &outputs,
+    )
+    .await?;
     for measure in &measured.measures {
-        println!("  {} = {} {}", measure.name, measure.value, measure.unit.as_deref().unwrap_or_default());
+        println!(
+            "  {} = {} {}",
+            measure.name,
+            measure.value,
+            measure.unit.as_deref().unwrap_or_default()
+        );
     }
     for problem in &measured.problems {
         eprintln!("  {problem}");
     }
-    files::replace_file(&job.directory.join("measures.json"), &record::pretty(&measured.measures))?;
+    files::replace_file(
+        &job.directory.join("measures.json"),
+        &record::pretty(&measured.measures),
+    )?;
     let record = json!({
         "job": job.id.as_str(),
         "bucket": { "AETitle": found.manifest.ae_title.as_str(), "version": found.manifest.version, "digest": found.image.id.as_str() },

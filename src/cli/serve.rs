@@ -39,16 +39,19 @@ impl Serve {
         config.dicom.address = self.dicom.unwrap_or(config.dicom.address);
         config.http.address = self.http.unwrap_or(config.http.address);
         telemetry::start();
-        tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-            // Before the node is announced: a signal that comes early is not lost.
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
-            let node = Node::start(config).await?;
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            node.stop().await
-        })
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?
+            .block_on(async {
+                // Before the node is announced: a signal that comes early is not lost.
+                let mut terminate = signal(SignalKind::terminate())?;
+                let mut interrupt = signal(SignalKind::interrupt())?;
+                let node = Node::start(config).await?;
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                node.stop().await
+            })
     }
 }

@@ -114,9 +114,16 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with every finding of the file.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let Some(path) = path else { return Ok(Self::read(&Reader::new(&serde_json::Map::new(), &RefCell::default()))) };
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let Some(path) = path else {
+            return Ok(Self::read(&Reader::new(
+                &serde_json::Map::new(),
+                &RefCell::default(),
+            )));
+        };
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::parse(path, &text)
     }
 
@@ -128,26 +135,49 @@ impl Config {
         if findings.is_empty() {
             return Ok(config);
         }
-        let mut lines: Vec<_> = findings.iter().map(|f| (file.line_of(&f.path), f.to_string())).collect();
+        let mut lines: Vec<_> = findings
+            .iter()
+            .map(|f| (file.line_of(&f.path), f.to_string()))
+            .collect();
         lines.sort();
-        let text: Vec<_> = lines.iter().map(|(n, f)| format!("{}:{n}: {f}", path.display())).collect();
-        Err(ConfigError::Findings { path: path.to_owned(), count: findings.len(), text: text.join("\n") })
+        let text: Vec<_> = lines
+            .iter()
+            .map(|(n, f)| format!("{}:{n}: {f}", path.display()))
+            .collect();
+        Err(ConfigError::Findings {
+            path: path.to_owned(),
+            count: findings.len(),
+            text: text.join("\n"),
+        })
     }
 
     fn read(top: &Reader<'_>) -> Self {
         let delivery = read_delivery(&top.table("delivery"));
-        let remote_aes: Vec<_> =
-            top.tables("remote_ae").iter().filter_map(|r| read_remote_ae(r, &delivery.calling)).collect();
-        let routes = top.tables("route").iter().filter_map(|r| read_route(r, &remote_aes)).collect();
+        let remote_aes: Vec<_> = top
+            .tables("remote_ae")
+            .iter()
+            .filter_map(|r| read_remote_ae(r, &delivery.calling))
+            .collect();
+        let routes = top
+            .tables("route")
+            .iter()
+            .filter_map(|r| read_route(r, &remote_aes))
+            .collect();
         let config = Self {
-            data: top.text("data", |t| Ok::<_, String>(PathBuf::from(t))).unwrap_or_else(|| "/data".into()),
+            data: top
+                .text("data", |t| Ok::<_, String>(PathBuf::from(t)))
+                .unwrap_or_else(|| "/data".into()),
             dicom: read_dicom(&top.table("dicom")),
             http: read_http(&top.table("http")),
             engine: read_engine(&top.table("engine")),
             delivery,
             remote_aes,
             routes,
-            buckets: top.named_tables("bucket").into_iter().filter_map(read_bucket).collect(),
+            buckets: top
+                .named_tables("bucket")
+                .into_iter()
+                .filter_map(read_bucket)
+                .collect(),
         };
         top.deny_unknown();
         config
@@ -155,13 +185,19 @@ impl Config {
 }
 
 fn socket_address(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse().map_err(|_| "an address and port, like \"127.0.0.1:11112\" or \"[::]:11112\"")
+    text.parse()
+        .map_err(|_| "an address and port, like \"127.0.0.1:11112\" or \"[::]:11112\"")
 }
 
 fn read_dicom(r: &Reader<'_>) -> DicomConfig {
     let config = DicomConfig {
-        address: r.text("address", socket_address).unwrap_or(SocketAddr::from(([0, 0, 0, 0], 11112))),
-        associations: r.whole("associations", 1..=10_000).and_then(|n| u32::try_from(n).ok()).unwrap_or(256),
+        address: r
+            .text("address", socket_address)
+            .unwrap_or(SocketAddr::from(([0, 0, 0, 0], 11112))),
+        associations: r
+            .whole("associations", 1..=10_000)
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(256),
         artim: r.duration("artim").unwrap_or(Duration::from_secs(30)),
         idle: r.duration("idle").unwrap_or(Duration::from_secs(600)),
     };
@@ -171,7 +207,9 @@ fn read_dicom(r: &Reader<'_>) -> DicomConfig {
 
 fn read_http(r: &Reader<'_>) -> HttpConfig {
     let config = HttpConfig {
-        address: r.text("address", socket_address).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 2813))),
+        address: r
+            .text("address", socket_address)
+            .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 2813))),
     };
     r.deny_unknown();
     config
@@ -180,10 +218,16 @@ fn read_http(r: &Reader<'_>) -> HttpConfig {
 fn read_engine(r: &Reader<'_>) -> EngineConfig {
     let socket = |text: &str| {
         let known = text.starts_with("unix://") && text.len() > 7;
-        if known { Ok(text.to_owned()) } else { Err("the engine's socket, like \"unix:///var/run/docker.sock\"") }
+        if known {
+            Ok(text.to_owned())
+        } else {
+            Err("the engine's socket, like \"unix:///var/run/docker.sock\"")
+        }
     };
     let config = EngineConfig {
-        docker: r.text("docker", socket).unwrap_or_else(|| "unix:///var/run/docker.sock".into()),
+        docker: r
+            .text("docker", socket)
+            .unwrap_or_else(|| "unix:///var/run/docker.sock".into()),
         cpus: r.number("cpus"),
         memory: r.bytes("memory"),
     };
@@ -208,14 +252,22 @@ fn read_delivery(r: &Reader<'_>) -> DeliveryConfig {
 
 fn read_remote_ae(r: &Reader<'_>, own: &AeTitle) -> Option<RemoteAe> {
     let host_port = |text: &str| match text.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0) => Ok(text.to_owned()),
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0) => {
+            Ok(text.to_owned())
+        }
         _ => Err("a host and port, like \"pacs.example:104\""),
     };
     let (ae_title, address) = (r.text("ae_title", AeTitle::parse), r.text("address", host_port));
-    let calling = r.text("calling_ae_title", AeTitle::parse).unwrap_or_else(|| own.clone());
+    let calling = r
+        .text("calling_ae_title", AeTitle::parse)
+        .unwrap_or_else(|| own.clone());
     r.deny_unknown();
     require(r, &["ae_title", "address"]);
-    Some(RemoteAe { ae_title: ae_title?, address: address?, calling })
+    Some(RemoteAe {
+        ae_title: ae_title?,
+        address: address?,
+        calling,
+    })
 }
 
 fn read_route(r: &Reader<'_>, remote_aes: &[RemoteAe]) -> Option<Route> {
@@ -225,8 +277,15 @@ fn read_route(r: &Reader<'_>, remote_aes: &[RemoteAe]) -> Option<Route> {
         called: r.text("called", pattern),
         calling: r.text("calling", pattern),
         outcome: r.text("outcome", pattern),
-        send: r.word("send", &[("output", Direction::Output), ("input", Direction::Input)]).unwrap_or_default(),
-        to: r.get("to", |value| destinations(value, remote_aes)).unwrap_or_default(),
+        send: r
+            .word(
+                "send",
+                &[("output", Direction::Output), ("input", Direction::Input)],
+            )
+            .unwrap_or_default(),
+        to: r
+            .get("to", |value| destinations(value, remote_aes))
+            .unwrap_or_default(),
     };
     r.deny_unknown();
     require(r, &["name", "to"]);
@@ -252,7 +311,11 @@ fn destinations(value: &Value, remote_aes: &[RemoteAe]) -> Result<Vec<AeTitle>, 
         .map(|title| {
             let title = AeTitle::parse(title.as_str().ok_or_else(how)?).map_err(|e| e.to_string())?;
             let known = remote_aes.iter().any(|r| r.ae_title == title);
-            if known { Ok(title) } else { Err(format!("{title} is no [[remote_ae]] of this file")) }
+            if known {
+                Ok(title)
+            } else {
+                Err(format!("{title} is no [[remote_ae]] of this file"))
+            }
         })
         .collect()
 }
@@ -283,7 +346,10 @@ mod tests {
         let text = include_str!("../../fixtures/config/full.toml");
         let config = Config::parse(Path::new("full.toml"), text).unwrap();
         assert_eq!(config.remote_aes.len(), 1);
-        assert_eq!(config.routes.first().unwrap().to.first().unwrap().as_str(), "PACS");
+        assert_eq!(
+            config.routes.first().unwrap().to.first().unwrap().as_str(),
+            "PACS"
+        );
         assert_eq!(config.buckets.len(), 2);
     }
 
@@ -306,7 +372,9 @@ mod tests {
 
     #[test]
     fn broken_toml_is_told_with_its_line() {
-        let error = Config::parse(Path::new("x.toml"), "[dicom]\naddress = \n[http\n").unwrap_err().to_string();
+        let error = Config::parse(Path::new("x.toml"), "[dicom]\naddress = \n[http\n")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("x.toml:2: "), "{error}");
         assert!(error.contains("x.toml:3: "), "{error}");
     }

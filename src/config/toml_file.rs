@@ -28,11 +28,21 @@ impl TomlFile {
             let line = line_at(error.span().map_or(0, |s| s.start));
             let path = format!("line {line}");
             lines.insert(path.clone(), line);
-            findings.push(Finding { path, message: error.message().to_owned() });
+            findings.push(Finding {
+                path,
+                message: error.message().to_owned(),
+            });
         }
-        let mut walk = Walk { lines: &mut lines, line_at: &line_at };
+        let mut walk = Walk {
+            lines: &mut lines,
+            line_at: &line_at,
+        };
         let document = walk.table(table.get_ref(), "");
-        Self { document, findings, lines }
+        Self {
+            document,
+            findings,
+            lines,
+        }
     }
 
     /// The line of a key; of the nearest table above it when the key is not there.
@@ -60,7 +70,11 @@ impl Walk<'_> {
         let mut map = Map::new();
         for (key, value) in table {
             let name = key.get_ref().as_ref();
-            let below = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            let below = if path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{path}.{name}")
+            };
             self.lines.insert(below.clone(), (self.line_at)(key.span().start));
             map.insert(name.to_owned(), self.value(value, &below));
         }
@@ -70,17 +84,23 @@ impl Walk<'_> {
     fn value(&mut self, value: &Spanned<DeValue<'_>>, path: &str) -> Value {
         match value.get_ref() {
             DeValue::String(text) => Value::String(text.as_ref().to_owned()),
-            DeValue::Integer(i) => i64::from_str_radix(i.as_str(), i.radix()).map_or(Value::Null, Value::from),
-            DeValue::Float(f) => {
-                f.as_str().parse().ok().and_then(Number::from_f64).map_or(Value::Null, Value::Number)
+            DeValue::Integer(i) => {
+                i64::from_str_radix(i.as_str(), i.radix()).map_or(Value::Null, Value::from)
             }
+            DeValue::Float(f) => f
+                .as_str()
+                .parse()
+                .ok()
+                .and_then(Number::from_f64)
+                .map_or(Value::Null, Value::Number),
             DeValue::Boolean(b) => Value::Bool(*b),
             DeValue::Datetime(at) => Value::String(at.to_string()),
             DeValue::Table(table) => Value::Object(self.table(table, path)),
             DeValue::Array(list) => {
                 let item = |(i, item): (usize, &Spanned<DeValue<'_>>)| {
                     let below = format!("{path}[{i}]");
-                    self.lines.insert(below.clone(), (self.line_at)(item.span().start));
+                    self.lines
+                        .insert(below.clone(), (self.line_at)(item.span().start));
                     self.value(item, &below)
                 };
                 Value::Array(list.iter().enumerate().map(item).collect())

@@ -53,7 +53,9 @@ pub(super) fn attempt(
         return attempt;
     }
     let sent = send(remote, &outgoing, timeouts, stop, |index, answer| {
-        let Some((instance, _)) = files.get(index) else { return };
+        let Some((instance, _)) = files.get(index) else {
+            return;
+        };
         if let Some((state, status)) = attempt.judge(&instance.sop_instance_uid, answer) {
             answered((instance.file.clone(), state, status));
         }
@@ -93,10 +95,13 @@ impl Attempt {
             Answer::Status(status, comment) => {
                 let comment = comment.map(|c| format!(" ({c})")).unwrap_or_default();
                 match status.class() {
-                    StatusClass::Success | StatusClass::Warning => Some((InstanceState::Sent, Some(status.0))),
+                    StatusClass::Success | StatusClass::Warning => {
+                        Some((InstanceState::Sent, Some(status.0)))
+                    }
                     StatusClass::Transient => {
                         self.transient += 1;
-                        self.error.get_or_insert(format!("{uid}: status {status}{comment}"));
+                        self.error
+                            .get_or_insert(format!("{uid}: status {status}{comment}"));
                         None
                     }
                     StatusClass::Refused => {
@@ -106,7 +111,9 @@ impl Attempt {
                 }
             }
             Answer::NoContext => {
-                self.refuse(format!("{uid}: the destination takes no such SOP class in this transfer syntax"));
+                self.refuse(format!(
+                    "{uid}: the destination takes no such SOP class in this transfer syntax"
+                ));
                 Some((InstanceState::Refused, None))
             }
             Answer::Unreadable(why) => {
@@ -132,15 +139,25 @@ pub(super) fn next(
         if now.since(delivery.created_at) >= config.give_up {
             return (DeliveryState::Held, None);
         }
-        return (DeliveryState::Retrying, Some(now.plus(wait(config, delivery.attempts))));
+        return (
+            DeliveryState::Retrying,
+            Some(now.plus(wait(config, delivery.attempts))),
+        );
     }
-    if attempt.refused > 0 || earlier_refused { (DeliveryState::Refused, None) } else { (DeliveryState::Sent, None) }
+    if attempt.refused > 0 || earlier_refused {
+        (DeliveryState::Refused, None)
+    } else {
+        (DeliveryState::Sent, None)
+    }
 }
 
 /// The wait after so many attempts before this one: doubled each time.
 fn wait(config: &DeliveryConfig, attempts_before: u32) -> Duration {
     let factor = 2u32.saturating_pow(attempts_before.min(20));
-    config.first_retry.saturating_mul(factor).min(config.longest_retry)
+    config
+        .first_retry
+        .saturating_mul(factor)
+        .min(config.longest_retry)
 }
 
 #[cfg(test)]
@@ -183,13 +200,51 @@ mod tests {
         let state = |attempt: Attempt, earlier| next(&config(), &fresh, &attempt, earlier, now).0;
         assert_eq!(state(Attempt::default(), false), DeliveryState::Sent);
         assert_eq!(state(Attempt::default(), true), DeliveryState::Refused);
-        assert_eq!(state(Attempt { refused: 1, ..Attempt::default() }, false), DeliveryState::Refused);
-        assert_eq!(state(Attempt { transient: 1, refused: 1, ..Attempt::default() }, false), DeliveryState::Retrying);
-        assert_eq!(state(Attempt { broken: true, ..Attempt::default() }, false), DeliveryState::Retrying);
-        let rejected = Attempt { broken: true, permanent: true, ..Attempt::default() };
+        assert_eq!(
+            state(
+                Attempt {
+                    refused: 1,
+                    ..Attempt::default()
+                },
+                false
+            ),
+            DeliveryState::Refused
+        );
+        assert_eq!(
+            state(
+                Attempt {
+                    transient: 1,
+                    refused: 1,
+                    ..Attempt::default()
+                },
+                false
+            ),
+            DeliveryState::Retrying
+        );
+        assert_eq!(
+            state(
+                Attempt {
+                    broken: true,
+                    ..Attempt::default()
+                },
+                false
+            ),
+            DeliveryState::Retrying
+        );
+        let rejected = Attempt {
+            broken: true,
+            permanent: true,
+            ..Attempt::default()
+        };
         assert_eq!(state(rejected, false), DeliveryState::Refused);
         let old = delivery(50, Timestamp(now.0 - 73 * 3_600_000));
-        let broken = Attempt { broken: true, ..Attempt::default() };
-        assert_eq!(next(&config(), &old, &broken, false, now), (DeliveryState::Held, None));
+        let broken = Attempt {
+            broken: true,
+            ..Attempt::default()
+        };
+        assert_eq!(
+            next(&config(), &old, &broken, false, now),
+            (DeliveryState::Held, None)
+        );
     }
 }

@@ -95,8 +95,15 @@ impl Worker {
 
     /// One attempt at one delivery.
     fn deliver(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        let Some(remote) = self.remote_aes.iter().find(|r| r.ae_title == delivery.destination) else {
-            let error = format!("{} is no [[remote_ae]] of the configuration any more", delivery.destination);
+        let Some(remote) = self
+            .remote_aes
+            .iter()
+            .find(|r| r.ae_title == delivery.destination)
+        else {
+            let error = format!(
+                "{} is no [[remote_ae]] of the configuration any more",
+                delivery.destination
+            );
             return self.settle(delivery, DeliveryState::Held, None, Some(error));
         };
         self.store.delivery_begins(delivery.id).wait()?;
@@ -105,13 +112,22 @@ impl Worker {
             Direction::Output => Place::Output(&delivery.stream, &delivery.job),
             Direction::Input => Place::Input(&delivery.stream, &delivery.job),
         };
-        let timeouts = ScuTimeouts { connect: self.config.connect, response: self.config.response };
+        let timeouts = ScuTimeouts {
+            connect: self.config.connect,
+            response: self.config.response,
+        };
         let mut pending = Vec::new();
-        let attempt =
-            sender::attempt(remote, &self.layout.path(place), &instances, timeouts, &self.stop, |answer| {
+        let attempt = sender::attempt(
+            remote,
+            &self.layout.path(place),
+            &instances,
+            timeouts,
+            &self.stop,
+            |answer| {
                 // Submitted at once, awaited at the end: a crash in mid-send sends only the rest.
                 pending.push(self.store.instances_answered(delivery.id, vec![answer]));
-            });
+            },
+        );
         for answer in pending {
             answer.wait()?;
         }
@@ -120,9 +136,19 @@ impl Worker {
             return Ok(());
         }
         let earlier_refused = instances.iter().any(|i| i.state == InstanceState::Refused);
-        let (state, next_at) = sender::next(&self.config, delivery, &attempt, earlier_refused, Timestamp::now());
+        let (state, next_at) = sender::next(
+            &self.config,
+            delivery,
+            &attempt,
+            earlier_refused,
+            Timestamp::now(),
+        );
         // What the destination wrote about an object may name the patient: it is kept, not logged.
-        let network = attempt.error.as_deref().filter(|_| attempt.broken).unwrap_or_default();
+        let network = attempt
+            .error
+            .as_deref()
+            .filter(|_| attempt.broken)
+            .unwrap_or_default();
         tracing::info!(
             { field::DELIVERY } = delivery.id,
             { field::JOB } = %delivery.job,
@@ -141,7 +167,9 @@ impl Worker {
         next_at: Option<Timestamp>,
         error: Option<String>,
     ) -> Result<(), StoreError> {
-        self.store.delivery_ends(delivery, state, next_at, error, Timestamp::now()).wait()?;
+        self.store
+            .delivery_ends(delivery, state, next_at, error, Timestamp::now())
+            .wait()?;
         if state.is_settled()
             && let Err(error) = self.complete_record(delivery)
         {

@@ -123,7 +123,12 @@ impl Command {
 
 /// Printable ASCII of an LO value: what may be shown and logged.
 fn comment(value: &[u8]) -> String {
-    let text: String = value.iter().map(|b| char::from(*b)).filter(|c| matches!(c, ' '..='~')).take(64).collect();
+    let text: String = value
+        .iter()
+        .map(|b| char::from(*b))
+        .filter(|c| matches!(c, ' '..='~'))
+        .take(64)
+        .collect();
     text.trim().to_owned()
 }
 
@@ -135,7 +140,10 @@ fn elements(bytes: &[u8]) -> impl Iterator<Item = Result<(u16, &[u8]), CommandEr
         }
         let item = element_at(bytes, at);
         at = item.map_or(bytes.len(), |(_, _, end)| end);
-        Some(item.map(|(tag, value, _)| (tag, value)).ok_or(CommandError::Malformed(at)))
+        Some(
+            item.map(|(tag, value, _)| (tag, value))
+                .ok_or(CommandError::Malformed(at)),
+        )
     })
 }
 
@@ -220,7 +228,11 @@ pub fn c_store_rq(message_id: u16, sop_class: &Uid, sop_instance: &Uid) -> Vec<u
     out.short(element::MESSAGE_ID, message_id);
     out.short(element::PRIORITY, 0);
     out.short(element::COMMAND_DATA_SET_TYPE, DATA_SET);
-    out.padded(element::AFFECTED_SOP_INSTANCE_UID, sop_instance.as_str().as_bytes(), 0);
+    out.padded(
+        element::AFFECTED_SOP_INSTANCE_UID,
+        sop_instance.as_str().as_bytes(),
+        0,
+    );
     out.finish()
 }
 

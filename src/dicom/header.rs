@@ -32,14 +32,22 @@ impl Found {
     /// [`HeaderError::Missing`] names the first that is missing or no UID.
     pub fn header(&self) -> Result<Header, HeaderError> {
         let uid = |value: &Option<Vec<u8>>, name| {
-            value.as_deref().and_then(|v| Uid::parse(v).ok()).ok_or(HeaderError::Missing(name))
+            value
+                .as_deref()
+                .and_then(|v| Uid::parse(v).ok())
+                .ok_or(HeaderError::Missing(name))
         };
         Ok(Header {
             sop_class_uid: uid(&self.sop_class_uid, "SOP Class UID (0008,0016)")?,
             sop_instance_uid: uid(&self.sop_instance_uid, "SOP Instance UID (0008,0018)")?,
             study_instance_uid: uid(&self.study_instance_uid, "Study Instance UID (0020,000D)")?,
             series_instance_uid: uid(&self.series_instance_uid, "Series Instance UID (0020,000E)")?,
-            patient_id: self.patient_id.as_deref().unwrap_or_default().trim_ascii().to_vec(),
+            patient_id: self
+                .patient_id
+                .as_deref()
+                .unwrap_or_default()
+                .trim_ascii()
+                .to_vec(),
         })
     }
 }
@@ -95,7 +103,11 @@ enum State {
     /// So many bytes of a value to go.
     Skip(u32),
     /// Collecting a wanted value.
-    Value { tag: u32, left: u32, value: Vec<u8> },
+    Value {
+        tag: u32,
+        left: u32,
+        value: Vec<u8>,
+    },
     /// Nothing more is wanted.
     Done,
     Failed(HeaderError),
@@ -128,7 +140,12 @@ impl HeaderScanner {
         let deflated = encoding == Encoding::Deflated;
         Self {
             encoding,
-            inflate: deflated.then(|| Box::new(Inflate { stream: Decompress::new(false), window: [0; 4096] })),
+            inflate: deflated.then(|| {
+                Box::new(Inflate {
+                    stream: Decompress::new(false),
+                    window: [0; 4096],
+                })
+            }),
             state: State::Header(0),
             buffer: [0; 12],
             depth: 0,
@@ -166,7 +183,9 @@ impl HeaderScanner {
     fn push_deflated(&mut self, inflate: &mut Inflate, mut bytes: &[u8]) {
         while !self.is_over() {
             let (read_before, written_before) = (inflate.stream.total_in(), inflate.stream.total_out());
-            let result = inflate.stream.decompress(bytes, &mut inflate.window, FlushDecompress::None);
+            let result = inflate
+                .stream
+                .decompress(bytes, &mut inflate.window, FlushDecompress::None);
             let read = usize::try_from(inflate.stream.total_in() - read_before).unwrap_or(0);
             let written = usize::try_from(inflate.stream.total_out() - written_before).unwrap_or(0);
             self.scan(inflate.window.get(..written).unwrap_or_default());
@@ -211,7 +230,9 @@ impl HeaderScanner {
 
     /// Fills the header buffer up to the length this element's header has; acts once it is whole.
     fn collect_header<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
-        let State::Header(mut have) = self.state else { return bytes };
+        let State::Header(mut have) = self.state else {
+            return bytes;
+        };
         while let Some((first, tail)) = bytes.split_first() {
             if let Some(slot) = self.buffer.get_mut(have) {
                 *slot = *first;
@@ -250,7 +271,11 @@ impl HeaderScanner {
     /// Length of the header at hand, known once 8 bytes are there.
     fn header_length(&self) -> usize {
         let [_, _, _, _, v0, v1, ..] = self.buffer;
-        if self.tag() >> 16 == 0xFFFE || self.implicit() || is_short_vr([v0, v1]) { 8 } else { 12 }
+        if self.tag() >> 16 == 0xFFFE || self.implicit() || is_short_vr([v0, v1]) {
+            8
+        } else {
+            12
+        }
     }
 
     /// Acts on a whole element header.
@@ -265,8 +290,19 @@ impl HeaderScanner {
                 self.state = State::Failed(HeaderError::Malformed);
                 return;
             }
-            let short = if self.encoding == Encoding::ExplicitBig { [0, 0, b6, b7] } else { [b6, b7, 0, 0] };
-            (Some(vr), self.long(if is_short_vr(vr) { short } else { [b8, b9, b10, b11] }))
+            let short = if self.encoding == Encoding::ExplicitBig {
+                [0, 0, b6, b7]
+            } else {
+                [b6, b7, 0, 0]
+            };
+            (
+                Some(vr),
+                self.long(if is_short_vr(vr) {
+                    short
+                } else {
+                    [b8, b9, b10, b11]
+                }),
+            )
         };
         self.state = match tag {
             ITEM_DELIMITATION | SEQUENCE_DELIMITATION => self.close(length),
@@ -284,7 +320,11 @@ impl HeaderScanner {
                 } else if length == 0 {
                     State::Header(0)
                 } else {
-                    State::Value { tag, left: length, value: Vec::new() }
+                    State::Value {
+                        tag,
+                        left: length,
+                        value: Vec::new(),
+                    }
                 }
             }
             _ if length == 0 => State::Header(0),
@@ -365,8 +405,27 @@ fn rest(bytes: &[u8], taken: u32) -> &[u8] {
 const fn is_short_vr(vr: [u8; 2]) -> bool {
     matches!(
         &vr,
-        b"AE" | b"AS" | b"AT" | b"CS" | b"DA" | b"DS" | b"DT" | b"FL" | b"FD" | b"IS" | b"LO" | b"LT" | b"PN"
-            | b"SH" | b"SL" | b"SS" | b"ST" | b"TM" | b"UI" | b"UL" | b"US"
+        b"AE"
+            | b"AS"
+            | b"AT"
+            | b"CS"
+            | b"DA"
+            | b"DS"
+            | b"DT"
+            | b"FL"
+            | b"FD"
+            | b"IS"
+            | b"LO"
+            | b"LT"
+            | b"PN"
+            | b"SH"
+            | b"SL"
+            | b"SS"
+            | b"ST"
+            | b"TM"
+            | b"UI"
+            | b"UL"
+            | b"US"
     )
 }
 

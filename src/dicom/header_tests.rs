@@ -29,8 +29,10 @@ fn encode(encoding: Encoding, elements: &[(u32, &[u8; 2], Option<&[u8]>)]) -> Ve
     out
 }
 
-const SOP: [(u32, &[u8; 2], Option<&[u8]>); 2] =
-    [(0x0008_0016, b"UI", Some(b"1.2.840.10008.5.1.4.1.1.4\0")), (0x0008_0018, b"UI", Some(b"1.2.3\0"))];
+const SOP: [(u32, &[u8; 2], Option<&[u8]>); 2] = [
+    (0x0008_0016, b"UI", Some(b"1.2.840.10008.5.1.4.1.1.4\0")),
+    (0x0008_0018, b"UI", Some(b"1.2.3\0")),
+];
 const REST: [(u32, &[u8; 2], Option<&[u8]>); 4] = [
     (0x0010_0020, b"LO", Some(b"ID 1")),
     (0x0020_000D, b"UI", Some(b"1.4\0")),
@@ -69,10 +71,18 @@ fn every_encoding_is_read_in_pieces_of_every_size() {
         (0x0009_1002, b"OB", Some(&[2; 5000])),
     ];
     let all: Vec<_> = SOP.into_iter().chain(undefined).chain(REST).collect();
-    for encoding in [Encoding::ImplicitLittle, Encoding::ExplicitLittle, Encoding::ExplicitBig] {
+    for encoding in [
+        Encoding::ImplicitLittle,
+        Encoding::ExplicitLittle,
+        Encoding::ExplicitBig,
+    ] {
         let bytes = encode(encoding, &all);
         for piece in (1..40).chain([4096, bytes.len()]) {
-            assert_eq!(scan(encoding, &bytes, piece), Ok(expected()), "{encoding:?} in pieces of {piece}");
+            assert_eq!(
+                scan(encoding, &bytes, piece),
+                Ok(expected()),
+                "{encoding:?} in pieces of {piece}"
+            );
         }
     }
 }
@@ -96,21 +106,33 @@ fn inside_an_unknown_value_of_undefined_length_all_is_implicit() {
 fn a_hundred_thousand_levels_cost_a_counter() {
     let mut bytes = encode(Encoding::ExplicitLittle, &SOP);
     for _ in 0..100_000 {
-        bytes.extend(encode(Encoding::ExplicitLittle, &[(0x0008_1140, b"SQ", None), (ITEM, b"  ", None)]));
+        bytes.extend(encode(
+            Encoding::ExplicitLittle,
+            &[(0x0008_1140, b"SQ", None), (ITEM, b"  ", None)],
+        ));
     }
-    assert_eq!(scan(Encoding::ExplicitLittle, &bytes, 4096), Err(HeaderError::Truncated));
+    assert_eq!(
+        scan(Encoding::ExplicitLittle, &bytes, 4096),
+        Err(HeaderError::Truncated)
+    );
 }
 
 #[test]
 fn a_deflated_data_set_is_inflated_only_as_far_as_needed() {
-    let plain = encode(Encoding::ExplicitLittle, &SOP.into_iter().chain(REST).collect::<Vec<_>>());
+    let plain = encode(
+        Encoding::ExplicitLittle,
+        &SOP.into_iter().chain(REST).collect::<Vec<_>>(),
+    );
     let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
     deflate.write_all(&plain).unwrap();
     let bytes = deflate.finish().unwrap();
     for piece in [1, 3, bytes.len()] {
         assert_eq!(scan(Encoding::Deflated, &bytes, piece), Ok(expected()));
     }
-    assert_eq!(scan(Encoding::Deflated, &[0xFF; 64], 64), Err(HeaderError::Deflate));
+    assert_eq!(
+        scan(Encoding::Deflated, &[0xFF; 64], 64),
+        Err(HeaderError::Deflate)
+    );
 }
 
 #[test]
@@ -118,7 +140,9 @@ fn a_deflated_bomb_is_refused() {
     let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     let head = encode(Encoding::ExplicitLittle, &[(0x0008_0001, b"OB", None)]);
     deflate.write_all(&head[..8]).unwrap();
-    deflate.write_all(&u32::MAX.wrapping_sub(1).to_le_bytes()).unwrap();
+    deflate
+        .write_all(&u32::MAX.wrapping_sub(1).to_le_bytes())
+        .unwrap();
     for _ in 0..64 {
         deflate.write_all(&vec![0; 1 << 20]).unwrap();
     }
@@ -130,16 +154,36 @@ fn a_deflated_bomb_is_refused() {
 #[test]
 fn what_cannot_be_placed_says_why() {
     let without = |skip: u32| {
-        let all: Vec<_> = SOP.into_iter().chain(REST).filter(|(tag, ..)| *tag != skip).collect();
-        scan(Encoding::ExplicitLittle, &encode(Encoding::ExplicitLittle, &all), 100)
+        let all: Vec<_> = SOP
+            .into_iter()
+            .chain(REST)
+            .filter(|(tag, ..)| *tag != skip)
+            .collect();
+        scan(
+            Encoding::ExplicitLittle,
+            &encode(Encoding::ExplicitLittle, &all),
+            100,
+        )
     };
-    assert_eq!(without(0x0020_000D), Err(HeaderError::Missing("Study Instance UID (0020,000D)")));
-    assert_eq!(without(0x0008_0018), Err(HeaderError::Missing("SOP Instance UID (0008,0018)")));
+    assert_eq!(
+        without(0x0020_000D),
+        Err(HeaderError::Missing("Study Instance UID (0020,000D)"))
+    );
+    assert_eq!(
+        without(0x0008_0018),
+        Err(HeaderError::Missing("SOP Instance UID (0008,0018)"))
+    );
     assert_eq!(without(0x0010_0020).unwrap().patient_id, b"");
     let implicit = encode(Encoding::ImplicitLittle, &SOP);
-    assert_eq!(scan(Encoding::ExplicitLittle, &implicit, 100), Err(HeaderError::Malformed));
+    assert_eq!(
+        scan(Encoding::ExplicitLittle, &implicit, 100),
+        Err(HeaderError::Malformed)
+    );
     let whole = encode(Encoding::ExplicitLittle, &SOP);
-    assert_eq!(scan(Encoding::ExplicitLittle, &whole[..whole.len() - 3], 100), Err(HeaderError::Truncated));
+    assert_eq!(
+        scan(Encoding::ExplicitLittle, &whole[..whole.len() - 3], 100),
+        Err(HeaderError::Truncated)
+    );
 }
 
 proptest! {

@@ -6,8 +6,11 @@ use super::sop_class;
 use super::upper_layer::{Acceptance, ContextResult, ProposedContext};
 
 /// The order in which we choose where a peer offers several: what every bucket can read comes first.
-const PREFERRED: [&str; 3] =
-    [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN, sop_class::EXPLICIT_VR_BIG_ENDIAN];
+const PREFERRED: [&str; 3] = [
+    uids::EXPLICIT_VR_LITTLE_ENDIAN,
+    uids::IMPLICIT_VR_LITTLE_ENDIAN,
+    sop_class::EXPLICIT_VR_BIG_ENDIAN,
+];
 
 /// Judges every proposed context: Verification and all of Storage are taken, in any transfer syntax that a data set
 /// can be stored in as it is.
@@ -26,14 +29,28 @@ fn judge(context: &ProposedContext) -> Acceptance {
     let verification = context.abstract_syntax == uids::VERIFICATION;
     // A refused context carries a transfer syntax too; it is not significant (PS3.8 §9.3.3.2).
     if !verification && !sop_class::is_storage(&context.abstract_syntax) {
-        return answer(ContextResult::AbstractSyntaxNotSupported, uids::IMPLICIT_VR_LITTLE_ENDIAN);
+        return answer(
+            ContextResult::AbstractSyntaxNotSupported,
+            uids::IMPLICIT_VR_LITTLE_ENDIAN,
+        );
     }
     let offered = &context.transfer_syntaxes;
-    let preferred = PREFERRED.iter().find(|p| offered.iter().any(|o| o == *p)).copied();
-    let other = || offered.iter().map(String::as_str).find(|t| sop_class::encoding(t).is_some());
+    let preferred = PREFERRED
+        .iter()
+        .find(|p| offered.iter().any(|o| o == *p))
+        .copied();
+    let other = || {
+        offered
+            .iter()
+            .map(String::as_str)
+            .find(|t| sop_class::encoding(t).is_some())
+    };
     match preferred.or_else(other) {
         Some(chosen) => answer(ContextResult::Accepted, chosen),
-        None => answer(ContextResult::TransferSyntaxesNotSupported, uids::IMPLICIT_VR_LITTLE_ENDIAN),
+        None => answer(
+            ContextResult::TransferSyntaxesNotSupported,
+            uids::IMPLICIT_VR_LITTLE_ENDIAN,
+        ),
     }
 }
 
@@ -53,20 +70,38 @@ mod tests {
 
     #[test]
     fn our_preference_counts_not_the_requestors_order() {
-        let (verdict, chosen) = result(uids::MR_IMAGE_STORAGE, &["1.2.840.10008.1.2.5", "1.2.840.10008.1.2.1"]);
-        assert_eq!((verdict, chosen.as_str()), (ContextResult::Accepted, "1.2.840.10008.1.2.1"));
+        let (verdict, chosen) = result(
+            uids::MR_IMAGE_STORAGE,
+            &["1.2.840.10008.1.2.5", "1.2.840.10008.1.2.1"],
+        );
+        assert_eq!(
+            (verdict, chosen.as_str()),
+            (ContextResult::Accepted, "1.2.840.10008.1.2.1")
+        );
     }
 
     #[test]
     fn a_compressed_syntax_alone_is_taken_as_it_is() {
         let (verdict, chosen) = result(uids::MR_IMAGE_STORAGE, &["1.2.840.10008.1.2.4.202"]);
-        assert_eq!((verdict, chosen.as_str()), (ContextResult::Accepted, "1.2.840.10008.1.2.4.202"));
+        assert_eq!(
+            (verdict, chosen.as_str()),
+            (ContextResult::Accepted, "1.2.840.10008.1.2.4.202")
+        );
     }
 
     #[test]
     fn an_unknown_class_and_an_unknown_syntax_are_told_apart() {
-        assert_eq!(result("1.2.3", &["1.2.840.10008.1.2"]).0, ContextResult::AbstractSyntaxNotSupported);
-        assert_eq!(result(uids::MR_IMAGE_STORAGE, &["1.2.3"]).0, ContextResult::TransferSyntaxesNotSupported);
-        assert_eq!(result(uids::MR_IMAGE_STORAGE, &[]).0, ContextResult::TransferSyntaxesNotSupported);
+        assert_eq!(
+            result("1.2.3", &["1.2.840.10008.1.2"]).0,
+            ContextResult::AbstractSyntaxNotSupported
+        );
+        assert_eq!(
+            result(uids::MR_IMAGE_STORAGE, &["1.2.3"]).0,
+            ContextResult::TransferSyntaxesNotSupported
+        );
+        assert_eq!(
+            result(uids::MR_IMAGE_STORAGE, &[]).0,
+            ContextResult::TransferSyntaxesNotSupported
+        );
     }
 }

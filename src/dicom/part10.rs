@@ -44,10 +44,14 @@ pub fn head(meta: &FileMeta, source: Option<&AeTitle>) -> Result<Vec<u8>, WriteM
     if let Some(source) = source {
         builder = builder.source_application_entity_title(source.as_str());
     }
-    let table = builder.build().map_err(|error| WriteMetaError(error.to_string()))?;
+    let table = builder
+        .build()
+        .map_err(|error| WriteMetaError(error.to_string()))?;
     let mut out = vec![0; PREAMBLE];
     out.extend(MAGIC);
-    table.write(&mut out).map_err(|error| WriteMetaError(error.to_string()))?;
+    table
+        .write(&mut out)
+        .map_err(|error| WriteMetaError(error.to_string()))?;
     Ok(out)
 }
 
@@ -60,7 +64,9 @@ pub fn head(meta: &FileMeta, source: Option<&AeTitle>) -> Result<Vec<u8>, WriteM
 /// What reading the file says.
 pub fn read_head(path: &Path) -> std::io::Result<Option<(FileMeta, u64)>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(LONGEST_HEAD).read_to_end(&mut bytes)?;
+    std::fs::File::open(path)?
+        .take(LONGEST_HEAD)
+        .read_to_end(&mut bytes)?;
     Ok(parse_head(&bytes))
 }
 
@@ -80,14 +86,20 @@ fn parse_head(bytes: &[u8]) -> Option<(FileMeta, u64)> {
         }
         at = end;
     }
-    let meta = FileMeta { sop_class_uid: class?, sop_instance_uid: instance?, transfer_syntax_uid: syntax? };
+    let meta = FileMeta {
+        sop_class_uid: class?,
+        sop_instance_uid: instance?,
+        transfer_syntax_uid: syntax?,
+    };
     Some((meta, u64::try_from(at).ok()?))
 }
 
 /// An element of group 0002 at an offset: its number, its value, where the next begins.
 fn element(bytes: &[u8], at: usize) -> Option<(u16, &[u8], usize)> {
     let short: [u8; 8] = bytes.get(at..at.checked_add(8)?)?.try_into().ok()?;
-    let [2, 0, e0, e1, v0, v1, l0, l1] = short else { return None };
+    let [2, 0, e0, e1, v0, v1, l0, l1] = short else {
+        return None;
+    };
     let (start, length) = if matches!(&[v0, v1], b"OB" | b"UN" | b"OW" | b"UT") {
         let long: [u8; 4] = bytes.get(at + 8..at + 12)?.try_into().ok()?;
         (at + 12, usize::try_from(u32::from_le_bytes(long)).ok()?)
@@ -125,7 +137,10 @@ mod tests {
         let bytes = head(&meta(), None).unwrap();
         let table = dicom_object::FileMetaTable::from_reader(&bytes[PREAMBLE..]).unwrap();
         assert_eq!(table.media_storage_sop_instance_uid(), "1.2.3");
-        assert_eq!(table.implementation_class_uid(), identity::IMPLEMENTATION_CLASS_UID);
+        assert_eq!(
+            table.implementation_class_uid(),
+            identity::IMPLEMENTATION_CLASS_UID
+        );
     }
 
     #[test]

@@ -94,7 +94,12 @@ pub fn send(
     mut answered: impl FnMut(usize, Answer),
 ) -> Result<(), ScuError> {
     let numbered: Vec<_> = files.iter().enumerate().collect();
-    let kinds: Vec<_> = files.iter().map(kind).collect::<BTreeSet<_>>().into_iter().collect();
+    let kinds: Vec<_> = files
+        .iter()
+        .map(kind)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
     for group in kinds.chunks(MOST_CONTEXTS) {
         let mut association = open(remote, group, timeouts, stop)?;
         let mut message_id = 0u16;
@@ -121,7 +126,11 @@ fn kind(file: &Outgoing) -> (&Uid, &Uid) {
 }
 
 fn failed(remote: &RemoteAe, source: Error) -> ScuError {
-    ScuError::Association { called: remote.ae_title.clone(), address: remote.address.clone(), source }
+    ScuError::Association {
+        called: remote.ae_title.clone(),
+        address: remote.address.clone(),
+        source,
+    }
 }
 
 fn open(
@@ -130,8 +139,10 @@ fn open(
     timeouts: ScuTimeouts,
     stop: &Stop,
 ) -> Result<Association, ScuError> {
-    let socket = connect(&remote.address, timeouts.connect)
-        .map_err(|source| ScuError::Connect { address: remote.address.clone(), source })?;
+    let socket = connect(&remote.address, timeouts.connect).map_err(|source| ScuError::Connect {
+        address: remote.address.clone(),
+        source,
+    })?;
     let connection = Connection::new(socket, stop.clone()).map_err(|e| failed(remote, e))?;
     let context = |(i, (class, syntax)): (u8, &(&Uid, &Uid))| ProposedContext {
         id: i.saturating_mul(2).saturating_add(1),
@@ -143,7 +154,10 @@ fn open(
         called: remote.ae_title.clone(),
         contexts: (0u8..).zip(kinds).map(context).collect(),
     };
-    let waits = Timeouts { artim: timeouts.response, idle: timeouts.response };
+    let waits = Timeouts {
+        artim: timeouts.response,
+        idle: timeouts.response,
+    };
     request(connection, waits, &proposal).map_err(|e| failed(remote, e))
 }
 
@@ -160,26 +174,41 @@ fn connect(address: &str, limit: Duration) -> std::io::Result<TcpStream> {
 
 fn send_one(association: &mut Association, message_id: u16, file: &Outgoing) -> Result<Answer, Error> {
     let context = association.contexts().iter().find(|c| {
-        c.abstract_syntax == file.sop_class_uid.as_str() && c.transfer_syntax == file.transfer_syntax_uid.as_str()
+        c.abstract_syntax == file.sop_class_uid.as_str()
+            && c.transfer_syntax == file.transfer_syntax_uid.as_str()
     });
-    let Some(context) = context.map(|c| c.id) else { return Ok(Answer::NoContext) };
+    let Some(context) = context.map(|c| c.id) else {
+        return Ok(Answer::NoContext);
+    };
     // Opened and measured before the command goes: once it has, the data set has to follow.
     let (mut source, length) = match data_set(&file.path) {
         Ok(opened) => opened,
         Err(error) => return Ok(Answer::Unreadable(error.to_string())),
     };
-    association.send_command(context, &c_store_rq(message_id, &file.sop_class_uid, &file.sop_instance_uid))?;
+    association.send_command(
+        context,
+        &c_store_rq(message_id, &file.sop_class_uid, &file.sop_instance_uid),
+    )?;
     association.send_data_set(context, &mut source, length)?;
     let response = next_response(association)?;
     if response.command_field != field::C_STORE_RSP || response.message_id != message_id {
-        let detail = format!("{:04X} to message {} where the answer to {message_id} was due", response.command_field, response.message_id);
-        return Err(Error::Protocol { reason: super::upper_layer::AbortReason::NotSpecified, detail });
+        let detail = format!(
+            "{:04X} to message {} where the answer to {message_id} was due",
+            response.command_field, response.message_id
+        );
+        return Err(Error::Protocol {
+            reason: super::upper_layer::AbortReason::NotSpecified,
+            detail,
+        });
     }
     match response.status {
         Some(status) => Ok(Answer::Status(status, response.error_comment)),
         None => {
             let detail = "a response without a status".to_owned();
-            Err(Error::Protocol { reason: super::upper_layer::AbortReason::NotSpecified, detail })
+            Err(Error::Protocol {
+                reason: super::upper_layer::AbortReason::NotSpecified,
+                detail,
+            })
         }
     }
 }
@@ -195,7 +224,10 @@ fn data_set(path: &Path) -> std::io::Result<(File, u64)> {
 }
 
 fn next_response(association: &mut Association) -> Result<Command, Error> {
-    let broken = |detail: String| Error::Protocol { reason: super::upper_layer::AbortReason::NotSpecified, detail };
+    let broken = |detail: String| Error::Protocol {
+        reason: super::upper_layer::AbortReason::NotSpecified,
+        detail,
+    };
     let mut bytes = Vec::new();
     loop {
         match association.next_event()? {
@@ -206,7 +238,9 @@ fn next_response(association: &mut Association) -> Result<Command, Error> {
                 }
             }
             Event::Fragment(_) => return Err(broken("a data set where a response was due".into())),
-            Event::ReleaseRequested => return Err(broken("a release request where a response was due".into())),
+            Event::ReleaseRequested => {
+                return Err(broken("a release request where a response was due".into()));
+            }
         }
     }
 }

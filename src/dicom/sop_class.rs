@@ -7,9 +7,12 @@ use dicom_dictionary_std::{StandardSopClassDictionary, uids};
 /// non-patient object by C-STORE (PS3.4 §B.5), retired ones included.
 #[must_use]
 pub fn is_storage(abstract_syntax: &str) -> bool {
-    let Some(entry) = StandardSopClassDictionary.by_uid(abstract_syntax) else { return false };
+    let Some(entry) = StandardSopClassDictionary.by_uid(abstract_syntax) else {
+        return false;
+    };
     let named = entry.name.contains("Storage");
-    let other_service = entry.name.contains("Storage Commitment") || entry.uid == uids::MEDIA_STORAGE_DIRECTORY_STORAGE;
+    let other_service =
+        entry.name.contains("Storage Commitment") || entry.uid == uids::MEDIA_STORAGE_DIRECTORY_STORAGE;
     named && !other_service
 }
 
@@ -35,7 +38,11 @@ pub fn encoding(transfer_syntax: &str) -> Option<Encoding> {
         uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
         | uids::JPIP_REFERENCED_DEFLATE
         | uids::JPIPHTJ2K_REFERENCED_DEFLATE => Some(Encoding::Deflated),
-        other if OTHERS_ARE_EXPLICIT.iter().any(|arc| other == *arc || in_arc(other, arc)) => {
+        other
+            if OTHERS_ARE_EXPLICIT
+                .iter()
+                .any(|arc| other == *arc || in_arc(other, arc)) =>
+        {
             Some(Encoding::ExplicitLittle)
         }
         _ => None,

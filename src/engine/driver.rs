@@ -30,7 +30,10 @@ pub fn container_name(job: &Job) -> String {
 }
 
 fn bucket_of(engine: &Engine, job: &Job) -> Result<Installed, EngineError> {
-    engine.buckets.get(&job.stream)?.ok_or_else(|| EngineError::NoBucket(job.stream.clone()))
+    engine
+        .buckets
+        .get(&job.stream)?
+        .ok_or_else(|| EngineError::NoBucket(job.stream.clone()))
 }
 
 /// Queued → Running: counts the attempt, lays the job out, creates its container.
@@ -38,11 +41,23 @@ pub(super) async fn start(engine: &Engine, job: &Job) -> Result<(), EngineError>
     let bucket = bucket_of(engine, job)?;
     // Asked first: while the engine is away a job waits in the queue, not half begun.
     engine.runtime.info().await?;
-    let attempt = engine.store.start(&job.id, bucket.image.to_string(), Timestamp::now()).await?;
-    let job = Job { attempt, state: JobState::Running, ..job.clone() };
+    let attempt = engine
+        .store
+        .start(&job.id, bucket.image.to_string(), Timestamp::now())
+        .await?;
+    let job = Job {
+        attempt,
+        state: JobState::Running,
+        ..job.clone()
+    };
     tracing::info!(job.id = %job.id, stream.ae = %job.stream, attempt, "job started");
     prepare(engine, &job, &bucket).await?;
-    bucket_log(engine, &job, &format!("attempt {attempt} started, {} objects", job.instances)).await?;
+    bucket_log(
+        engine,
+        &job,
+        &format!("attempt {attempt} started, {} objects", job.instances),
+    )
+    .await?;
     create(engine, &job, &bucket).await
 }
 
@@ -56,7 +71,9 @@ async fn prepare(engine: &Engine, job: &Job, bucket: &Installed) -> Result<(), E
         files::make_directory(&memory).map_err(io("make the bucket's memory"))?;
         if let Some(user) = &bucket.manifest.settings.user {
             let output = engine.layout.path(Place::Output(&job.stream, &job.id));
-            give_to(user, &output).and_then(|()| give_to(user, &memory)).map_err(io("give a directory to the bucket's user"))?;
+            give_to(user, &output)
+                .and_then(|()| give_to(user, &memory))
+                .map_err(io("give a directory to the bucket's user"))?;
         }
         let info = engine.layout.path(Place::JobInfo(&job.stream, &job.id));
         files::replace_file(&info, &record::job_info(&engine.store, &job)?).map_err(io("write info.json"))
@@ -84,7 +101,11 @@ async fn create(engine: &Engine, job: &Job, bucket: &Installed) -> Result<(), En
         called: job.stream.to_string(),
         calling: job.calling_ae_title.clone(),
         study_instance_uid: job.study_instance_uid.clone(),
-        arguments: job.arguments.clone().or_else(|| settings.arguments.clone()).unwrap_or_default(),
+        arguments: job
+            .arguments
+            .clone()
+            .or_else(|| settings.arguments.clone())
+            .unwrap_or_default(),
     };
     // One that exists already is this attempt's own, from before a crash.
     engine.runtime.create(&run.spec()).await?;
@@ -93,9 +114,13 @@ async fn create(engine: &Engine, job: &Job, bucket: &Installed) -> Result<(), En
 
 /// The labels of a container of this job.
 pub(super) fn labels(engine: &Engine, job: &Job, kind: &str) -> Labels {
-    [(label::NODE, engine.store.node_id()), (label::JOB, job.id.as_str()), (label::KIND, kind)]
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .into()
+    [
+        (label::NODE, engine.store.node_id()),
+        (label::JOB, job.id.as_str()),
+        (label::KIND, kind),
+    ]
+    .map(|(k, v)| (k.to_owned(), v.to_owned()))
+    .into()
 }
 
 /// Running → Harvesting: starts the container if it has not been, watches it, keeps its end. Takes up a container
@@ -118,7 +143,9 @@ pub(super) async fn attend(engine: &Engine, job: &Job) -> Result<(), EngineError
         let (end, copied) = tokio::join!(watch, follow);
         (end?, copied)
     };
-    let Some((state, stopped)) = end else { return vanished(engine, job).await };
+    let Some((state, stopped)) = end else {
+        return vanished(engine, job).await;
+    };
     if is_incomplete(&copied) {
         let fetched = engine.runtime.fetch_logs(&name, &log, LOG_LIMIT).await;
         if let Err(error) = fetched {
@@ -130,9 +157,15 @@ pub(super) async fn attend(engine: &Engine, job: &Job) -> Result<(), EngineError
         oom_killed: state.oom_killed,
         timed_out: (stopped || ran_for(&state).is_some_and(|t| t >= limit)).then_some(limit),
     };
-    let text = format!("ended, exit status {}", ended.exit_status.map_or("unknown".into(), |s| s.to_string()));
+    let text = format!(
+        "ended, exit status {}",
+        ended.exit_status.map_or("unknown".into(), |s| s.to_string())
+    );
     bucket_log(engine, job, &text).await?;
-    engine.store.ended(&job.id, ended, (peak > 0).then_some(peak)).await?;
+    engine
+        .store
+        .ended(&job.id, ended, (peak > 0).then_some(peak))
+        .await?;
     Ok(())
 }
 
@@ -170,13 +203,21 @@ async fn watch(
         WaitEnd::DeadlineReached => {}
     }
     engine.runtime.stop(name, STOP_GRACE).await?;
-    match engine.runtime.wait(name, Instant::now() + STOP_GRACE + Duration::from_secs(30)).await? {
+    match engine
+        .runtime
+        .wait(name, Instant::now() + STOP_GRACE + Duration::from_secs(30))
+        .await?
+    {
         WaitEnd::Exited(state) => Ok(Some((state, true))),
         WaitEnd::Gone => Ok(None),
         WaitEnd::DeadlineReached => {
             // Killed and still there: an engine in trouble. It is asked again when it answers.
             engine.runtime.kill(name).await?;
-            Err(crate::container::Error::TimedOut { action: format!("end container {name}"), limit: STOP_GRACE }.into())
+            Err(crate::container::Error::TimedOut {
+                action: format!("end container {name}"),
+                limit: STOP_GRACE,
+            }
+            .into())
         }
     }
 }
@@ -195,7 +236,10 @@ async fn vanished(engine: &Engine, job: &Job) -> Result<(), EngineError> {
         engine.store.fail(&job.id, reason, Timestamp::now()).await?;
     } else {
         tracing::warn!(job.id = %job.id, attempt = job.attempt, "the container is gone; the job runs again");
-        engine.store.lost(&job.id, format!("container {name} is not there any more")).await?;
+        engine
+            .store
+            .lost(&job.id, format!("container {name} is not there any more"))
+            .await?;
     }
     Ok(())
 }
@@ -210,8 +254,8 @@ pub(super) async fn bucket_log(engine: &Engine, job: &Job, text: &str) -> Result
             files::make_directory(directory).map_err(io("make the directory of logs"))?;
         }
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
-        file.and_then(|mut file| file.write_all(line.as_bytes())).map_err(io("write the bucket's log"))
+        file.and_then(|mut file| file.write_all(line.as_bytes()))
+            .map_err(io("write the bucket's log"))
     })
     .await
 }
-

@@ -9,13 +9,16 @@ use crate::model::{
 };
 use crate::store::NewDelivery;
 
-use super::measures::{self, Found, LARGEST_MEASURES, Plugin};
+use super::measures::{self, Found, Plugin};
 use super::output::{self, Hashed, OutputFile};
 use super::{Engine, EngineError, blocking, driver, io, record};
 
 /// Harvesting → Delivering or Done.
 pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineError> {
-    let bucket = engine.buckets.get(&job.stream)?.ok_or_else(|| EngineError::NoBucket(job.stream.clone()))?;
+    let bucket = engine
+        .buckets
+        .get(&job.stream)?
+        .ok_or_else(|| EngineError::NoBucket(job.stream.clone()))?;
     let verdict = verdict(engine, job, &bucket).await?;
     let outputs = list(engine, job, Place::Output(&job.stream, &job.id)).await?;
     let inputs = list(engine, job, Place::Input(&job.stream, &job.id)).await?;
@@ -27,7 +30,10 @@ pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineErro
     }
     let due = deliveries.len();
     let outcome = verdict.outcome.clone();
-    engine.store.harvested(&job.id, verdict, found.measures, deliveries, Timestamp::now()).await?;
+    engine
+        .store
+        .harvested(&job.id, verdict, found.measures, deliveries, Timestamp::now())
+        .await?;
     tracing::info!(job.id = %job.id, %outcome, deliveries = due, "job harvested");
     driver::bucket_log(engine, job, &format!("{outcome}, {} output files", outputs.len())).await?;
     engine.deliveries.notify_one();
@@ -40,7 +46,10 @@ pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineErro
 
 /// Moves the bucket's proc.json beside INPUT and OUTPUT, and decides.
 async fn verdict(engine: &Engine, job: &Job, bucket: &Installed) -> Result<Verdict, EngineError> {
-    let left = engine.layout.path(Place::Output(&job.stream, &job.id)).join("proc.json");
+    let left = engine
+        .layout
+        .path(Place::Output(&job.stream, &job.id))
+        .join("proc.json");
     let kept = engine.layout.path(Place::ProcJson(&job.stream, &job.id));
     let settings = &bucket.manifest.settings;
     let ended = Ended {
@@ -76,29 +85,21 @@ async fn measure(
     bucket: &Installed,
     outputs: &[OutputFile],
 ) -> Result<Found, EngineError> {
-    let mut found = Found::default();
-    let directory = engine.layout.path(Place::Output(&job.stream, &job.id));
-    let left = blocking({
-        let path = directory.join("measures.json");
-        move || output::read_small(&path, LARGEST_MEASURES).map_err(io("read measures.json"))
-    });
-    if let Some(bytes) = left.await? {
-        measures::read_measures_json(&bytes, &mut found);
-    }
-    let files: Vec<_> = outputs.iter().map(|f| f.path.clone()).collect();
-    if bucket.row.has_plugin && !files.is_empty() {
-        let plugin = Plugin {
-            name: format!("{}-measures", driver::container_name(job)),
-            image: bucket.image.clone(),
-            labels: driver::labels(engine, job, label::KIND_MEASURES),
-            settings: &bucket.manifest.settings,
-            output: directory,
-        };
-        let asked = plugin.ask(engine.runtime.as_ref(), &files, bucket.manifest.settings.timeout).await?;
-        found.measures.extend(asked.measures);
-        found.problems.extend(asked.problems);
-    }
-    Ok(found)
+    let plugin = Plugin {
+        name: format!("{}-measures", driver::container_name(job)),
+        image: bucket.image.clone(),
+        labels: driver::labels(engine, job, label::KIND_MEASURES),
+        settings: &bucket.manifest.settings,
+        output: engine.layout.path(Place::Output(&job.stream, &job.id)),
+    };
+    measures::collect(
+        engine.runtime.as_ref(),
+        &plugin,
+        bucket.row.has_plugin,
+        &bucket.manifest.units,
+        outputs,
+    )
+    .await
 }
 
 /// Which results go where: pure, from the routes and what is known of the job.
@@ -110,17 +111,23 @@ fn deliveries(
     outputs: &[OutputFile],
 ) -> Vec<NewDelivery> {
     let mut deliveries: Vec<NewDelivery> = Vec::new();
-    let matching = routes.iter().filter(|r| r.matches(job.stream.as_str(), &job.calling_ae_title, &verdict.outcome));
+    let matching = routes
+        .iter()
+        .filter(|r| r.matches(job.stream.as_str(), &job.calling_ae_title, &verdict.outcome));
     for route in matching {
         let files = match route.send {
             Direction::Output => outputs,
             Direction::Input => inputs,
         };
-        let instances: Vec<_> =
-            files.iter().filter_map(|f| f.dicom.as_ref().map(|meta| waiting(&f.path, meta))).collect();
+        let instances: Vec<_> = files
+            .iter()
+            .filter_map(|f| f.dicom.as_ref().map(|meta| waiting(&f.path, meta)))
+            .collect();
         for destination in &route.to {
             // One result goes to one destination once, however many routes say so.
-            let known = deliveries.iter().any(|d| d.destination == *destination && d.direction == route.send);
+            let known = deliveries
+                .iter()
+                .any(|d| d.destination == *destination && d.direction == route.send);
             if !known && !instances.is_empty() {
                 deliveries.push(NewDelivery {
                     destination: destination.clone(),
@@ -165,11 +172,20 @@ async fn write_papers(
         problems: &found.problems,
     };
     let papers: [(_, Vec<u8>); 2] = [
-        (engine.layout.path(Place::Measures(&job.stream, &job.id)), record::pretty(&found.measures)),
-        (engine.layout.path(Place::Record(&job.stream, &job.id)), record::pretty(&record::record(&run))),
+        (
+            engine.layout.path(Place::Measures(&job.stream, &job.id)),
+            record::pretty(&found.measures),
+        ),
+        (
+            engine.layout.path(Place::Record(&job.stream, &job.id)),
+            record::pretty(&record::record(&run)),
+        ),
     ];
     blocking(move || {
-        papers.iter().try_for_each(|(path, text)| files::replace_file(path, text)).map_err(io("write the job's papers"))
+        papers
+            .iter()
+            .try_for_each(|(path, text)| files::replace_file(path, text))
+            .map_err(io("write the job's papers"))
     })
     .await
 }
@@ -186,7 +202,12 @@ mod tests {
             sop_instance_uid: uid("1.3"),
             transfer_syntax_uid: uid("1.2.840.10008.1.2.1"),
         };
-        OutputFile { path: path.into(), bytes: 1, sha256: String::new(), dicom: dicom.then_some(meta) }
+        OutputFile {
+            path: path.into(),
+            bytes: 1,
+            sha256: String::new(),
+            dicom: dicom.then_some(meta),
+        }
     }
 
     fn job() -> Job {
@@ -219,7 +240,14 @@ mod tests {
 
     fn route(name: &str, send: Direction, to: &[&str]) -> Route {
         let to = to.iter().map(|t| AeTitle::parse(t).unwrap()).collect();
-        Route { name: name.into(), called: None, calling: None, outcome: None, send, to }
+        Route {
+            name: name.into(),
+            called: None,
+            calling: None,
+            outcome: None,
+            send,
+            to,
+        }
     }
 
     #[test]
@@ -229,22 +257,39 @@ mod tests {
             route("two", Direction::Output, &["PACS"]),
             route("back", Direction::Input, &["PACS"]),
         ];
-        let verdict = Verdict { outcome: Outcome::Success, reason: None };
+        let verdict = Verdict {
+            outcome: Outcome::Success,
+            reason: None,
+        };
         let outputs = [file("a.dcm", true), file("a.nii", false)];
         let made = deliveries(&routes, &job(), &verdict, &[file("i.dcm", true)], &outputs);
         let shown: Vec<_> = made
             .iter()
-            .map(|d| (d.route.as_str(), d.destination.as_str(), d.instances.len(), d.instances[0].file.as_str()))
+            .map(|d| {
+                (
+                    d.route.as_str(),
+                    d.destination.as_str(),
+                    d.instances.len(),
+                    d.instances[0].file.as_str(),
+                )
+            })
             .collect();
         assert_eq!(
             shown,
-            [("one", "PACS", 1, "a.dcm"), ("one", "RESEARCH", 1, "a.dcm"), ("back", "PACS", 1, "i.dcm")]
+            [
+                ("one", "PACS", 1, "a.dcm"),
+                ("one", "RESEARCH", 1, "a.dcm"),
+                ("back", "PACS", 1, "i.dcm")
+            ]
         );
     }
 
     #[test]
     fn nothing_is_delivered_of_a_job_without_dicom_results() {
-        let verdict = Verdict { outcome: Outcome::Success, reason: None };
+        let verdict = Verdict {
+            outcome: Outcome::Success,
+            reason: None,
+        };
         let routes = [route("one", Direction::Output, &["PACS"])];
         assert!(deliveries(&routes, &job(), &verdict, &[], &[file("a.nii", false)]).is_empty());
     }

@@ -18,7 +18,10 @@ const EPSILON: f64 = 1e-6;
 impl Ledger {
     /// Nothing promised yet.
     pub fn new(capacity: Capacity) -> Self {
-        Self { capacity, promised: HashMap::new() }
+        Self {
+            capacity,
+            promised: HashMap::new(),
+        }
     }
 
     /// Runs of a stream at this moment.
@@ -30,7 +33,8 @@ impl Ledger {
     pub fn fits(&self, asked: &Resources) -> bool {
         let cpus: f64 = self.promised.values().map(|(_, r)| r.cpus).sum();
         let memory: u64 = self.promised.values().map(|(_, r)| r.memory).sum();
-        cpus + asked.cpus <= self.capacity.cpus + EPSILON && memory.saturating_add(asked.memory) <= self.capacity.memory
+        cpus + asked.cpus <= self.capacity.cpus + EPSILON
+            && memory.saturating_add(asked.memory) <= self.capacity.memory
     }
 
     /// Whether so much is there at all.
@@ -56,7 +60,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn resources(cpus: f64, memory: u64) -> Resources {
-        Resources { cpus, memory, ..Resources::default() }
+        Resources {
+            cpus,
+            memory,
+            ..Resources::default()
+        }
     }
 
     fn stream() -> AeTitle {
@@ -65,7 +73,10 @@ mod tests {
 
     #[test]
     fn what_is_promised_is_not_promised_again() {
-        let mut ledger = Ledger::new(Capacity { cpus: 2.0, memory: 100 });
+        let mut ledger = Ledger::new(Capacity {
+            cpus: 2.0,
+            memory: 100,
+        });
         let job = JobId::generate(Timestamp::now());
         ledger.promise(job.clone(), stream(), resources(1.5, 60));
         assert!(ledger.fits(&resources(0.5, 40)));

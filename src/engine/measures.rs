@@ -1,5 +1,6 @@
 //! Measures: what the plugin says of every output file, and what the bucket left in `measures.json`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use tokio::time::Instant;
 use crate::container::{self, Bind, ImageId, Labels, Network, RunSpec, Runtime};
 use crate::model::{Measure, Settings};
 
+use super::output::{self, OutputFile};
 use super::run::{STOP_GRACE, resources};
+use super::{EngineError, blocking, io};
 
 /// Files given to one container of the plugin.
 const BATCH: usize = 200;
@@ -18,10 +21,10 @@ const BATCH: usize = 200;
 const STDOUT_LIMIT: usize = 8 << 20;
 
 /// Measures kept of one job.
-pub const MOST_MEASURES: usize = 10_000;
+const MOST_MEASURES: usize = 10_000;
 
 /// The largest measures.json that is read, in bytes.
-pub const LARGEST_MEASURES: u64 = 4 << 20;
+const LARGEST_MEASURES: u64 = 4 << 20;
 
 /// Calls the plugin for each file; a line with a word nobody can guess and the exit status ends each answer.
 const EACH: &str = "mark=$1; shift; for file in \"$@\"; do \
@@ -34,6 +37,43 @@ pub struct Found {
     pub measures: Vec<Measure>,
     /// One line per problem.
     pub problems: Vec<String>,
+}
+
+/// Everything a bucket measured: its `measures.json`, then what the plugin says of each output file.
+///
+/// # Errors
+/// Those of the engine and of reading; what is no measure is a problem in the answer.
+pub async fn collect(
+    runtime: &dyn Runtime,
+    plugin: &Plugin<'_>,
+    has_plugin: bool,
+    units: &BTreeMap<String, String>,
+    outputs: &[OutputFile],
+) -> Result<Found, EngineError> {
+    let mut found = Found::default();
+    let path = plugin.output.join("measures.json");
+    let left =
+        blocking(move || output::read_small(&path, LARGEST_MEASURES).map_err(io("read measures.json")));
+    if let Some(bytes) = left.await? {
+        read_measures_json(&bytes, &mut found);
+    }
+    let files: Vec<_> = outputs.iter().map(|f| f.path.clone()).collect();
+    if has_plugin && !files.is_empty() {
+        let asked = plugin.ask(runtime, &files, plugin.settings.timeout).await?;
+        found.measures.extend(asked.measures);
+        found.problems.extend(asked.problems);
+    }
+    Ok(found.with_units(units))
+}
+
+impl Found {
+    /// Gives measures that came without a unit the one the bucket declared.
+    fn with_units(mut self, declared: &BTreeMap<String, String>) -> Self {
+        for measure in self.measures.iter_mut().filter(|m| m.unit.is_none()) {
+            measure.unit = declared.get(&measure.name).cloned();
+        }
+        self
+    }
 }
 
 /// Runs the plugin of a bucket: a container of the same image, no network, `/output` read-only, once per file.
@@ -56,7 +96,12 @@ impl Plugin<'_> {
     ///
     /// # Errors
     /// Those of the engine; a plugin that fails is a problem of its own, not an error.
-    pub async fn ask(&self, runtime: &dyn Runtime, files: &[String], limit: Duration) -> container::Result<Found> {
+    async fn ask(
+        &self,
+        runtime: &dyn Runtime,
+        files: &[String],
+        limit: Duration,
+    ) -> container::Result<Found> {
         let mut found = Found::default();
         let deadline = Instant::now() + limit;
         for (number, batch) in files.chunks(BATCH).enumerate() {
@@ -64,7 +109,9 @@ impl Plugin<'_> {
             let spec = self.spec(number, &mark, batch);
             let output = runtime.run_to_end(&spec, deadline, STDOUT_LIMIT).await?;
             if output.timed_out {
-                found.problems.push("db-plugin.code was stopped by its time limit".to_owned());
+                found
+                    .problems
+                    .push("db-plugin.code was stopped by its time limit".to_owned());
             }
             read_answers(&output.output.stdout, &mark, batch, &mut found);
         }
@@ -98,27 +145,34 @@ fn read_answers(stdout: &[u8], mark: &str, files: &[String], found: &mut Found) 
     let divider = format!("\n{mark} ");
     for file in files {
         let Some((answer, after)) = rest.split_once(&divider) else {
-            found.problems.push(format!("db-plugin.code gave no answer for {file}"));
+            found
+                .problems
+                .push(format!("db-plugin.code gave no answer for {file}"));
             return;
         };
         let (status, after) = after.split_once('\n').unwrap_or((after, ""));
         rest = after;
         let answer = answer.trim();
         if status.trim() != "0" {
-            found.problems.push(format!("db-plugin.code ended with exit status {} for {file}", status.trim()));
+            found.problems.push(format!(
+                "db-plugin.code ended with exit status {} for {file}",
+                status.trim()
+            ));
         }
         if answer.is_empty() {
             continue;
         }
         match serde_json::from_str(answer) {
             Ok(Value::Object(map)) => flat(file, "db-plugin", &map, found),
-            _ => found.problems.push(format!("db-plugin.code printed no JSON object for {file}")),
+            _ => found
+                .problems
+                .push(format!("db-plugin.code printed no JSON object for {file}")),
         }
     }
 }
 
 /// Reads a `measures.json`: an object of name and value, or name and `{"value": …, "unit": …}`.
-pub fn read_measures_json(bytes: &[u8], found: &mut Found) {
+fn read_measures_json(bytes: &[u8], found: &mut Found) {
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(map)) => flat("measures.json", "measures.json", &map, found),
         Ok(_) => found.problems.push("measures.json is no JSON object".to_owned()),
@@ -129,7 +183,9 @@ pub fn read_measures_json(bytes: &[u8], found: &mut Found) {
 fn flat(file: &str, source: &str, map: &Map<String, Value>, found: &mut Found) {
     for (name, value) in map {
         if found.measures.len() == MOST_MEASURES {
-            found.problems.push(format!("more than {MOST_MEASURES} measures: the rest is dropped"));
+            found
+                .problems
+                .push(format!("more than {MOST_MEASURES} measures: the rest is dropped"));
             return;
         }
         let (value, unit) = match value {
@@ -137,14 +193,18 @@ fn flat(file: &str, source: &str, map: &Map<String, Value>, found: &mut Found) {
             plain => (Some(plain), None),
         };
         match value {
-            Some(value @ (Value::Number(_) | Value::String(_) | Value::Bool(_))) => found.measures.push(Measure {
-                file: file.to_owned(),
-                source: source.to_owned(),
-                name: name.clone(),
-                value: value.clone(),
-                unit: unit.map(str::to_owned),
-            }),
-            _ => found.problems.push(format!("{source}: {name} of {file} is no number, text or truth value")),
+            Some(value @ (Value::Number(_) | Value::String(_) | Value::Bool(_))) => {
+                found.measures.push(Measure {
+                    file: file.to_owned(),
+                    source: source.to_owned(),
+                    name: name.clone(),
+                    value: value.clone(),
+                    unit: unit.map(str::to_owned),
+                })
+            }
+            _ => found.problems.push(format!(
+                "{source}: {name} of {file} is no number, text or truth value"
+            )),
         }
     }
 }
@@ -163,15 +223,25 @@ mod tests {
 
     #[test]
     fn each_answer_belongs_to_its_file() {
-        let found = answers("{\"a\": 1}\n\nMARK 0\n\nMARK 0\n{\"b\": \"x\"}\nMARK 0\n", &["1", "2", "3"]);
-        let named: Vec<_> = found.measures.iter().map(|m| (m.file.as_str(), m.name.as_str())).collect();
+        let found = answers(
+            "{\"a\": 1}\n\nMARK 0\n\nMARK 0\n{\"b\": \"x\"}\nMARK 0\n",
+            &["1", "2", "3"],
+        );
+        let named: Vec<_> = found
+            .measures
+            .iter()
+            .map(|m| (m.file.as_str(), m.name.as_str()))
+            .collect();
         assert_eq!(named, [("1", "a"), ("3", "b")]);
         assert_eq!(found.problems, Vec::<String>::new());
     }
 
     #[test]
     fn what_is_no_answer_is_a_problem_and_no_measure() {
-        let found = answers("Traceback …\nMARK 1\n[1]\nMARK 0\n{\"n\": {\"x\": 1}}\nMARK 0\n", &["1", "2", "3", "4"]);
+        let found = answers(
+            "Traceback …\nMARK 1\n[1]\nMARK 0\n{\"n\": {\"x\": 1}}\nMARK 0\n",
+            &["1", "2", "3", "4"],
+        );
         assert_eq!(found.measures, []);
         assert_eq!(found.problems.len(), 5, "{:?}", found.problems);
     }
@@ -179,10 +249,20 @@ mod tests {
     #[test]
     fn a_measures_json_may_give_units() {
         let mut found = Found::default();
-        let text = json!({ "brain": { "value": 1200.5, "unit": "mL" }, "side": "left", "bad": [1] }).to_string();
+        let text =
+            json!({ "brain": { "value": 1200.5, "unit": "mL" }, "side": "left", "bad": [1] }).to_string();
         read_measures_json(text.as_bytes(), &mut found);
         assert_eq!(found.measures.len(), 2);
-        assert_eq!(found.measures.iter().find(|m| m.name == "brain").unwrap().unit.as_deref(), Some("mL"));
+        assert_eq!(
+            found
+                .measures
+                .iter()
+                .find(|m| m.name == "brain")
+                .unwrap()
+                .unit
+                .as_deref(),
+            Some("mL")
+        );
         assert_eq!(found.problems.len(), 1);
     }
 }

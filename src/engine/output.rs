@@ -74,7 +74,9 @@ fn walk(directory: &Path, deepest: usize, found: &mut Vec<PathBuf>) -> io::Resul
             walk(&entry.path(), deepest - 1, found)?;
         } else if kind.is_file() {
             if found.len() == MOST_FILES {
-                return Err(io::Error::other(format!("more than {MOST_FILES} files in OUTPUT")));
+                return Err(io::Error::other(format!(
+                    "more than {MOST_FILES} files in OUTPUT"
+                )));
             }
             found.push(entry.path());
         }
@@ -84,9 +86,16 @@ fn walk(directory: &Path, deepest: usize, found: &mut Vec<PathBuf>) -> io::Resul
 
 fn read(root: &Path, path: &Path) -> io::Result<OutputFile> {
     let relative = path.strip_prefix(root).map_err(io::Error::other)?;
-    let name = relative.to_str().ok_or_else(|| io::Error::other(format!("{relative:?} is no UTF-8 name")))?;
+    let name = relative
+        .to_str()
+        .ok_or_else(|| io::Error::other(format!("{relative:?} is no UTF-8 name")))?;
     let (bytes, sha256) = hash(path)?;
-    Ok(OutputFile { path: name.to_owned(), bytes, sha256, dicom: part10::read_head(path)?.map(|(meta, _)| meta) })
+    Ok(OutputFile {
+        path: name.to_owned(),
+        bytes,
+        sha256,
+        dicom: part10::read_head(path)?.map(|(meta, _)| meta),
+    })
 }
 
 /// Size and SHA-256 of a regular file.
@@ -115,12 +124,18 @@ pub fn hash(path: &Path) -> io::Result<(u64, String)> {
 /// What reading says.
 pub fn read_small(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     let mut options = fs::OpenOptions::new();
-    options.read(true).custom_flags((rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed());
+    options.read(true).custom_flags(
+        (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK)
+            .bits()
+            .cast_signed(),
+    );
     let file = match options.open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         // A link.
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            return Ok(None);
+        }
         Err(error) => return Err(error),
     };
     let metadata = file.metadata()?;
@@ -147,9 +162,15 @@ mod tests {
         let found = files(dir.path()).unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].path, "a/b/x.txt");
-        assert_eq!(found[0].sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            found[0].sha256,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
         assert_eq!(read_small(&dir.path().join("proc.json"), 1000).unwrap(), None);
         assert_eq!(read_small(&dir.path().join("a/b/x.txt"), 2).unwrap(), None);
-        assert_eq!(read_small(&dir.path().join("a/b/x.txt"), 3).unwrap().as_deref(), Some(&b"abc"[..]));
+        assert_eq!(
+            read_small(&dir.path().join("a/b/x.txt"), 3).unwrap().as_deref(),
+            Some(&b"abc"[..])
+        );
     }
 }

@@ -56,7 +56,14 @@ pub struct Run<'a> {
 /// record.json: what reproduces the run. What becomes of deliveries is added when the last is settled.
 #[must_use]
 pub fn record(run: &Run<'_>) -> Value {
-    let Run { job, bucket, verdict, input, output, problems } = run;
+    let Run {
+        job,
+        bucket,
+        verdict,
+        input,
+        output,
+        problems,
+    } = run;
     let settings = &bucket.manifest.settings;
     json!({
         "job": job.id.as_str(),
@@ -125,7 +132,9 @@ pub fn take_proc_json(left: &Path, kept: &Path) -> std::io::Result<Option<Value>
 /// The proc.json of a run that left none: what was decided.
 #[must_use]
 pub fn proc_json(verdict: &Verdict) -> Vec<u8> {
-    pretty(&json!([{ "success": verdict.outcome.word(), "message": verdict.reason.as_deref().unwrap_or_default() }]))
+    pretty(
+        &json!([{ "success": verdict.outcome.word(), "message": verdict.reason.as_deref().unwrap_or_default() }]),
+    )
 }
 
 /// JSON as people read it, with a line end.

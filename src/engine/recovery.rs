@@ -27,7 +27,12 @@ pub(super) async fn take_up(engine: &Engine) -> Vec<Job> {
 async fn try_take_up(engine: &Engine) -> Result<Vec<Job>, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let mut jobs = engine.store.in_state(JobState::Running).map_err(|e| text(&e))?;
-    jobs.extend(engine.store.in_state(JobState::Harvesting).map_err(|e| text(&e))?);
+    jobs.extend(
+        engine
+            .store
+            .in_state(JobState::Harvesting)
+            .map_err(|e| text(&e))?,
+    );
     let wanted: HashSet<String> = jobs.iter().map(container_name).collect();
     let ours = Labels::from([(label::NODE.to_owned(), engine.store.node_id().to_owned())]);
     for container in engine.runtime.list(&ours).await.map_err(|e| text(&e))? {
@@ -35,7 +40,11 @@ async fn try_take_up(engine: &Engine) -> Result<Vec<Job>, String> {
             tracing::info!(container = container.name, status = ?container.status, "container taken up again");
         } else {
             tracing::info!(container = container.name, "container nobody waits for removed");
-            engine.runtime.remove(&container.name, true).await.map_err(|e| text(&e))?;
+            engine
+                .runtime
+                .remove(&container.name, true)
+                .await
+                .map_err(|e| text(&e))?;
         }
     }
     Ok(jobs)

@@ -63,7 +63,11 @@ impl Run<'_> {
                 Bind::read_only(&self.input, inside::INPUT),
                 Bind::writable(&self.output, inside::OUTPUT),
                 // One run at a time may write it: with several at once, none does.
-                Bind { source: self.memory.clone(), target: inside::MEMORY_AT_RUN_TIME.into(), read_only: shared },
+                Bind {
+                    source: self.memory.clone(),
+                    target: inside::MEMORY_AT_RUN_TIME.into(),
+                    read_only: shared,
+                },
             ],
             resources: resources(self.settings),
             network: network(self.settings.network),
@@ -85,8 +89,14 @@ impl Run<'_> {
             ("MB_MEMORY", asked.memory.to_string()),
         ];
         // The same two directories under the names that images for other platforms look for.
-        let others = [("MERCURE_IN_DIR", "MERCURE_OUT_DIR"), ("MONAI_INPUTPATH", "MONAI_OUTPUTPATH"), ("HOLOSCAN_INPUT_PATH", "HOLOSCAN_OUTPUT_PATH")];
-        let others = others.into_iter().flat_map(|(i, o)| [(i, inside::INPUT), (o, inside::OUTPUT)]);
+        let others = [
+            ("MERCURE_IN_DIR", "MERCURE_OUT_DIR"),
+            ("MONAI_INPUTPATH", "MONAI_OUTPUTPATH"),
+            ("HOLOSCAN_INPUT_PATH", "HOLOSCAN_OUTPUT_PATH"),
+        ];
+        let others = others
+            .into_iter()
+            .flat_map(|(i, o)| [(i, inside::INPUT), (o, inside::OUTPUT)]);
         own.into_iter()
             .map(|(k, v)| (k.to_owned(), v))
             .chain(others.map(|(k, v)| (k.to_owned(), v.to_owned())))

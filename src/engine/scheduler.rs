@@ -44,7 +44,9 @@ async fn start_what_fits(
     for bucket in engine.buckets.list()? {
         let settings = bucket.manifest.settings;
         let running = ledger.running(&bucket.row.ae_title);
-        let free = settings.parallel.saturating_sub(u32::try_from(running).unwrap_or(u32::MAX));
+        let free = settings
+            .parallel
+            .saturating_sub(u32::try_from(running).unwrap_or(u32::MAX));
         for job in engine.store.queued(&bucket.row.ae_title, free)? {
             candidates.push((job, settings.resources.clone()));
         }
@@ -89,7 +91,9 @@ async fn drive(engine: &Engine, job: Job) {
     let id = job.id.clone();
     let mut away = false;
     loop {
-        let Ok(Some(now)) = engine.store.job(&id) else { return };
+        let Ok(Some(now)) = engine.store.job(&id) else {
+            return;
+        };
         let step = match now.state {
             JobState::Queued if !away && now.attempt != job.attempt => return,
             JobState::Queued => driver::start(engine, &now).await,

@@ -91,7 +91,9 @@ async fn bucket(State(context): State<Context>, Path(title): Path<String>) -> Re
     let title = ae_title(&title)?;
     match context.buckets.get(&title)? {
         Some(bucket) => Ok(Json(show(&context, bucket).await?)),
-        None => Err(Problem::not_found(format!("no bucket is installed for AE title {title}"))),
+        None => Err(Problem::not_found(format!(
+            "no bucket is installed for AE title {title}"
+        ))),
     }
 }
 
@@ -132,12 +134,18 @@ async fn jobs(
     let Query(asked) = query?;
     let state = asked.state.as_deref().map(job_state).transpose()?;
     let stream = asked.stream.as_deref().map(ae_title).transpose()?;
-    let filter = JobFilter { stream, state, limit: asked.limit.unwrap_or(JOBS).min(MOST_JOBS) };
+    let filter = JobFilter {
+        stream,
+        state,
+        limit: asked.limit.unwrap_or(JOBS).min(MOST_JOBS),
+    };
     let jobs = ask({
         let context = context.clone();
         move || {
             let jobs = context.store.jobs(&filter)?;
-            jobs.into_iter().map(|job| with_measures(&context, job)).collect::<Result<Vec<_>, _>>()
+            jobs.into_iter()
+                .map(|job| with_measures(&context, job))
+                .collect::<Result<Vec<_>, _>>()
         }
     });
     Ok(Json(json!({ "jobs": jobs.await? })))
@@ -153,27 +161,40 @@ async fn job(State(context): State<Context>, Path(id): Path<String>) -> Result<J
     let shown = ask({
         let id = id.clone();
         move || {
-            let Some(job) = context.store.job(&id)? else { return Ok(None) };
+            let Some(job) = context.store.job(&id)? else {
+                return Ok(None);
+            };
             let mut deliveries = Vec::new();
             for delivery in context.store.deliveries(&id)? {
                 let instances = context.store.delivery_instances(delivery.id)?;
                 deliveries.push((delivery, instances));
             }
             let events = context.store.events(&id)?;
-            Ok(Some(with_measures(&context, job)?.with_deliveries(deliveries).with_events(events)))
+            Ok(Some(
+                with_measures(&context, job)?
+                    .with_deliveries(deliveries)
+                    .with_events(events),
+            ))
         }
     });
-    shown.await?.map(Json).ok_or_else(|| Problem::not_found(format!("there is no job {id}")))
+    shown
+        .await?
+        .map(Json)
+        .ok_or_else(|| Problem::not_found(format!("there is no job {id}")))
 }
 
 async fn log(State(context): State<Context>, Path(id): Path<String>) -> Result<Response, Problem> {
     let id = job_id(&id)?;
     let text = ask(move || {
-        let Some(job) = context.store.job(&id)? else { return Ok(None) };
+        let Some(job) = context.store.job(&id)? else {
+            return Ok(None);
+        };
         let path = context.layout.path(Place::ProcessingLog(&job.stream, &job.id));
         Ok(Some(tail(&path).unwrap_or_default()))
     });
-    let text = text.await?.ok_or_else(|| Problem::not_found("there is no such job"))?;
+    let text = text
+        .await?
+        .ok_or_else(|| Problem::not_found("there is no such job"))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
 

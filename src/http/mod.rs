@@ -38,7 +38,9 @@ pub fn router(context: Context) -> Router {
     Router::new()
         .route("/readyz", get(async || "ready\n"))
         .nest("/api/v1", api::router())
-        .fallback(async || problem::Problem::not_found("there is no such page here; the API is below /api/v1"))
+        .fallback(async || {
+            problem::Problem::not_found("there is no such page here; the API is below /api/v1")
+        })
         .with_state(context)
 }
 
@@ -51,5 +53,7 @@ pub async fn serve(
     context: Context,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(socket, router(context)).with_graceful_shutdown(stopped).await
+    axum::serve(socket, router(context))
+        .with_graceful_shutdown(stopped)
+        .await
 }

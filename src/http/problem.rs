@@ -18,7 +18,10 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into() }
+        Self {
+            status,
+            detail: detail.into(),
+        }
     }
 
     pub fn not_found(detail: impl Into<String>) -> Self {
@@ -33,8 +36,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or_default();
-        let body =
-            json!({ "type": "about:blank", "title": title, "status": self.status.as_u16(), "detail": self.detail });
+        let body = json!({ "type": "about:blank", "title": title, "status": self.status.as_u16(), "detail": self.detail });
         let mut response = (self.status, Json(body)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -45,7 +47,10 @@ impl IntoResponse for Problem {
 /// What is ours to mend goes to the log, once, here; the caller hears that it is ours.
 fn ours(error: &dyn std::error::Error) -> Problem {
     tracing::error!(%error, "a request failed");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the node failed to do this; its log says why")
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "the node failed to do this; its log says why",
+    )
 }
 
 impl From<StoreError> for Problem {
@@ -105,13 +110,22 @@ mod tests {
         let own = || "x".to_owned();
         for (error, status) in [
             (InstallError::NoSuchImage { reference: own() }, 404),
-            (InstallError::Taken { ae_title: title.clone(), image: own() }, 409),
+            (
+                InstallError::Taken {
+                    ae_title: title.clone(),
+                    image: own(),
+                },
+                409,
+            ),
             (InstallError::NoInfo { reference: own() }, 422),
             (InstallError::NoWorkSh { reference: own() }, 422),
             (InstallError::Store(StoreError::Closed), 500),
         ] {
             assert_eq!(Problem::from(error).status.as_u16(), status);
         }
-        assert_eq!(Problem::from(RemoveError::NotInstalled(title)).status.as_u16(), 404);
+        assert_eq!(
+            Problem::from(RemoveError::NotInstalled(title)).status.as_u16(),
+            404
+        );
     }
 }

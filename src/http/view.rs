@@ -41,7 +41,10 @@ pub struct JobView {
 impl JobView {
     /// The job alone, as it stands in a list.
     pub fn new(job: Job, layout: &Layout) -> Self {
-        let directory = layout.path(Place::Job(&job.stream, &job.id)).display().to_string();
+        let directory = layout
+            .path(Place::Job(&job.stream, &job.id))
+            .display()
+            .to_string();
         Self {
             id: job.id.to_string(),
             stream: job.stream.to_string(),
@@ -79,14 +82,19 @@ impl JobView {
 
     /// With what happened to it.
     pub fn with_events(self, events: Vec<EventRow>) -> Self {
-        let events =
-            events.into_iter().map(|e| json!({ "at": e.at, "kind": e.kind, "text": e.text })).collect();
+        let events = events
+            .into_iter()
+            .map(|e| json!({ "at": e.at, "kind": e.kind, "text": e.text }))
+            .collect();
         Self { events, ..self }
     }
 
     /// With its deliveries and the objects in them.
     pub fn with_deliveries(self, deliveries: Vec<(Delivery, Vec<DeliveryInstance>)>) -> Self {
-        Self { deliveries: deliveries.iter().map(|(d, i)| delivery(d, i)).collect(), ..self }
+        Self {
+            deliveries: deliveries.iter().map(|(d, i)| delivery(d, i)).collect(),
+            ..self
+        }
     }
 }
 

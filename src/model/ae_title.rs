@@ -80,7 +80,10 @@ mod tests {
     #[test]
     fn padding_is_not_significant_and_case_is() {
         assert_eq!(AeTitle::parse("  ProcT1 \0").unwrap().as_str(), "ProcT1");
-        assert_ne!(AeTitle::parse("PROCT1").unwrap(), AeTitle::parse("ProcT1").unwrap());
+        assert_ne!(
+            AeTitle::parse("PROCT1").unwrap(),
+            AeTitle::parse("ProcT1").unwrap()
+        );
     }
 
     #[test]

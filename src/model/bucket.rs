@@ -17,7 +17,12 @@ pub struct Resources {
 
 impl Default for Resources {
     fn default() -> Self {
-        Self { cpus: 1.0, memory: 4 << 30, gpus: 0, shm: 64 << 20 }
+        Self {
+            cpus: 1.0,
+            memory: 4 << 30,
+            gpus: 0,
+            shm: 64 << 20,
+        }
     }
 }
 
@@ -45,7 +50,11 @@ pub struct Complete {
 
 impl Default for Complete {
     fn default() -> Self {
-        Self { level: Level::Study, quiet: Duration::from_secs(15), cap: Duration::from_secs(90 * 60) }
+        Self {
+            level: Level::Study,
+            quiet: Duration::from_secs(15),
+            cap: Duration::from_secs(90 * 60),
+        }
     }
 }
 

@@ -28,8 +28,14 @@ pub enum DeliveryState {
 
 impl DeliveryState {
     /// All states.
-    pub const ALL: [Self; 6] =
-        [Self::Waiting, Self::Sending, Self::Retrying, Self::Sent, Self::Refused, Self::Held];
+    pub const ALL: [Self; 6] = [
+        Self::Waiting,
+        Self::Sending,
+        Self::Retrying,
+        Self::Sent,
+        Self::Refused,
+        Self::Held,
+    ];
 
     /// The state's name in the store and in the API.
     #[must_use]
@@ -82,7 +88,9 @@ impl InstanceState {
     /// The state of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Waiting, Self::Sent, Self::Refused].into_iter().find(|s| s.name() == name)
+        [Self::Waiting, Self::Sent, Self::Refused]
+            .into_iter()
+            .find(|s| s.name() == name)
     }
 }
 

@@ -112,7 +112,10 @@ mod tests {
 
     #[test]
     fn a_generated_name_parses_and_two_differ() {
-        let (a, b) = (JobId::generate(Timestamp::now()), JobId::generate(Timestamp::now()));
+        let (a, b) = (
+            JobId::generate(Timestamp::now()),
+            JobId::generate(Timestamp::now()),
+        );
         assert_eq!(JobId::parse(a.as_str()), Ok(a.clone()));
         assert_ne!(a, b);
     }

@@ -94,7 +94,9 @@ impl JobState {
             (Self::Queued, E::Started) => Self::Running,
             (Self::Running, E::Ended) => Self::Harvesting,
             (Self::Harvesting, E::Harvested { deliveries: true }) => Self::Delivering,
-            (Self::Harvesting, E::Harvested { deliveries: false }) | (Self::Delivering, E::Settled) => Self::Done,
+            (Self::Harvesting, E::Harvested { deliveries: false }) | (Self::Delivering, E::Settled) => {
+                Self::Done
+            }
             (Self::Queued | Self::Running | Self::Harvesting, E::Broke) => Self::Failed,
             _ => return None,
         })
@@ -128,8 +130,26 @@ mod tests {
         let drawn: [[Option<JobState>; 8]; 7] = [
             [Some(Queued), None, None, None, None, None, None, None],
             [None, Some(Running), None, None, None, None, None, Some(Failed)],
-            [None, None, Some(Queued), Some(Harvesting), None, None, None, Some(Failed)],
-            [None, None, None, None, Some(Delivering), Some(Done), None, Some(Failed)],
+            [
+                None,
+                None,
+                Some(Queued),
+                Some(Harvesting),
+                None,
+                None,
+                None,
+                Some(Failed),
+            ],
+            [
+                None,
+                None,
+                None,
+                None,
+                Some(Delivering),
+                Some(Done),
+                None,
+                Some(Failed),
+            ],
             [None, None, None, None, None, None, Some(Done), None],
             [None; 8],
             [None; 8],

@@ -80,18 +80,29 @@ impl Verdict {
     #[must_use]
     pub fn decide(ended: &Ended, memory: u64, proc_json: Option<&Value>) -> Self {
         if let Some(limit) = ended.timed_out {
-            return Self::failed(format!("stopped by its time limit of {}", humantime::format_duration(limit)));
+            return Self::failed(format!(
+                "stopped by its time limit of {}",
+                humantime::format_duration(limit)
+            ));
         }
         if ended.oom_killed {
             let limit = bytesize::ByteSize::b(memory).display().iec();
-            return Self::failed(format!("out of memory: a process was killed at the limit of {limit}"));
+            return Self::failed(format!(
+                "out of memory: a process was killed at the limit of {limit}"
+            ));
         }
         if let Some((word, message)) = proc_json.and_then(first_entry) {
             let reason = if word == "success" { None } else { message };
-            return Self { outcome: Outcome::from_word(&word), reason };
+            return Self {
+                outcome: Outcome::from_word(&word),
+                reason,
+            };
         }
         match ended.exit_status {
-            Some(0) => Self { outcome: Outcome::Success, reason: None },
+            Some(0) => Self {
+                outcome: Outcome::Success,
+                reason: None,
+            },
             Some(126 | 127) => Self::failed(format!(
                 "exit status {}: /root/work.sh or what it calls is missing or not executable for this user",
                 ended.exit_status.unwrap_or_default()
@@ -102,20 +113,33 @@ impl Verdict {
     }
 
     const fn failed(reason: String) -> Self {
-        Self { outcome: Outcome::Failed, reason: Some(reason) }
+        Self {
+            outcome: Outcome::Failed,
+            reason: Some(reason),
+        }
     }
 }
 
 /// `success` and `message` of the first entry, cut to what is sane.
 fn first_entry(proc_json: &Value) -> Option<(String, Option<String>)> {
-    let entry = proc_json.as_array().map_or(Some(proc_json), |list| list.first())?;
+    let entry = proc_json
+        .as_array()
+        .map_or(Some(proc_json), |list| list.first())?;
     let word = printable(entry.get("success")?.as_str()?, LONGEST_WORD);
-    let message = entry.get("message").and_then(Value::as_str).map(|m| printable(m, LONGEST_MESSAGE));
+    let message = entry
+        .get("message")
+        .and_then(Value::as_str)
+        .map(|m| printable(m, LONGEST_MESSAGE));
     (!word.is_empty()).then_some((word, message.filter(|m| !m.is_empty())))
 }
 
 fn printable(text: &str, longest: usize) -> String {
-    text.chars().filter(|c| !c.is_control()).take(longest).collect::<String>().trim().to_owned()
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(longest)
+        .collect::<String>()
+        .trim()
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -124,7 +148,10 @@ mod tests {
     use serde_json::json;
 
     fn ended(exit_status: i64) -> Ended {
-        Ended { exit_status: Some(exit_status), ..Ended::default() }
+        Ended {
+            exit_status: Some(exit_status),
+            ..Ended::default()
+        }
     }
 
     #[test]
@@ -133,7 +160,10 @@ mod tests {
         let failed = Verdict::decide(&ended(3), 0, None);
         assert_eq!(failed.outcome, Outcome::Failed);
         assert_eq!(failed.reason.as_deref(), Some("exit status 3"));
-        assert_eq!(Verdict::decide(&Ended::default(), 0, None).outcome, Outcome::Failed);
+        assert_eq!(
+            Verdict::decide(&Ended::default(), 0, None).outcome,
+            Outcome::Failed
+        );
     }
 
     #[test]
@@ -149,11 +179,17 @@ mod tests {
     #[test]
     fn what_was_killed_is_failed_whatever_it_wrote() {
         let proc = json!([{ "success": "success" }]);
-        let clock = Ended { timed_out: Some(Duration::from_secs(5)), ..ended(0) };
+        let clock = Ended {
+            timed_out: Some(Duration::from_secs(5)),
+            ..ended(0)
+        };
         let verdict = Verdict::decide(&clock, 0, Some(&proc));
         assert_eq!(verdict.outcome, Outcome::Failed);
         assert!(verdict.reason.unwrap().contains("time limit of 5s"));
-        let memory = Ended { oom_killed: true, ..ended(0) };
+        let memory = Ended {
+            oom_killed: true,
+            ..ended(0)
+        };
         let verdict = Verdict::decide(&memory, 64 << 20, Some(&proc));
         assert_eq!(verdict.outcome, Outcome::Failed);
         assert!(verdict.reason.unwrap().contains("out of memory"));
@@ -161,9 +197,23 @@ mod tests {
 
     #[test]
     fn a_proc_json_of_another_shape_is_as_good_as_none() {
-        for odd in [json!([]), json!({}), json!("success"), json!([{ "success": 1 }]), json!([{ "success": " " }])] {
-            assert_eq!(Verdict::decide(&ended(0), 0, Some(&odd)).outcome, Outcome::Success, "{odd}");
-            assert_eq!(Verdict::decide(&ended(1), 0, Some(&odd)).outcome, Outcome::Failed, "{odd}");
+        for odd in [
+            json!([]),
+            json!({}),
+            json!("success"),
+            json!([{ "success": 1 }]),
+            json!([{ "success": " " }]),
+        ] {
+            assert_eq!(
+                Verdict::decide(&ended(0), 0, Some(&odd)).outcome,
+                Outcome::Success,
+                "{odd}"
+            );
+            assert_eq!(
+                Verdict::decide(&ended(1), 0, Some(&odd)).outcome,
+                Outcome::Failed,
+                "{odd}"
+            );
         }
     }
 }

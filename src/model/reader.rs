@@ -35,7 +35,12 @@ impl<'a> Reader<'a> {
     /// A reader of a whole document.
     #[must_use]
     pub fn new(map: &'a Map<String, Value>, findings: &'a RefCell<Vec<Finding>>) -> Self {
-        Self { map: Some(map), path: String::new(), known: RefCell::default(), findings }
+        Self {
+            map: Some(map),
+            path: String::new(),
+            known: RefCell::default(),
+            findings,
+        }
     }
 
     /// A reader of one value that has to be a table.
@@ -43,9 +48,17 @@ impl<'a> Reader<'a> {
     pub fn of(value: &'a Value, path: String, findings: &'a RefCell<Vec<Finding>>) -> Self {
         let map = value.as_object();
         if map.is_none() {
-            findings.borrow_mut().push(Finding { path: path.clone(), message: "has to be a table".into() });
+            findings.borrow_mut().push(Finding {
+                path: path.clone(),
+                message: "has to be a table".into(),
+            });
         }
-        Self { map, path, known: RefCell::default(), findings }
+        Self {
+            map,
+            path,
+            known: RefCell::default(),
+            findings,
+        }
     }
 
     fn raw(&self, key: &'static str) -> Option<&'a Value> {
@@ -54,12 +67,19 @@ impl<'a> Reader<'a> {
     }
 
     fn join(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
     }
 
     /// Keeps a finding about one of this table's keys.
     pub fn find(&self, key: &str, message: impl Into<String>) {
-        self.findings.borrow_mut().push(Finding { path: self.join(key), message: message.into() });
+        self.findings.borrow_mut().push(Finding {
+            path: self.join(key),
+            message: message.into(),
+        });
     }
 
     /// Reads a key with a parser of its own.
@@ -68,7 +88,9 @@ impl<'a> Reader<'a> {
         key: &'static str,
         parse: impl FnOnce(&Value) -> Result<T, E>,
     ) -> Option<T> {
-        parse(self.raw(key)?).map_err(|error| self.find(key, error.to_string())).ok()
+        parse(self.raw(key)?)
+            .map_err(|error| self.find(key, error.to_string()))
+            .ok()
     }
 
     /// Reads a text with a parser of its own.
@@ -78,7 +100,9 @@ impl<'a> Reader<'a> {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         self.get(key, |value| {
-            let text = value.as_str().ok_or_else(|| "has to be a text in quotes".to_owned())?;
+            let text = value
+                .as_str()
+                .ok_or_else(|| "has to be a text in quotes".to_owned())?;
             parse(text).map_err(|error| format!("{text:?}: {error}"))
         })
     }
@@ -88,7 +112,9 @@ impl<'a> Reader<'a> {
         self.text(key, |text| {
             let allowed = || words.iter().map(|(w, _)| *w).collect::<Vec<_>>().join(", ");
             let found = words.iter().find(|(word, _)| *word == text);
-            found.map(|(_, value)| *value).ok_or_else(|| format!("one of: {}", allowed()))
+            found
+                .map(|(_, value)| *value)
+                .ok_or_else(|| format!("one of: {}", allowed()))
         })
     }
 
@@ -97,7 +123,11 @@ impl<'a> Reader<'a> {
         self.text(key, |text| {
             let how = "a length of time is written like \"15s\", \"90m\", \"6h\"";
             let time = humantime::parse_duration(text).map_err(|_| how)?;
-            if time.is_zero() { Err("has to be longer than nothing") } else { Ok(time) }
+            if time.is_zero() {
+                Err("has to be longer than nothing")
+            } else {
+                Ok(time)
+            }
         })
     }
 
@@ -109,7 +139,9 @@ impl<'a> Reader<'a> {
                 Value::String(text) => text.parse::<bytesize::ByteSize>().ok().map(|b| b.0),
                 _ => None,
             };
-            parsed.filter(|b| *b > 0).ok_or("an amount of memory is written like \"512MiB\", \"4GiB\"")
+            parsed
+                .filter(|b| *b > 0)
+                .ok_or("an amount of memory is written like \"512MiB\", \"4GiB\"")
         })
     }
 
@@ -124,7 +156,10 @@ impl<'a> Reader<'a> {
     /// Reads a positive number.
     pub fn number(&self, key: &'static str) -> Option<f64> {
         self.get(key, |value| {
-            value.as_f64().filter(|n| *n > 0.0 && n.is_finite()).ok_or("a number greater than 0")
+            value
+                .as_f64()
+                .filter(|n| *n > 0.0 && n.is_finite())
+                .ok_or("a number greater than 0")
         })
     }
 
@@ -134,28 +169,42 @@ impl<'a> Reader<'a> {
         let path = self.join(key);
         match self.raw(key) {
             Some(value) => Reader::of(value, path, self.findings),
-            None => Reader { map: None, path, known: RefCell::default(), findings: self.findings },
+            None => Reader {
+                map: None,
+                path,
+                known: RefCell::default(),
+                findings: self.findings,
+            },
         }
     }
 
     /// Reads a list of tables (`[[key]]`).
     #[must_use]
     pub fn tables(&self, key: &'static str) -> Vec<Reader<'a>> {
-        let Some(value) = self.raw(key) else { return Vec::new() };
+        let Some(value) = self.raw(key) else {
+            return Vec::new();
+        };
         let Some(list) = value.as_array() else {
             self.find(key, format!("has to be a list of tables, written [[{key}]]"));
             return Vec::new();
         };
         let path = self.join(key);
-        list.iter().enumerate().map(|(i, v)| Reader::of(v, format!("{path}[{i}]"), self.findings)).collect()
+        list.iter()
+            .enumerate()
+            .map(|(i, v)| Reader::of(v, format!("{path}[{i}]"), self.findings))
+            .collect()
     }
 
     /// Reads a table whose keys are names chosen by the site.
     #[must_use]
     pub fn named_tables(&self, key: &'static str) -> Vec<(&'a str, Reader<'a>)> {
         let path = self.join(key);
-        let Some(map) = self.table(key).map else { return Vec::new() };
-        map.iter().map(|(k, v)| (k.as_str(), Reader::of(v, format!("{path}.{k}"), self.findings))).collect()
+        let Some(map) = self.table(key).map else {
+            return Vec::new();
+        };
+        map.iter()
+            .map(|(k, v)| (k.as_str(), Reader::of(v, format!("{path}.{k}"), self.findings)))
+            .collect()
     }
 
     /// The table itself, where there is one.

@@ -47,7 +47,10 @@ impl Route {
     #[must_use]
     pub fn matches(&self, called: &str, calling: &str, outcome: &Outcome) -> bool {
         let hit = |pattern: &Option<Regex>, text: &str| pattern.as_ref().is_none_or(|p| p.is_match(text));
-        let ended = self.outcome.as_ref().map_or(*outcome == Outcome::Success, |p| p.is_match(outcome.word()));
+        let ended = self
+            .outcome
+            .as_ref()
+            .map_or(*outcome == Outcome::Success, |p| p.is_match(outcome.word()));
         ended && hit(&self.called, called) && hit(&self.calling, calling)
     }
 }

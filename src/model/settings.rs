@@ -60,7 +60,11 @@ impl Settings {
             user: reader.text("user", parse_user),
             complete: read_complete(&complete),
             arguments: reader.text("arguments", |text| {
-                if text.contains('\0') { Err("must not hold a NUL") } else { Ok(text.to_owned()) }
+                if text.contains('\0') {
+                    Err("must not hold a NUL")
+                } else {
+                    Ok(text.to_owned())
+                }
             }),
         };
         resources.deny_unknown();
@@ -74,14 +78,21 @@ fn read_resources(reader: &Reader<'_>) -> Resources {
     Resources {
         cpus: reader.number("cpus").unwrap_or(default.cpus),
         memory: reader.bytes("memory").unwrap_or(default.memory),
-        gpus: reader.whole("gpus", 0..=64).and_then(|n| u32::try_from(n).ok()).unwrap_or(default.gpus),
+        gpus: reader
+            .whole("gpus", 0..=64)
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(default.gpus),
         shm: reader.bytes("shm").unwrap_or(default.shm),
     }
 }
 
 fn read_complete(reader: &Reader<'_>) -> Complete {
     let default = Complete::default();
-    let levels = [("series", Level::Series), ("study", Level::Study), ("patient", Level::Patient)];
+    let levels = [
+        ("series", Level::Series),
+        ("study", Level::Study),
+        ("patient", Level::Patient),
+    ];
     Complete {
         level: reader.word("level", &levels).unwrap_or(default.level),
         quiet: reader.duration("quiet").unwrap_or(default.quiet),
@@ -90,7 +101,8 @@ fn read_complete(reader: &Reader<'_>) -> Complete {
 }
 
 fn parse_user(text: &str) -> Result<String, &'static str> {
-    let numeric = |part: &str| !part.is_empty() && part.len() < 10 && part.bytes().all(|b| b.is_ascii_digit());
+    let numeric =
+        |part: &str| !part.is_empty() && part.len() < 10 && part.bytes().all(|b| b.is_ascii_digit());
     match text.split_once(':') {
         Some((uid, gid)) if numeric(uid) && numeric(gid) => Ok(text.to_owned()),
         _ => Err("a user is written as two numbers, \"uid:gid\""),
@@ -104,7 +116,9 @@ pub fn overlay(bucket: &Value, site: &Value) -> Value {
         (Value::Object(bucket), Value::Object(site)) => {
             let mut merged = bucket.clone();
             for (key, value) in site {
-                let below = merged.get(key).map_or_else(|| value.clone(), |b| overlay(b, value));
+                let below = merged
+                    .get(key)
+                    .map_or_else(|| value.clone(), |b| overlay(b, value));
                 merged.insert(key.clone(), below);
             }
             Value::Object(merged)
@@ -124,7 +138,10 @@ mod tests {
     fn read(value: &Value) -> (Settings, Vec<String>) {
         let findings = RefCell::default();
         let settings = Settings::read(&Reader::new(value.as_object().unwrap(), &findings));
-        (settings, findings.into_inner().iter().map(ToString::to_string).collect())
+        (
+            settings,
+            findings.into_inner().iter().map(ToString::to_string).collect(),
+        )
     }
 
     #[test]
@@ -158,7 +175,10 @@ mod tests {
     #[test]
     fn the_site_wins_key_by_key() {
         let bucket = json!({ "resources": { "cpus": 2, "memory": "1GiB" }, "timeout": "1h" });
-        let (settings, _) = read(&overlay(&bucket, &json!({ "resources": { "memory": "2GiB" }, "parallel": 3 })));
+        let (settings, _) = read(&overlay(
+            &bucket,
+            &json!({ "resources": { "memory": "2GiB" }, "parallel": 3 }),
+        ));
         assert_eq!(settings.resources.memory, 2 << 30);
         assert!((settings.resources.cpus - 2.0).abs() < f64::EPSILON);
         assert_eq!(settings.parallel, 3);

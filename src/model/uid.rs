@@ -20,10 +20,18 @@ impl Uid {
     /// # Errors
     /// [`UidError`] when the text is not a UID.
     pub fn parse(value: &[u8]) -> Result<Self, UidError> {
-        let text = std::str::from_utf8(value).map_err(|_| UidError)?.trim_end_matches(['\0', ' ']);
-        let well_formed =
-            text.len() <= 64 && text.split('.').all(|c| !c.is_empty() && c.bytes().all(|b| b.is_ascii_digit()));
-        if well_formed { Ok(Self(text.into())) } else { Err(UidError) }
+        let text = std::str::from_utf8(value)
+            .map_err(|_| UidError)?
+            .trim_end_matches(['\0', ' ']);
+        let well_formed = text.len() <= 64
+            && text
+                .split('.')
+                .all(|c| !c.is_empty() && c.bytes().all(|b| b.is_ascii_digit()));
+        if well_formed {
+            Ok(Self(text.into()))
+        } else {
+            Err(UidError)
+        }
     }
 
     /// The digits and dots.
@@ -57,7 +65,9 @@ mod tests {
 
     #[test]
     fn what_could_act_in_a_path_is_no_uid() {
-        for bad in ["", ".", "..", "../../x", "1..2", "1.2.", ".1", "1/2", "1.2a", " 1.2"] {
+        for bad in [
+            "", ".", "..", "../../x", "1..2", "1.2.", ".1", "1/2", "1.2a", " 1.2",
+        ] {
             assert_eq!(Uid::parse(bad.as_bytes()), Err(UidError), "{bad}");
         }
         assert!(Uid::parse(&[b'1'; 64]).is_ok());

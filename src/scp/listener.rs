@@ -109,7 +109,9 @@ impl Scp {
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let full = open > self.config.associations;
-        let thread = std::thread::Builder::new().name(format!("association-{number}")).stack_size(512 * 1024);
+        let thread = std::thread::Builder::new()
+            .name(format!("association-{number}"))
+            .stack_size(512 * 1024);
         let spawned = thread.spawn(move || {
             slot.0.associate(socket, peer, number, full);
             drop(slot);
@@ -168,7 +170,12 @@ impl Scp {
         }
         let called = AeTitle::parse(&request.called).map_err(|_| Rejection::CALLED_AE_TITLE)?;
         let calling = AeTitle::parse(&request.calling).map_err(|_| Rejection::CALLING_AE_TITLE)?;
-        let stream = self.streams.borrow().get(&called).cloned().ok_or(Rejection::CALLED_AE_TITLE)?;
+        let stream = self
+            .streams
+            .borrow()
+            .get(&called)
+            .cloned()
+            .ok_or(Rejection::CALLED_AE_TITLE)?;
         let origin = Origin {
             called: CalledAeTitle(called),
             calling: CallingAeTitle(calling),
@@ -179,7 +186,10 @@ impl Scp {
     }
 
     const fn timeouts(&self) -> Timeouts {
-        Timeouts { artim: self.config.artim, idle: self.config.idle }
+        Timeouts {
+            artim: self.config.artim,
+            idle: self.config.idle,
+        }
     }
 
     /// Refuses new associations from now on, as transient.

@@ -21,7 +21,11 @@ pub(super) struct Account {
 pub(super) fn serve(mut association: Association, stage: &Stage, stream: &Stream, origin: &Origin) {
     let mut account = Account::default();
     let end = messages(&mut association, stage, stream, origin, &mut account);
-    let Account { stored, refused, bytes } = account;
+    let Account {
+        stored,
+        refused,
+        bytes,
+    } = account;
     match end {
         Ok(()) => match association.answer_release() {
             Ok(()) => tracing::info!(stored, refused, { field::BYTES } = bytes, "association released"),
@@ -55,13 +59,22 @@ fn messages(
             command_field::C_CANCEL_RQ => {}
             other if other & command_field::RESPONSE != 0 => {
                 let detail = format!("a response {other:04X} to nothing we asked");
-                return Err(Error::Protocol { reason: AbortReason::NotSpecified, detail });
+                return Err(Error::Protocol {
+                    reason: AbortReason::NotSpecified,
+                    detail,
+                });
             }
             other => {
-                tracing::warn!({ field::COMMAND } = format_args!("{other:04X}"), "no such operation here");
+                tracing::warn!(
+                    { field::COMMAND } = format_args!("{other:04X}"),
+                    "no such operation here"
+                );
                 skip_data_set(association, context, &command)?;
                 let comment = Some("only C-STORE and C-ECHO are offered");
-                association.send_command(context, &response(&command, Status::UNRECOGNIZED_OPERATION, comment))?;
+                association.send_command(
+                    context,
+                    &response(&command, Status::UNRECOGNIZED_OPERATION, comment),
+                )?;
             }
         }
     }
@@ -70,23 +83,32 @@ fn messages(
 
 /// Collects the next command set; `None` when the peer asks for release.
 fn next_command(association: &mut Association) -> Result<Option<(u8, Command)>, Error> {
-    let not_understood = |detail: String| Error::Protocol { reason: AbortReason::NotSpecified, detail };
+    let not_understood = |detail: String| Error::Protocol {
+        reason: AbortReason::NotSpecified,
+        detail,
+    };
     let mut bytes = Vec::new();
     let mut context = None;
     loop {
         let fragment = match association.next_event()? {
             Event::ReleaseRequested if context.is_none() => return Ok(None),
-            Event::ReleaseRequested => return Err(not_understood("a release request within a message".into())),
+            Event::ReleaseRequested => {
+                return Err(not_understood("a release request within a message".into()));
+            }
             Event::Fragment(fragment) => fragment,
         };
         if !fragment.command {
             return Err(not_understood("a data set that no command announced".into()));
         }
         if context.is_some_and(|c| c != fragment.context) {
-            return Err(not_understood("a command set over two presentation contexts".into()));
+            return Err(not_understood(
+                "a command set over two presentation contexts".into(),
+            ));
         }
         if bytes.len() + fragment.data.len() > LONGEST_COMMAND {
-            return Err(not_understood(format!("a command set of more than {LONGEST_COMMAND} bytes")));
+            return Err(not_understood(format!(
+                "a command set of more than {LONGEST_COMMAND} bytes"
+            )));
         }
         context = Some(fragment.context);
         bytes.extend_from_slice(fragment.data);
@@ -113,16 +135,26 @@ pub(super) fn read_data_set(
             }
             Event::Fragment(_) => {
                 let detail = "a message begins within the data set of another".to_owned();
-                return Err(Error::Protocol { reason: AbortReason::NotSpecified, detail });
+                return Err(Error::Protocol {
+                    reason: AbortReason::NotSpecified,
+                    detail,
+                });
             }
             Event::ReleaseRequested => {
                 let detail = "a release request within a data set".to_owned();
-                return Err(Error::Protocol { reason: AbortReason::UnexpectedPdu, detail });
+                return Err(Error::Protocol {
+                    reason: AbortReason::UnexpectedPdu,
+                    detail,
+                });
             }
         }
     }
 }
 
 fn skip_data_set(association: &mut Association, context: u8, command: &Command) -> Result<(), Error> {
-    if command.has_data_set { read_data_set(association, context, |_| ()) } else { Ok(()) }
+    if command.has_data_set {
+        read_data_set(association, context, |_| ())
+    } else {
+        Ok(())
+    }
 }

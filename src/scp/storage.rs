@@ -22,7 +22,10 @@ struct Refusal {
 
 impl Refusal {
     fn new(status: Status, comment: impl Into<String>) -> Self {
-        Self { status, comment: comment.into() }
+        Self {
+            status,
+            comment: comment.into(),
+        }
     }
 }
 
@@ -55,7 +58,12 @@ pub(super) fn c_store(
 ) -> Result<(), Error> {
     let begun = Instant::now();
     let object = association.context(context).map_or_else(
-        || Err(Refusal::new(Status::SOP_CLASS_NOT_SUPPORTED, "no such presentation context")),
+        || {
+            Err(Refusal::new(
+                Status::SOP_CLASS_NOT_SUPPORTED,
+                "no such presentation context",
+            ))
+        },
         |context| identify(context, command),
     );
     let outcome = match object {
@@ -90,22 +98,44 @@ fn identify(context: &upper_layer::Context, command: &Command) -> Result<Object,
     if !command.has_data_set {
         return Err(missing("data set"));
     }
-    let class = command.sop_class_uid.as_deref().ok_or_else(|| missing("Affected SOP Class UID"))?;
-    let instance = command.sop_instance_uid.as_deref().ok_or_else(|| missing("Affected SOP Instance UID"))?;
-    let not_of_context =
-        || Refusal::new(Status::SOP_CLASS_NOT_SUPPORTED, "the SOP class is not the presentation context's");
+    let class = command
+        .sop_class_uid
+        .as_deref()
+        .ok_or_else(|| missing("Affected SOP Class UID"))?;
+    let instance = command
+        .sop_instance_uid
+        .as_deref()
+        .ok_or_else(|| missing("Affected SOP Instance UID"))?;
+    let not_of_context = || {
+        Refusal::new(
+            Status::SOP_CLASS_NOT_SUPPORTED,
+            "the SOP class is not the presentation context's",
+        )
+    };
     let sop_class_uid = Uid::parse(class).map_err(|_| not_of_context())?;
     if sop_class_uid.as_str() != context.abstract_syntax || !sop_class::is_storage(&context.abstract_syntax) {
         return Err(not_of_context());
     }
-    let sop_instance_uid = Uid::parse(instance)
-        .map_err(|error| Refusal::new(Status::INVALID_SOP_INSTANCE, format!("Affected SOP Instance UID: {error}")))?;
-    let (Ok(transfer_syntax_uid), Some(encoding)) =
-        (Uid::parse(context.transfer_syntax.as_bytes()), sop_class::encoding(&context.transfer_syntax))
-    else {
+    let sop_instance_uid = Uid::parse(instance).map_err(|error| {
+        Refusal::new(
+            Status::INVALID_SOP_INSTANCE,
+            format!("Affected SOP Instance UID: {error}"),
+        )
+    })?;
+    let (Ok(transfer_syntax_uid), Some(encoding)) = (
+        Uid::parse(context.transfer_syntax.as_bytes()),
+        sop_class::encoding(&context.transfer_syntax),
+    ) else {
         return Err(not_of_context());
     };
-    Ok(Object { meta: FileMeta { sop_class_uid, sop_instance_uid, transfer_syntax_uid }, encoding })
+    Ok(Object {
+        meta: FileMeta {
+            sop_class_uid,
+            sop_instance_uid,
+            transfer_syntax_uid,
+        },
+        encoding,
+    })
 }
 
 /// From the first fragment to the commit.
@@ -144,8 +174,19 @@ mod tests {
         for (error, status) in [
             (StageError::Header(HeaderError::Malformed), 0xC000),
             (StageError::Header(HeaderError::Truncated), 0xC000),
-            (StageError::Mismatch { attribute: "SOP Class UID" }, 0xA900),
-            (StageError::Io { action: "write", source: io() }, 0xA700),
+            (
+                StageError::Mismatch {
+                    attribute: "SOP Class UID",
+                },
+                0xA900,
+            ),
+            (
+                StageError::Io {
+                    action: "write",
+                    source: io(),
+                },
+                0xA700,
+            ),
             (StageError::Store(StoreError::Closed), 0xA700),
         ] {
             let refusal = Refusal::from(&error);

@@ -42,13 +42,22 @@ impl Set {
     fn due(&self) -> (Instant, Why) {
         let cap = self.first + self.complete.cap;
         let quiet = self.last + self.complete.quiet;
-        if self.carriers.is_empty() && quiet < cap { (quiet, Why::Quiet) } else { (cap, Why::Cap) }
+        if self.carriers.is_empty() && quiet < cap {
+            (quiet, Why::Quiet)
+        } else {
+            (cap, Why::Cap)
+        }
     }
 }
 
 impl Completion {
     pub(super) fn new(store: Store, queued: Arc<Notify>) -> Self {
-        Self { store, sets: Arc::default(), changed: Arc::default(), queued }
+        Self {
+            store,
+            sets: Arc::default(),
+            changed: Arc::default(),
+            queued,
+        }
     }
 
     fn sets(&self) -> MutexGuard<'_, HashMap<JobId, Set>> {
@@ -98,8 +107,15 @@ impl Completion {
     /// Takes a set up again after a start: the quiet time begins anew, the cap does not.
     pub(super) fn resume(&self, job: &Job, complete: Complete) {
         let now = Instant::now();
-        let first = now.checked_sub(Timestamp::now().since(job.received_at)).unwrap_or(now);
-        let set = Set { complete, first, last: now, carriers: HashSet::new() };
+        let first = now
+            .checked_sub(Timestamp::now().since(job.received_at))
+            .unwrap_or(now);
+        let set = Set {
+            complete,
+            first,
+            last: now,
+            carriers: HashSet::new(),
+        };
         self.sets().insert(job.id.clone(), set);
         self.changed.notify_one();
     }
@@ -119,14 +135,28 @@ impl Completion {
         let now = Instant::now();
         let due: Vec<(JobId, Set, Why)> = {
             let mut sets = self.sets();
-            let ids: Vec<_> = sets.iter().filter(|(_, s)| s.due().0 <= now).map(|(id, _)| id.clone()).collect();
-            ids.into_iter().filter_map(|id| sets.remove(&id).map(|s| { let why = s.due().1; (id, s, why) })).collect()
+            let ids: Vec<_> = sets
+                .iter()
+                .filter(|(_, s)| s.due().0 <= now)
+                .map(|(id, _)| id.clone())
+                .collect();
+            ids.into_iter()
+                .filter_map(|id| {
+                    sets.remove(&id).map(|s| {
+                        let why = s.due().1;
+                        (id, s, why)
+                    })
+                })
+                .collect()
         };
         for (job, set, why) in due {
             let why = match why {
                 Why::Quiet => format!("no object for {}", humantime::format_duration(set.complete.quiet)),
                 Why::Cap => {
-                    format!("first object {} ago, others may follow", humantime::format_duration(set.complete.cap))
+                    format!(
+                        "first object {} ago, others may follow",
+                        humantime::format_duration(set.complete.cap)
+                    )
                 }
             };
             match self.store.complete(&job, why, Timestamp::now()).await {
@@ -138,13 +168,19 @@ impl Completion {
                 Err(StoreError::State(_)) => tracing::debug!(job.id = %job, "set was complete already"),
                 Err(error) => {
                     tracing::error!(job.id = %job, %error, "freeze a set; trying again");
-                    let again = Set { last: Instant::now(), ..set };
+                    let again = Set {
+                        last: Instant::now(),
+                        ..set
+                    };
                     self.sets().entry(job).or_insert(again);
                 }
             }
         }
         let sets = self.sets();
-        sets.values().map(|s| s.due().0).min().unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
+        sets.values()
+            .map(|s| s.due().0)
+            .min()
+            .unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
     }
 }
 
@@ -155,9 +191,20 @@ mod tests {
 
     fn set(carriers: &[u64]) -> (Set, Instant) {
         let start = Instant::now();
-        let complete =
-            Complete { level: Level::Study, quiet: Duration::from_secs(15), cap: Duration::from_secs(60) };
-        (Set { complete, first: start, last: start, carriers: carriers.iter().copied().collect() }, start)
+        let complete = Complete {
+            level: Level::Study,
+            quiet: Duration::from_secs(15),
+            cap: Duration::from_secs(60),
+        };
+        (
+            Set {
+                complete,
+                first: start,
+                last: start,
+                carriers: carriers.iter().copied().collect(),
+            },
+            start,
+        )
     }
 
     #[test]

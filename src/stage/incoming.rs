@@ -83,7 +83,11 @@ impl Incoming {
             other => other,
         };
         let file = file.map_err(io("make the file of an object"))?;
-        let mut part = Part { file, path, renamed: false };
+        let mut part = Part {
+            file,
+            path,
+            renamed: false,
+        };
         let head = part10::head(&object.meta, Some(&origin.calling.0))?;
         part.file.write_all(&head).map_err(io("write an object"))?;
         let scanner = HeaderScanner::new(object.encoding);
@@ -110,7 +114,10 @@ impl Incoming {
         self.hash.update(data);
         self.scanner.push(data);
         if let Err(error) = self.part.file.write_all(data) {
-            self.failed = Some(StageError::Io { action: "write an object", source: error });
+            self.failed = Some(StageError::Io {
+                action: "write an object",
+                source: error,
+            });
         }
         if !self.announced && self.scanner.is_over() {
             self.announced = true;
@@ -121,7 +128,9 @@ impl Incoming {
     /// A set that is already open learns early that more of it is under way: it will not close meanwhile.
     fn announce(&self) {
         if let Ok(header) = self.scanner.found().header()
-            && let Some(job) = self.stage.known_set(&self.stream, &group_key(&header, self.stream.complete.level))
+            && let Some(job) = self
+                .stage
+                .known_set(&self.stream, &group_key(&header, self.stream.complete.level))
         {
             self.stage.completion.carries(&job, self.origin.association);
         }
@@ -144,7 +153,9 @@ impl Incoming {
         let file = file_name(&self.object.meta, &hash);
         loop {
             let study = header.study_instance_uid.as_str();
-            let job = self.stage.set_for(&self.stream, &group_key, &self.origin, study)?;
+            let job = self
+                .stage
+                .set_for(&self.stream, &group_key, &self.origin, study)?;
             let set = self.stage.layout.path(Place::Set(&self.stream.ae_title, &job));
             self.rename_into(&set, &file)?;
             let placed = self.record(&job, &header, &file, hash)?;
@@ -153,8 +164,14 @@ impl Incoming {
                 self.stage.forget_set(&job);
                 continue;
             }
-            self.stage.completion.touch(&job, self.origin.association, &self.stream.complete);
-            return Ok(Stored { job, placed, bytes: self.bytes });
+            self.stage
+                .completion
+                .touch(&job, self.origin.association, &self.stream.complete);
+            return Ok(Stored {
+                job,
+                placed,
+                bytes: self.bytes,
+            });
         }
     }
 
@@ -194,10 +211,14 @@ impl Incoming {
 
 fn check(header: &Header, meta: &FileMeta) -> Result<(), StageError> {
     if header.sop_class_uid != meta.sop_class_uid {
-        return Err(StageError::Mismatch { attribute: "SOP Class UID (0008,0016)" });
+        return Err(StageError::Mismatch {
+            attribute: "SOP Class UID (0008,0016)",
+        });
     }
     if header.sop_instance_uid != meta.sop_instance_uid {
-        return Err(StageError::Mismatch { attribute: "SOP Instance UID (0008,0018)" });
+        return Err(StageError::Mismatch {
+            attribute: "SOP Instance UID (0008,0018)",
+        });
     }
     Ok(())
 }
@@ -219,5 +240,9 @@ fn patient_key(patient_id: &[u8]) -> String {
 /// `<SOP Instance UID>-<first 16 hex digits of the content's hash>.dcm`: two versions of one object never meet.
 fn file_name(meta: &FileMeta, hash: &[u8; 32]) -> String {
     let hex = blake3::Hash::from_bytes(*hash).to_hex();
-    format!("{}-{}.dcm", meta.sop_instance_uid, hex.get(..16).unwrap_or_default())
+    format!(
+        "{}-{}.dcm",
+        meta.sop_instance_uid,
+        hex.get(..16).unwrap_or_default()
+    )
 }

@@ -76,7 +76,13 @@ impl Stage {
             tracing::info!(removed, "removed objects whose reception was cut off");
         }
         let completion = Completion::new(store.clone(), queued);
-        Ok(Self { layout, store, completion, open_sets: Arc::default(), parts: Arc::default() })
+        Ok(Self {
+            layout,
+            store,
+            completion,
+            open_sets: Arc::default(),
+            parts: Arc::default(),
+        })
     }
 
     /// Takes the open sets of the store up again, with the rules of their streams.
@@ -107,7 +113,13 @@ impl Stage {
     }
 
     /// The set an object belongs to; made when there is none.
-    fn set_for(&self, stream: &Stream, group_key: &str, origin: &Origin, study: &str) -> Result<JobId, StageError> {
+    fn set_for(
+        &self,
+        stream: &Stream,
+        group_key: &str,
+        origin: &Origin,
+        study: &str,
+    ) -> Result<JobId, StageError> {
         let key = (stream.ae_title.clone(), group_key.to_owned());
         if let Some(job) = self.sets().get(&key) {
             return Ok(job.clone());
@@ -125,7 +137,9 @@ impl Stage {
     }
 
     fn known_set(&self, stream: &Stream, group_key: &str) -> Option<JobId> {
-        self.sets().get(&(stream.ae_title.clone(), group_key.to_owned())).cloned()
+        self.sets()
+            .get(&(stream.ae_title.clone(), group_key.to_owned()))
+            .cloned()
     }
 
     fn forget_set(&self, job: &JobId) {

@@ -49,7 +49,9 @@ impl Store {
     /// Removes a bucket; `false` when there was none.
     pub fn remove_bucket(&self, ae_title: &AeTitle) -> Pending<bool> {
         let ae_title = ae_title.clone();
-        self.write(move |db| Ok(db.execute("DELETE FROM buckets WHERE ae_title = ?1", [ae_title.as_str()])? > 0))
+        self.write(move |db| {
+            Ok(db.execute("DELETE FROM buckets WHERE ae_title = ?1", [ae_title.as_str()])? > 0)
+        })
     }
 
     /// The installed buckets, by AE title.
@@ -90,7 +92,8 @@ fn read(row: &Row<'_>) -> Result<BucketRow> {
         ae_title: ae_title(&row.get::<_, String>(0)?)?,
         image: row.get(1)?,
         digest: row.get(2)?,
-        info: serde_json::from_str(&info).map_err(|e| StoreError::State(format!("info.json of a bucket: {e}")))?,
+        info: serde_json::from_str(&info)
+            .map_err(|e| StoreError::State(format!("info.json of a bucket: {e}")))?,
         has_plugin: row.get(4)?,
         installed_at: Timestamp(row.get(5)?),
     })

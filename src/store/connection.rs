@@ -41,7 +41,11 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     if found > known {
-        return Err(StoreError::Newer { path: path.display().to_string(), found, known });
+        return Err(StoreError::Newer {
+            path: path.display().to_string(),
+            found,
+            known,
+        });
     }
     let done = usize::try_from(found).unwrap_or(0);
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(done) {

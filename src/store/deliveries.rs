@@ -49,9 +49,18 @@ impl Store {
                 insert(db, &id, delivery, at)?;
             }
             set_verdict(db, &id, &verdict, (!due).then_some(at))?;
-            let text = format!("{}: {} measures, {} deliveries", verdict.outcome, found.len(), deliveries.len());
+            let text = format!(
+                "{}: {} measures, {} deliveries",
+                verdict.outcome,
+                found.len(),
+                deliveries.len()
+            );
             record(db, &id, "harvested", &text)?;
-            if due { Ok(()) } else { record(db, &id, "done", verdict.outcome.word()) }
+            if due {
+                Ok(())
+            } else {
+                record(db, &id, "done", verdict.outcome.word())
+            }
         })
     }
 
@@ -67,7 +76,11 @@ impl Store {
     }
 
     /// Keeps what the destination answered for some objects of a delivery.
-    pub fn instances_answered(&self, id: i64, answered: Vec<(String, InstanceState, Option<u16>)>) -> Pending<()> {
+    pub fn instances_answered(
+        &self,
+        id: i64,
+        answered: Vec<(String, InstanceState, Option<u16>)>,
+    ) -> Pending<()> {
         self.write(move |db| {
             let mut update = db.prepare_cached(
                 "UPDATE delivery_instances SET state = ?3, status = ?4 WHERE delivery = ?1 AND file = ?2",
@@ -95,14 +108,28 @@ impl Store {
                 params![id, state.name(), next_at.map(|t| t.0), error],
             )?;
             let why = error.as_deref().map(|e| format!(": {e}")).unwrap_or_default();
-            record(db, &job, "delivery", &format!("to {destination}: {}{why}", state.name()))?;
-            if state.is_settled() { settle(db, &job, at) } else { Ok(()) }
+            record(
+                db,
+                &job,
+                "delivery",
+                &format!("to {destination}: {}{why}", state.name()),
+            )?;
+            if state.is_settled() {
+                settle(db, &job, at)
+            } else {
+                Ok(())
+            }
         })
     }
 
     /// Puts back what was being sent when the node last stopped.
     pub fn deliveries_resume(&self) -> Pending<usize> {
-        self.write(|db| Ok(db.execute("UPDATE deliveries SET state = 'waiting' WHERE state = 'sending'", [])?))
+        self.write(|db| {
+            Ok(db.execute(
+                "UPDATE deliveries SET state = 'waiting' WHERE state = 'sending'",
+                [],
+            )?)
+        })
     }
 
     /// Deliveries that are due for a destination or will be: waiting, retrying; oldest first.
@@ -151,7 +178,13 @@ fn insert(db: &Connection, job: &JobId, new: &NewDelivery, at: Timestamp) -> Res
     let id: i64 = db.query_row(
         "INSERT INTO deliveries (job, destination, route, direction, state, created_at) \
          VALUES ((SELECT seq FROM jobs WHERE id = ?1), ?2, ?3, ?4, 'waiting', ?5) RETURNING id",
-        params![job.as_str(), new.destination.as_str(), new.route, direction_name(new.direction), at.0],
+        params![
+            job.as_str(),
+            new.destination.as_str(),
+            new.route,
+            direction_name(new.direction),
+            at.0
+        ],
         |row| row.get(0),
     )?;
     let mut insert = db.prepare_cached(
@@ -182,7 +215,10 @@ fn settle(db: &Connection, job: &JobId, at: Timestamp) -> Result<()> {
         return Ok(());
     }
     advance(db, job, JobEvent::Settled)?;
-    db.execute("UPDATE jobs SET ended_at = ?2 WHERE id = ?1", params![job.as_str(), at.0])?;
+    db.execute(
+        "UPDATE jobs SET ended_at = ?2 WHERE id = ?1",
+        params![job.as_str(), at.0],
+    )?;
     record(db, job, "done", "every delivery is settled")
 }
 
@@ -208,7 +244,11 @@ fn read(row: &Row<'_>) -> Result<Delivery> {
         stream: ae_title(&text(2)?)?,
         destination: ae_title(&text(3)?)?,
         route: text(4)?,
-        direction: if text(5)? == "input" { Direction::Input } else { Direction::Output },
+        direction: if text(5)? == "input" {
+            Direction::Input
+        } else {
+            Direction::Output
+        },
         state: DeliveryState::from_name(&state)
             .ok_or_else(|| StoreError::State(format!("{state:?} is no state of a delivery")))?,
         attempts: row.get(7)?,

@@ -92,10 +92,14 @@ fn add(db: &Connection, job: &JobId, new: &NewInstance, at: Timestamp) -> Result
         .prepare_cached("SELECT seq FROM jobs WHERE id = ?1 AND state = ?2")?
         .query_row([job.as_str(), JobState::Receiving.name()], |row| row.get(0))
         .optional()?;
-    let Some(seq) = open else { return Ok(Placed::Closed) };
+    let Some(seq) = open else {
+        return Ok(Placed::Closed);
+    };
     let uid = new.sop_instance_uid.as_str();
     let others: u32 = db
-        .prepare_cached("UPDATE instances SET current = (hash = ?3) WHERE job = ?1 AND sop_instance_uid = ?2")?
+        .prepare_cached(
+            "UPDATE instances SET current = (hash = ?3) WHERE job = ?1 AND sop_instance_uid = ?2",
+        )?
         .execute(params![seq, uid, new.hash])?
         .try_into()
         .unwrap_or(u32::MAX);
@@ -121,13 +125,22 @@ fn add(db: &Connection, job: &JobId, new: &NewInstance, at: Timestamp) -> Result
         _ => Placed::Replaced,
     };
     let fresh = u32::from(placed == Placed::Stored);
-    let bytes = if placed == Placed::Duplicate { 0 } else { i64::try_from(new.bytes).unwrap_or(i64::MAX) };
+    let bytes = if placed == Placed::Duplicate {
+        0
+    } else {
+        i64::try_from(new.bytes).unwrap_or(i64::MAX)
+    };
     db.prepare_cached(
         "UPDATE jobs SET last_object_at = ?2, instances = instances + ?3, bytes = bytes + ?4 WHERE seq = ?1",
     )?
     .execute(params![seq, at.0, fresh, bytes])?;
     if placed == Placed::Replaced {
-        record(db, job, "replaced", &format!("{uid} came again with other bytes: both are kept, the later one is used"))?;
+        record(
+            db,
+            job,
+            "replaced",
+            &format!("{uid} came again with other bytes: both are kept, the later one is used"),
+        )?;
     }
     Ok(placed)
 }

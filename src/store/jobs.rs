@@ -51,7 +51,9 @@ impl Store {
     pub fn open_set(&self, new: NewJob, at: Timestamp) -> super::Pending<JobId> {
         self.write(move |db| {
             let found: Option<String> = db
-                .prepare_cached("SELECT id FROM jobs WHERE stream = ?1 AND group_key = ?2 AND state = 'receiving'")?
+                .prepare_cached(
+                    "SELECT id FROM jobs WHERE stream = ?1 AND group_key = ?2 AND state = 'receiving'",
+                )?
                 .query_row(params![new.stream.as_str(), new.group_key], |row| row.get(0))
                 .optional()?;
             if let Some(id) = found {
@@ -59,7 +61,9 @@ impl Store {
             }
             let id = JobId::generate(at);
             let earlier: Option<String> = db
-                .prepare_cached("SELECT id FROM jobs WHERE stream = ?1 AND group_key = ?2 ORDER BY seq DESC LIMIT 1")?
+                .prepare_cached(
+                    "SELECT id FROM jobs WHERE stream = ?1 AND group_key = ?2 ORDER BY seq DESC LIMIT 1",
+                )?
                 .query_row(params![new.stream.as_str(), new.group_key], |row| row.get(0))
                 .optional()?;
             db.prepare_cached(
@@ -76,9 +80,19 @@ impl Store {
                 new.study_instance_uid,
                 at.0
             ])?;
-            record(db, &id, "receiving", &format!("first object from {}", new.calling_ae_title))?;
+            record(
+                db,
+                &id,
+                "receiving",
+                &format!("first object from {}", new.calling_ae_title),
+            )?;
             if let Some(earlier) = earlier {
-                record(db, &id, "again", &format!("the same set came before, as job {earlier}"))?;
+                record(
+                    db,
+                    &id,
+                    "again",
+                    &format!("the same set came before, as job {earlier}"),
+                )?;
             }
             Ok(id)
         })
@@ -89,7 +103,10 @@ impl Store {
         let id = id.clone();
         self.write(move |db| {
             advance(db, &id, JobEvent::Completed)?;
-            db.execute("UPDATE jobs SET queued_at = ?2 WHERE id = ?1", params![id.as_str(), at.0])?;
+            db.execute(
+                "UPDATE jobs SET queued_at = ?2 WHERE id = ?1",
+                params![id.as_str(), at.0],
+            )?;
             record(db, &id, "complete", &why)
         })
     }
@@ -158,7 +175,10 @@ impl Store {
     pub fn job(&self, id: &JobId) -> Result<Option<Job>> {
         self.read(|db| {
             let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1");
-            db.prepare_cached(&sql)?.query_row([id.as_str()], |row| Ok(read_job(row))).optional()?.transpose()
+            db.prepare_cached(&sql)?
+                .query_row([id.as_str()], |row| Ok(read_job(row)))
+                .optional()?
+                .transpose()
         })
     }
 
@@ -209,7 +229,9 @@ impl Store {
     pub fn open_jobs(&self, stream: &AeTitle) -> Result<u64> {
         self.read(|db| {
             let sql = "SELECT count(*) FROM jobs WHERE stream = ?1 AND state NOT IN ('done', 'failed')";
-            Ok(db.prepare_cached(sql)?.query_row([stream.as_str()], |row| row.get(0))?)
+            Ok(db
+                .prepare_cached(sql)?
+                .query_row([stream.as_str()], |row| row.get(0))?)
         })
     }
 
@@ -221,18 +243,33 @@ impl Store {
         self.read(|db| {
             let count = |states: &str| -> Result<u64> {
                 let sql = format!("SELECT count(*) FROM jobs WHERE stream = ?1 AND state IN ({states})");
-                Ok(db.prepare_cached(&sql)?.query_row([stream.as_str()], |row| row.get(0))?)
+                Ok(db
+                    .prepare_cached(&sql)?
+                    .query_row([stream.as_str()], |row| row.get(0))?)
             };
-            Ok(Occupancy { waiting: count("'queued'")?, running: count("'running','harvesting'")? })
+            Ok(Occupancy {
+                waiting: count("'queued'")?,
+                running: count("'running','harvesting'")?,
+            })
         })
     }
 }
 
 /// Keeps outcome, reason and end of a job that is over or on its way out.
-pub(super) fn set_verdict(db: &Connection, id: &JobId, verdict: &Verdict, ended: Option<Timestamp>) -> Result<()> {
+pub(super) fn set_verdict(
+    db: &Connection,
+    id: &JobId,
+    verdict: &Verdict,
+    ended: Option<Timestamp>,
+) -> Result<()> {
     db.execute(
         "UPDATE jobs SET outcome = ?2, reason = ?3, ended_at = ?4 WHERE id = ?1",
-        params![id.as_str(), verdict.outcome.word(), verdict.reason, ended.map(|t| t.0)],
+        params![
+            id.as_str(),
+            verdict.outcome.word(),
+            verdict.reason,
+            ended.map(|t| t.0)
+        ],
     )?;
     Ok(())
 }
@@ -248,7 +285,8 @@ pub(super) fn advance(db: &Connection, id: &JobId, event: JobEvent) -> Result<Jo
     let next = state
         .next(event)
         .ok_or_else(|| StoreError::State(format!("job {id} is {name}: {event:?} cannot happen now")))?;
-    db.prepare_cached("UPDATE jobs SET state = ?2 WHERE id = ?1")?.execute([id.as_str(), next.name()])?;
+    db.prepare_cached("UPDATE jobs SET state = ?2 WHERE id = ?1")?
+        .execute([id.as_str(), next.name()])?;
     Ok(next)
 }
 
@@ -263,12 +301,15 @@ fn query_jobs(db: &Connection, sql: &str, values: impl rusqlite::Params) -> Resu
 }
 
 fn read_job(row: &Row<'_>) -> Result<Job> {
-    let time = |column| -> Result<Option<Timestamp>> { Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp)) };
+    let time =
+        |column| -> Result<Option<Timestamp>> { Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp)) };
     Ok(Job {
         id: job_id(&row.get::<_, String>("id")?)?,
         stream: ae_title(&row.get::<_, String>("stream")?)?,
         state: state(&row.get::<_, String>("state")?)?,
-        outcome: row.get::<_, Option<String>>("outcome")?.map(|word| Outcome::from_word(&word)),
+        outcome: row
+            .get::<_, Option<String>>("outcome")?
+            .map(|word| Outcome::from_word(&word)),
         reason: row.get("reason")?,
         calling_ae_title: row.get("calling_ae_title")?,
         caller_address: row.get("caller_address")?,

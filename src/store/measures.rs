@@ -33,13 +33,23 @@ impl Store {
 
 /// Replaces the measures of a job: a harvest that is done again leaves no double.
 pub(super) fn replace(db: &Connection, job: &JobId, measures: &[Measure]) -> Result<()> {
-    db.execute("DELETE FROM measures WHERE job = (SELECT seq FROM jobs WHERE id = ?1)", [job.as_str()])?;
+    db.execute(
+        "DELETE FROM measures WHERE job = (SELECT seq FROM jobs WHERE id = ?1)",
+        [job.as_str()],
+    )?;
     let mut insert = db.prepare_cached(
         "INSERT INTO measures (job, file, source, name, value, unit) \
          VALUES ((SELECT seq FROM jobs WHERE id = ?1), ?2, ?3, ?4, ?5, ?6)",
     )?;
     for m in measures {
-        insert.execute(params![job.as_str(), m.file, m.source, m.name, m.value.to_string(), m.unit])?;
+        insert.execute(params![
+            job.as_str(),
+            m.file,
+            m.source,
+            m.name,
+            m.value.to_string(),
+            m.unit
+        ])?;
     }
     Ok(())
 }

@@ -87,7 +87,10 @@ impl Store {
         let node_id = node_id(&connection)?;
         Ok(Self {
             writer: writer::Writer::start(connection)?,
-            readers: Arc::new(Readers { path: path.to_owned(), idle: Mutex::default() }),
+            readers: Arc::new(Readers {
+                path: path.to_owned(),
+                idle: Mutex::default(),
+            }),
             node_id: node_id.into(),
         })
     }

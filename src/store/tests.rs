@@ -41,7 +41,12 @@ fn one_study_has_one_open_set_and_a_new_one_once_it_is_complete() {
     store.complete(&first, "quiet".into(), now).wait().unwrap();
     let second = store.open_set(new_job("1.2.3"), now).wait().unwrap();
     assert_ne!(second, first);
-    let kinds: Vec<_> = store.events(&second).unwrap().into_iter().map(|e| e.kind).collect();
+    let kinds: Vec<_> = store
+        .events(&second)
+        .unwrap()
+        .into_iter()
+        .map(|e| e.kind)
+        .collect();
     assert_eq!(kinds, ["receiving", "again"]);
 }
 
@@ -56,11 +61,18 @@ fn the_same_bytes_are_stored_once_and_other_bytes_are_kept_beside() {
     assert_eq!(add("1.1", 2), Placed::Replaced);
     assert_eq!(add("1.2", 1), Placed::Stored);
     let rows = store.instances(&job).unwrap();
-    let current: Vec<_> = rows.iter().filter(|r| r.current).map(|r| r.file.as_str()).collect();
+    let current: Vec<_> = rows
+        .iter()
+        .filter(|r| r.current)
+        .map(|r| r.file.as_str())
+        .collect();
     assert_eq!(current, ["1.1-02.dcm", "1.2-01.dcm"]);
     assert_eq!(rows.len(), 3);
     assert_eq!(add("1.1", 1), Placed::Duplicate);
-    assert!(store.instances(&job).unwrap().first().unwrap().current, "the one that came last is used");
+    assert!(
+        store.instances(&job).unwrap().first().unwrap().current,
+        "the one that came last is used"
+    );
     assert_eq!(store.job(&job).unwrap().unwrap().instances, 2);
 }
 
@@ -70,8 +82,14 @@ fn a_frozen_set_takes_nothing_more() {
     let now = Timestamp::now();
     let job = store.open_set(new_job("1.2.3"), now).wait().unwrap();
     store.complete(&job, "quiet".into(), now).wait().unwrap();
-    assert_eq!(store.add_instance(&job, instance("1.1", 1), now).wait().unwrap(), Placed::Closed);
-    assert!(matches!(store.complete(&job, "again".into(), now).wait(), Err(StoreError::State(_))));
+    assert_eq!(
+        store.add_instance(&job, instance("1.1", 1), now).wait().unwrap(),
+        Placed::Closed
+    );
+    assert!(matches!(
+        store.complete(&job, "again".into(), now).wait(),
+        Err(StoreError::State(_))
+    ));
 }
 
 #[test]
@@ -92,7 +110,9 @@ fn a_request_that_fails_takes_no_other_with_it() {
         good.wait().unwrap();
         assert!(bad.wait().is_err());
     }
-    let left: u32 = store.read(|db| Ok(db.query_row("SELECT count(*) FROM node", [], |r| r.get(0))?)).unwrap();
+    let left: u32 = store
+        .read(|db| Ok(db.query_row("SELECT count(*) FROM node", [], |r| r.get(0))?))
+        .unwrap();
     assert_eq!(left, 1, "what a failed request wrote is rolled back");
     assert_eq!(store.in_state(JobState::Receiving).unwrap().len(), 50);
 }
@@ -104,7 +124,10 @@ fn a_job_is_settled_by_its_last_delivery() {
     let job = store.open_set(new_job("1.2.3"), now).wait().unwrap();
     store.complete(&job, "quiet".into(), now).wait().unwrap();
     assert_eq!(store.start(&job, "sha256:0".into(), now).wait().unwrap(), 1);
-    let ended = Ended { exit_status: Some(0), ..Ended::default() };
+    let ended = Ended {
+        exit_status: Some(0),
+        ..Ended::default()
+    };
     store.ended(&job, ended, Some(1)).wait().unwrap();
     let to = |title: &str| NewDelivery {
         destination: AeTitle::parse(title).unwrap(),
@@ -112,14 +135,26 @@ fn a_job_is_settled_by_its_last_delivery() {
         direction: crate::model::Direction::Output,
         instances: vec![],
     };
-    let verdict = Verdict { outcome: Outcome::Success, reason: None };
-    store.harvested(&job, verdict, vec![], vec![to("A"), to("B")], now).wait().unwrap();
+    let verdict = Verdict {
+        outcome: Outcome::Success,
+        reason: None,
+    };
+    store
+        .harvested(&job, verdict, vec![], vec![to("A"), to("B")], now)
+        .wait()
+        .unwrap();
     let open = store.deliveries_open().unwrap();
     assert_eq!(open.len(), 2);
     use crate::model::DeliveryState::{Refused, Sent};
-    store.delivery_ends(&open[0], Sent, None, None, now).wait().unwrap();
+    store
+        .delivery_ends(&open[0], Sent, None, None, now)
+        .wait()
+        .unwrap();
     assert_eq!(store.job(&job).unwrap().unwrap().state, JobState::Delivering);
-    store.delivery_ends(&open[1], Refused, None, Some("no".into()), now).wait().unwrap();
+    store
+        .delivery_ends(&open[1], Refused, None, Some("no".into()), now)
+        .wait()
+        .unwrap();
     let job = store.job(&job).unwrap().unwrap();
     assert_eq!((job.state, job.outcome), (JobState::Done, Some(Outcome::Success)));
     assert!(job.ended_at.is_some());
@@ -133,7 +168,10 @@ fn what_was_answered_is_there_after_the_store_is_opened_again() {
     let id = first.node_id().to_owned();
     let job = first.open_set(new_job("1.2.3"), Timestamp::now()).wait().unwrap();
     first.close();
-    assert!(matches!(first.open_set(new_job("1"), Timestamp::now()).wait(), Err(StoreError::Closed)));
+    assert!(matches!(
+        first.open_set(new_job("1"), Timestamp::now()).wait(),
+        Err(StoreError::Closed)
+    ));
     let second = Store::open(&path).unwrap();
     assert_eq!(second.node_id(), id);
     assert!(second.job(&job).unwrap().is_some());
@@ -142,9 +180,15 @@ fn what_was_answered_is_there_after_the_store_is_opened_again() {
 #[test]
 fn a_store_of_a_newer_version_is_refused_by_name() {
     let (dir, store) = store();
-    store.write(|db| Ok(db.pragma_update(None, "user_version", 99)?)).wait().unwrap();
+    store
+        .write(|db| Ok(db.pragma_update(None, "user_version", 99)?))
+        .wait()
+        .unwrap();
     store.close();
-    let error = Store::open(&dir.path().join("s.sqlite")).err().unwrap().to_string();
+    let error = Store::open(&dir.path().join("s.sqlite"))
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains("has schema 99"), "{error}");
 }
 
@@ -160,9 +204,21 @@ fn jobs_are_listed_newest_first_and_queued_ones_in_order() {
             id
         })
         .collect();
-    let listed: Vec<_> =
-        store.jobs(&JobFilter { limit: 2, ..JobFilter::default() }).unwrap().into_iter().map(|j| j.id).collect();
+    let listed: Vec<_> = store
+        .jobs(&JobFilter {
+            limit: 2,
+            ..JobFilter::default()
+        })
+        .unwrap()
+        .into_iter()
+        .map(|j| j.id)
+        .collect();
     assert_eq!(listed, [ids[2].clone(), ids[1].clone()]);
-    let queued: Vec<_> = store.in_state(JobState::Queued).unwrap().into_iter().map(|j| j.id).collect();
+    let queued: Vec<_> = store
+        .in_state(JobState::Queued)
+        .unwrap()
+        .into_iter()
+        .map(|j| j.id)
+        .collect();
     assert_eq!(queued, ids);
 }

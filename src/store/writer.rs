@@ -36,7 +36,9 @@ where
     T: Send,
 {
     fn run(&mut self, transaction: &Connection) -> Result<()> {
-        let Some(request) = self.request.take() else { return Ok(()) };
+        let Some(request) = self.request.take() else {
+            return Ok(());
+        };
         match request(transaction) {
             Ok(value) => {
                 self.answer = Some(Ok(value));
@@ -77,7 +79,9 @@ impl<T> Future for Pending<T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|answer| answer.unwrap_or(Err(StoreError::Closed)))
+        Pin::new(&mut self.0)
+            .poll(cx)
+            .map(|answer| answer.unwrap_or(Err(StoreError::Closed)))
     }
 }
 
@@ -105,8 +109,16 @@ impl Writer {
         request: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Pending<T> {
         let (reply, answer) = oneshot::channel();
-        let typed = Box::new(Typed { request: Some(request), answer: None, reply });
-        let sender = self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let typed = Box::new(Typed {
+            request: Some(request),
+            answer: None,
+            reply,
+        });
+        let sender = self
+            .requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if let Some(sender) = sender {
             // A send that fails drops the reply, which reads as `Closed`.
             let _ = sender.send(typed);
@@ -115,7 +127,10 @@ impl Writer {
     }
 
     pub(super) fn close(&self) {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
             && thread.join().is_err()

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use dicom_ul::pdu::{AssociationAC, Pdu, PresentationContextResult, PresentationContextResultReason, UserVariableItem};
+use dicom_ul::pdu::{
+    AssociationAC, Pdu, PresentationContextResult, PresentationContextResultReason, UserVariableItem,
+};
 
 use super::associate_rq::AssociateRq;
 use super::association::{Association, Context};
@@ -53,12 +55,20 @@ pub fn accept(
     match check(&request).and_then(|()| decide(&request)) {
         Ok(contexts) => {
             connection.send(&encode_ac(&request, &contexts)?)?;
-            let accepted = contexts.into_iter().filter(|c| c.result == ContextResult::Accepted).map(|c| Context {
-                id: c.id,
-                abstract_syntax: c.abstract_syntax,
-                transfer_syntax: c.transfer_syntax,
-            });
-            Ok(Association::new(connection, timeouts, accepted.collect(), request.maximum_length))
+            let accepted = contexts
+                .into_iter()
+                .filter(|c| c.result == ContextResult::Accepted)
+                .map(|c| Context {
+                    id: c.id,
+                    abstract_syntax: c.abstract_syntax,
+                    transfer_syntax: c.transfer_syntax,
+                });
+            Ok(Association::new(
+                connection,
+                timeouts,
+                accepted.collect(),
+                request.maximum_length,
+            ))
         }
         Err(rejection) => {
             connection.send(&rejection.encode())?;
@@ -106,7 +116,9 @@ fn encode_ac(request: &AssociateRq, contexts: &[Acceptance]) -> Result<Vec<u8>, 
         id: c.id,
         reason: match c.result {
             ContextResult::Accepted => PresentationContextResultReason::Acceptance,
-            ContextResult::AbstractSyntaxNotSupported => PresentationContextResultReason::AbstractSyntaxNotSupported,
+            ContextResult::AbstractSyntaxNotSupported => {
+                PresentationContextResultReason::AbstractSyntaxNotSupported
+            }
             ContextResult::TransferSyntaxesNotSupported => {
                 PresentationContextResultReason::TransferSyntaxesNotSupported
             }

@@ -42,7 +42,9 @@ impl AssociateRq {
     /// # Errors
     /// [`Error::Protocol`] with the reason for the A-ABORT.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
-        let fixed = body.get(..68).ok_or_else(|| invalid("an A-ASSOCIATE-RQ shorter than its fixed fields"))?;
+        let fixed = body
+            .get(..68)
+            .ok_or_else(|| invalid("an A-ASSOCIATE-RQ shorter than its fixed fields"))?;
         let (version, rest) = fixed.split_at(2);
         let text = |bytes: Option<&[u8]>| printable(bytes.unwrap_or_default());
         let mut request = Self {
@@ -67,8 +69,9 @@ impl AssociateRq {
     }
 
     fn context(&mut self, value: &[u8]) -> Result<(), Error> {
-        let (head, rest) =
-            value.split_at_checked(4).ok_or_else(|| invalid("a presentation context item without its id"))?;
+        let (head, rest) = value
+            .split_at_checked(4)
+            .ok_or_else(|| invalid("a presentation context item without its id"))?;
         let id = head.first().copied().unwrap_or(0);
         if id % 2 == 0 {
             return Err(invalid(format!("presentation context id {id} is even")));
@@ -76,7 +79,11 @@ impl AssociateRq {
         if self.contexts.iter().any(|c| c.id == id) {
             return Err(invalid(format!("presentation context id {id} is proposed twice")));
         }
-        let mut context = ProposedContext { id, abstract_syntax: String::new(), transfer_syntaxes: Vec::new() };
+        let mut context = ProposedContext {
+            id,
+            abstract_syntax: String::new(),
+            transfer_syntaxes: Vec::new(),
+        };
         for item in items(rest) {
             match item? {
                 (0x30, value) => context.abstract_syntax = uid_text(value),
@@ -113,7 +120,10 @@ fn items(mut bytes: &[u8]) -> impl Iterator<Item = Result<(u8, &[u8]), Error>> {
         }
         let item = split_item(bytes);
         bytes = item.map_or(&[], |(_, _, rest)| rest);
-        Some(item.map(|(kind, value, _)| (kind, value)).ok_or_else(|| invalid("an item runs over its end")))
+        Some(
+            item.map(|(kind, value, _)| (kind, value))
+                .ok_or_else(|| invalid("an item runs over its end")),
+        )
     })
 }
 

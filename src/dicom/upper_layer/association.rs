@@ -76,7 +76,15 @@ impl Association {
         contexts: Vec<Context>,
         peer_maximum: u32,
     ) -> Self {
-        Self { connection, timeouts, contexts, peer_maximum, pdu_left: 0, pdv: None, lent: 0 }
+        Self {
+            connection,
+            timeouts,
+            contexts,
+            peer_maximum,
+            pdu_left: 0,
+            pdv: None,
+            lent: 0,
+        }
     }
 
     /// The accepted presentation contexts.
@@ -109,12 +117,16 @@ impl Association {
 
     /// Passes on what is there of the PDV at hand.
     fn fragment(&mut self) -> Result<Fragment<'_>, Error> {
-        let pdv = self.pdv.as_mut().ok_or_else(|| Error::protocol(AbortReason::NotSpecified, "no PDV"))?;
+        let pdv = self
+            .pdv
+            .as_mut()
+            .ok_or_else(|| Error::protocol(AbortReason::NotSpecified, "no PDV"))?;
         while self.connection.buffered().len() < pdv.left.min(WORTH_PASSING_ON) {
             if pdv.last {
                 self.connection.acknowledge_quickly();
             }
-            self.connection.fill(Instant::now(), self.timeouts.idle, "send the rest of a message")?;
+            self.connection
+                .fill(Instant::now(), self.timeouts.idle, "send the rest of a message")?;
         }
         let now = self.connection.buffered().len().min(pdv.left);
         pdv.left -= now;
@@ -124,29 +136,55 @@ impl Association {
         }
         self.lent = now;
         let data = self.connection.buffered().get(..now).unwrap_or_default();
-        Ok(Fragment { context, command, ends, data })
+        Ok(Fragment {
+            context,
+            command,
+            ends,
+            data,
+        })
     }
 
     /// Reads a PDV's header (PS3.8 §9.3.5.1, Annex E.2).
     fn begin_pdv(&mut self) -> Result<(), Error> {
         let invalid = |detail: String| Error::protocol(AbortReason::InvalidParameter, detail);
         if self.pdu_left < 6 {
-            return Err(invalid("a P-DATA-TF PDU ends within the header of a value".to_owned()));
+            return Err(invalid(
+                "a P-DATA-TF PDU ends within the header of a value".to_owned(),
+            ));
         }
-        self.connection.need(6, Instant::now(), self.timeouts.idle, "send the rest of a message")?;
-        let header: [u8; 6] = self.connection.buffered().first_chunk().copied().unwrap_or_default();
+        self.connection.need(
+            6,
+            Instant::now(),
+            self.timeouts.idle,
+            "send the rest of a message",
+        )?;
+        let header: [u8; 6] = self
+            .connection
+            .buffered()
+            .first_chunk()
+            .copied()
+            .unwrap_or_default();
         let [l0, l1, l2, l3, context, control] = header;
         let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
         if length < 2 || length > self.pdu_left - 4 {
-            return Err(invalid(format!("a presentation data value of {length} bytes in {} left", self.pdu_left)));
+            return Err(invalid(format!(
+                "a presentation data value of {length} bytes in {} left",
+                self.pdu_left
+            )));
         }
         if self.context(context).is_none() {
-            return Err(invalid(format!("presentation context {context} was not accepted")));
+            return Err(invalid(format!(
+                "presentation context {context} was not accepted"
+            )));
         }
         self.connection.consume(6);
         self.pdu_left -= 4 + length;
-        self.pdv =
-            Some(Pdv { context, command: control & 1 != 0, last: control & 2 != 0, left: length - 2 });
+        self.pdv = Some(Pdv {
+            context,
+            command: control & 1 != 0,
+            last: control & 2 != 0,
+            left: length - 2,
+        });
         Ok(())
     }
 
@@ -164,7 +202,10 @@ impl Association {
                 Ok(false)
             }
             pdu_type::P_DATA_TF => {
-                let detail = format!("a P-DATA-TF of {} bytes, {MAXIMUM_PDU_OFFERED} were offered", header.length);
+                let detail = format!(
+                    "a P-DATA-TF of {} bytes, {MAXIMUM_PDU_OFFERED} were offered",
+                    header.length
+                );
                 Err(Error::protocol(AbortReason::InvalidParameter, detail))
             }
             pdu_type::RELEASE_RQ => {
@@ -175,7 +216,10 @@ impl Association {
             pdu_type::ABORT => {
                 let body = self.connection.whole_pdu(header, 4, since, limit, expected)?;
                 let at = |i: usize| body.get(i).copied().unwrap_or(0);
-                Err(Error::Aborted { source_of_abort: at(2), reason: at(3) })
+                Err(Error::Aborted {
+                    source_of_abort: at(2),
+                    reason: at(3),
+                })
             }
             known @ (pdu_type::ASSOCIATE_RQ
             | pdu_type::ASSOCIATE_AC
@@ -203,7 +247,12 @@ impl Association {
     ///
     /// # Errors
     /// The association is over; a source that ends early too, since a data set cannot be taken back.
-    pub fn send_data_set(&mut self, context: u8, source: &mut impl Read, mut length: u64) -> Result<(), Error> {
+    pub fn send_data_set(
+        &mut self,
+        context: u8,
+        source: &mut impl Read,
+        mut length: u64,
+    ) -> Result<(), Error> {
         let mut buffer = vec![0; self.largest_fragment()];
         loop {
             let now = usize::try_from(length).unwrap_or(usize::MAX).min(buffer.len());
@@ -231,8 +280,13 @@ impl Association {
         let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
         let mut head = [0; PDATA_HEADER as usize];
         let [pdu_length, pdv_length] = [length + 6, length + 2].map(u32::to_be_bytes);
-        let fields =
-            [&[pdu_type::P_DATA_TF, 0][..], &pdu_length[..], &pdv_length[..], &[context, control][..]].concat();
+        let fields = [
+            &[pdu_type::P_DATA_TF, 0][..],
+            &pdu_length[..],
+            &pdv_length[..],
+            &[context, control][..],
+        ]
+        .concat();
         head.copy_from_slice(&fields);
         self.connection.send_two(&head, data)
     }

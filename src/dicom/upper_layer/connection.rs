@@ -74,7 +74,13 @@ impl Connection {
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(TICK))?;
         socket.set_write_timeout(Some(Duration::from_secs(30)))?;
-        Ok(Self { socket, buffer: vec![0; BUFFER].into_boxed_slice(), start: 0, end: 0, stop })
+        Ok(Self {
+            socket,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            start: 0,
+            end: 0,
+            stop,
+        })
     }
 
     /// The peer's address.
@@ -97,7 +103,12 @@ impl Connection {
     }
 
     /// Reads once, at least a byte, into free room behind what is buffered.
-    pub(super) fn fill(&mut self, since: Instant, limit: Duration, expected: &'static str) -> Result<(), Error> {
+    pub(super) fn fill(
+        &mut self,
+        since: Instant,
+        limit: Duration,
+        expected: &'static str,
+    ) -> Result<(), Error> {
         if self.end == self.buffer.len() {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
@@ -162,7 +173,10 @@ impl Connection {
             .copied()
             .ok_or_else(|| Error::protocol(AbortReason::NotSpecified, "no header"))?;
         let [pdu_type, _, length @ ..] = header;
-        Ok(PduHeader { pdu_type, length: u32::from_be_bytes(length) })
+        Ok(PduHeader {
+            pdu_type,
+            length: u32::from_be_bytes(length),
+        })
     }
 
     /// A whole PDU of at most `longest` bytes of body; consumed by the caller with [`Connection::consume`].
@@ -175,7 +189,10 @@ impl Connection {
         expected: &'static str,
     ) -> Result<&[u8], Error> {
         if header.length > longest {
-            let detail = format!("a PDU of type {:02X} with {} bytes", header.pdu_type, header.length);
+            let detail = format!(
+                "a PDU of type {:02X} with {} bytes",
+                header.pdu_type, header.length
+            );
             return Err(Error::protocol(AbortReason::InvalidParameter, detail));
         }
         let end = 6 + header.length as usize;
@@ -225,15 +242,19 @@ impl Connection {
 fn is_reset(error: &std::io::Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof
+        ErrorKind::ConnectionReset
+            | ErrorKind::BrokenPipe
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::UnexpectedEof
     )
 }
 
 fn write_error(error: std::io::Error) -> Error {
     match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-            Error::TimedOut { expected: "take what was sent", limit: Duration::from_secs(30) }
-        }
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => Error::TimedOut {
+            expected: "take what was sent",
+            limit: Duration::from_secs(30),
+        },
         _ if is_reset(&error) => Error::Closed,
         _ => Error::Io(error),
     }

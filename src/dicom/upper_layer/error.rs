@@ -56,6 +56,9 @@ pub enum Error {
 
 impl Error {
     pub(super) fn protocol(reason: AbortReason, detail: impl Into<String>) -> Self {
-        Self::Protocol { reason, detail: detail.into() }
+        Self::Protocol {
+            reason,
+            detail: detail.into(),
+        }
     }
 }

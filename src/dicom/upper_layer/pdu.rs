@@ -61,22 +61,57 @@ pub struct Rejection {
 
 impl Rejection {
     /// application-context-name-not-supported
-    pub const APPLICATION_CONTEXT: Self = Self { result: 1, source: 1, reason: 2 };
+    pub const APPLICATION_CONTEXT: Self = Self {
+        result: 1,
+        source: 1,
+        reason: 2,
+    };
     /// called-AE-title-not-recognized
-    pub const CALLED_AE_TITLE: Self = Self { result: 1, source: 1, reason: 7 };
+    pub const CALLED_AE_TITLE: Self = Self {
+        result: 1,
+        source: 1,
+        reason: 7,
+    };
     /// calling-AE-title-not-recognized
-    pub const CALLING_AE_TITLE: Self = Self { result: 1, source: 1, reason: 3 };
+    pub const CALLING_AE_TITLE: Self = Self {
+        result: 1,
+        source: 1,
+        reason: 3,
+    };
     /// protocol-version-not-supported
-    pub const PROTOCOL_VERSION: Self = Self { result: 1, source: 2, reason: 2 };
+    pub const PROTOCOL_VERSION: Self = Self {
+        result: 1,
+        source: 2,
+        reason: 2,
+    };
     /// temporary-congestion: the node is stopping or short of something
-    pub const CONGESTION: Self = Self { result: 2, source: 3, reason: 1 };
+    pub const CONGESTION: Self = Self {
+        result: 2,
+        source: 3,
+        reason: 1,
+    };
     /// local-limit-exceeded: as many associations as may be open
-    pub const LOCAL_LIMIT: Self = Self { result: 2, source: 3, reason: 2 };
+    pub const LOCAL_LIMIT: Self = Self {
+        result: 2,
+        source: 3,
+        reason: 2,
+    };
 
     /// The whole PDU.
     #[must_use]
     pub const fn encode(self) -> [u8; 10] {
-        [pdu_type::ASSOCIATE_RJ, 0, 0, 0, 0, 4, 0, self.result, self.source, self.reason]
+        [
+            pdu_type::ASSOCIATE_RJ,
+            0,
+            0,
+            0,
+            0,
+            4,
+            0,
+            self.result,
+            self.source,
+            self.reason,
+        ]
     }
 
     /// Whether the same request may be taken later.

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use dicom_ul::pdu::{AssociationRQ, Pdu, PresentationContextProposed, PresentationContextResultReason, UserVariableItem};
+use dicom_ul::pdu::{
+    AssociationRQ, Pdu, PresentationContextProposed, PresentationContextResultReason, UserVariableItem,
+};
 
 use super::acceptor::{encode, user_variables};
 use super::association::{Association, Context};
@@ -30,7 +32,11 @@ pub struct Proposal {
 ///
 /// # Errors
 /// [`Error::Rejected`] with the peer's reason; the rest when it came to no answer.
-pub fn request(mut connection: Connection, timeouts: Timeouts, proposal: &Proposal) -> Result<Association, Error> {
+pub fn request(
+    mut connection: Connection,
+    timeouts: Timeouts,
+    proposal: &Proposal,
+) -> Result<Association, Error> {
     let pdu = Pdu::AssociationRQ(AssociationRQ {
         protocol_version: 1,
         calling_ae_title: proposal.calling.to_string(),
@@ -75,10 +81,15 @@ fn read_answer(
             let bytes = connection.buffered().get(..whole).unwrap_or_default();
             accepted(bytes, proposal)
         }
-        pdu_type::ASSOCIATE_RJ => {
-            Err(Error::Rejected(Rejection { result: at(1), source: at(2), reason: at(3) }))
-        }
-        pdu_type::ABORT => Err(Error::Aborted { source_of_abort: at(2), reason: at(3) }),
+        pdu_type::ASSOCIATE_RJ => Err(Error::Rejected(Rejection {
+            result: at(1),
+            source: at(2),
+            reason: at(3),
+        })),
+        pdu_type::ABORT => Err(Error::Aborted {
+            source_of_abort: at(2),
+            reason: at(3),
+        }),
         other => {
             let detail = format!("a PDU of type {other:02X} where an answer to A-ASSOCIATE-RQ was due");
             Err(Error::protocol(AbortReason::UnexpectedPdu, detail))
@@ -90,7 +101,8 @@ fn read_answer(
 
 fn accepted(pdu: &[u8], proposal: &Proposal) -> Result<(Vec<Context>, u32), Error> {
     let invalid = |detail: String| Error::protocol(AbortReason::InvalidParameter, detail);
-    let pdu = dicom_ul::pdu::read_pdu(pdu, LONGEST_ASSOCIATE_AC, false).map_err(|e| invalid(e.to_string()))?;
+    let pdu =
+        dicom_ul::pdu::read_pdu(pdu, LONGEST_ASSOCIATE_AC, false).map_err(|e| invalid(e.to_string()))?;
     let Some(Pdu::AssociationAC(ac)) = pdu else {
         return Err(invalid("an A-ASSOCIATE-AC that cannot be read".to_owned()));
     };
@@ -105,7 +117,11 @@ fn accepted(pdu: &[u8], proposal: &Proposal) -> Result<(Vec<Context>, u32), Erro
         .filter_map(|c| {
             let proposed = proposal.contexts.iter().find(|p| p.id == c.id)?;
             let transfer_syntax = c.transfer_syntax.trim_end_matches(['\0', ' ']).to_owned();
-            Some(Context { id: c.id, abstract_syntax: proposed.abstract_syntax.clone(), transfer_syntax })
+            Some(Context {
+                id: c.id,
+                abstract_syntax: proposed.abstract_syntax.clone(),
+                transfer_syntax,
+            })
         })
         .collect();
     Ok((contexts, maximum.unwrap_or(0)))

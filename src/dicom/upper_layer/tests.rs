@@ -7,7 +7,10 @@ use std::time::Duration;
 use super::*;
 use crate::model::AeTitle;
 
-const TIMEOUTS: Timeouts = Timeouts { artim: Duration::from_secs(5), idle: Duration::from_secs(5) };
+const TIMEOUTS: Timeouts = Timeouts {
+    artim: Duration::from_secs(5),
+    idle: Duration::from_secs(5),
+};
 const MR: &str = "1.2.840.10008.5.1.4.1.1.4";
 const EXPLICIT: &str = "1.2.840.10008.1.2.1";
 
@@ -73,7 +76,12 @@ fn with_acceptor(peer: impl FnOnce(TcpStream)) -> Result<Vec<(bool, Vec<u8>)>, E
 }
 
 fn requestor(client: TcpStream) -> Association {
-    request(Connection::new(client, Stop::default()).unwrap(), TIMEOUTS, &proposal()).unwrap()
+    request(
+        Connection::new(client, Stop::default()).unwrap(),
+        TIMEOUTS,
+        &proposal(),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -83,7 +91,9 @@ fn a_large_data_set_arrives_whole_and_release_is_orderly() {
     let messages = with_acceptor(move |client| {
         let mut association = requestor(client);
         association.send_command(1, b"command").unwrap();
-        association.send_data_set(1, &mut sent.as_slice(), sent.len() as u64).unwrap();
+        association
+            .send_data_set(1, &mut sent.as_slice(), sent.len() as u64)
+            .unwrap();
         association.release().unwrap();
     })
     .unwrap();
@@ -99,7 +109,11 @@ fn request_bytes(proposal: &Proposal) -> Vec<u8> {
         bytes.truncate(read);
         bytes
     });
-    let asked = request(Connection::new(client, Stop::default()).unwrap(), TIMEOUTS, proposal);
+    let asked = request(
+        Connection::new(client, Stop::default()).unwrap(),
+        TIMEOUTS,
+        proposal,
+    );
     assert!(asked.is_err());
     reader.join().unwrap()
 }
@@ -134,7 +148,10 @@ fn many_fragments_in_one_pdu_and_dribbled_bytes_are_one_message() {
             client.write_all(&[byte]).unwrap();
         }
     });
-    assert_eq!(result.unwrap(), [(true, b"abcdef".to_vec()), (false, b"x".to_vec())]);
+    assert_eq!(
+        result.unwrap(),
+        [(true, b"abcdef".to_vec()), (false, b"x".to_vec())]
+    );
     assert_eq!(answer[answer.len() - 10..], pdu::RELEASE_RP);
 }
 
@@ -145,15 +162,27 @@ fn broken_pdus_are_answered_by_abort_with_the_reason() {
         (&[9u8, 0, 0, 0, 0, 0][..], AbortReason::UnrecognizedPdu),
         (&[2, 0, 0, 0, 0, 0][..], AbortReason::UnexpectedPdu),
         (&[4, 0, 0xFF, 0xFF, 0xFF, 0xFF][..], AbortReason::InvalidParameter),
-        (&[4, 0, 0, 0, 0, 7, 0, 0, 0, 3, 3, 3, 0][..], AbortReason::InvalidParameter), // context 3 was not accepted
-        (&[4, 0, 0, 0, 0, 7, 0, 0, 0, 9, 1, 3, 0][..], AbortReason::InvalidParameter), // a value over the end
-        (&[4, 0, 0, 0, 0, 7, 0, 0, 0, 1, 1, 3, 0][..], AbortReason::InvalidParameter), // a value shorter than its header
+        (
+            &[4, 0, 0, 0, 0, 7, 0, 0, 0, 3, 3, 3, 0][..],
+            AbortReason::InvalidParameter,
+        ), // context 3 was not accepted
+        (
+            &[4, 0, 0, 0, 0, 7, 0, 0, 0, 9, 1, 3, 0][..],
+            AbortReason::InvalidParameter,
+        ), // a value over the end
+        (
+            &[4, 0, 0, 0, 0, 7, 0, 0, 0, 1, 1, 3, 0][..],
+            AbortReason::InvalidParameter,
+        ), // a value shorter than its header
     ] {
         let (result, answer) = scripted(|client| {
             client.write_all(&request).unwrap();
             client.write_all(bytes).unwrap();
         });
-        assert!(matches!(result, Err(Error::Protocol { .. })), "{bytes:?}: {result:?}");
+        assert!(
+            matches!(result, Err(Error::Protocol { .. })),
+            "{bytes:?}: {result:?}"
+        );
         assert_eq!(answer[answer.len() - 10..], pdu::abort(Some(reason)), "{bytes:?}");
     }
 }
@@ -194,7 +223,10 @@ fn padding_and_unknown_items_of_a_request_are_tolerated() {
     context.extend(item(0x66, b"?"));
     context.extend(item(0x40, b"1.2.840.10008.1.2"));
     body.extend(item(0x20, &context));
-    body.extend(item(0x50, &[item(0x51, &[0, 0, 64, 0]), item(0x7E, b"new")].concat()));
+    body.extend(item(
+        0x50,
+        &[item(0x51, &[0, 0, 64, 0]), item(0x7E, b"new")].concat(),
+    ));
     let request = AssociateRq::parse(&body).unwrap();
     assert_eq!(request.application_context, APPLICATION_CONTEXT);
     assert_eq!(request.called.trim(), "YOU");
@@ -202,7 +234,12 @@ fn padding_and_unknown_items_of_a_request_are_tolerated() {
     assert_eq!(request.contexts[0].abstract_syntax, "1.2.840.10008.1.1");
     for (position, value) in [(1, 2u8), (1, 0)] {
         let mut even = body.clone();
-        let at = even.windows(4).position(|w| w == [0x20, 0, 0, context.len() as u8]).unwrap() + 3 + position;
+        let at = even
+            .windows(4)
+            .position(|w| w == [0x20, 0, 0, context.len() as u8])
+            .unwrap()
+            + 3
+            + position;
         even[at] = value;
         assert!(AssociateRq::parse(&even).is_err(), "context id {value}");
     }
