@@ -29,6 +29,11 @@ impl Ledger {
         self.promised.values().filter(|(s, _)| s == stream).count()
     }
 
+    /// Whether a job has been begun already: in the store it may still be queued for a moment.
+    pub fn holds(&self, job: &JobId) -> bool {
+        self.promised.contains_key(job)
+    }
+
     /// Whether so much is free now.
     pub fn fits(&self, asked: &Resources) -> bool {
         let cpus: f64 = self.promised.values().map(|(_, r)| r.cpus).sum();
@@ -83,6 +88,7 @@ mod tests {
         assert!(!ledger.fits(&resources(0.6, 40)));
         assert!(!ledger.fits(&resources(0.5, 41)));
         assert_eq!(ledger.running(&stream()), 1);
+        assert!(ledger.holds(&job));
         ledger.release(&job);
         assert!(ledger.fits(&resources(2.0, 100)));
         assert!(!ledger.could_fit(&resources(2.1, 100)));

@@ -80,7 +80,12 @@ pub enum EngineError {
 impl EngineError {
     /// Whether waiting mends it.
     fn passes(&self) -> bool {
-        matches!(self, Self::Container(error) if error.is_engine_down())
+        match self {
+            Self::Container(error) => error.is_engine_down(),
+            // A disk that is full or busy; what a row does not allow stays so.
+            Self::Store(error) => matches!(error, StoreError::Sqlite(_)),
+            _ => false,
+        }
     }
 }
 

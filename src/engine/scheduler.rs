@@ -43,13 +43,11 @@ async fn start_what_fits(
     let mut candidates = Vec::new();
     for bucket in engine.buckets.list()? {
         let settings = bucket.manifest.settings;
-        let running = ledger.running(&bucket.row.ae_title);
-        let free = settings
-            .parallel
-            .saturating_sub(u32::try_from(running).unwrap_or(u32::MAX));
-        for job in engine.store.queued(&bucket.row.ae_title, free)? {
-            candidates.push((job, settings.resources.clone()));
-        }
+        let free = (settings.parallel as usize).saturating_sub(ledger.running(&bucket.row.ae_title));
+        // Of the oldest `parallel` queued ones, those that were begun a moment ago are left out.
+        let queued = engine.store.queued(&bucket.row.ae_title, settings.parallel)?;
+        let fresh = queued.into_iter().filter(|job| !ledger.holds(&job.id)).take(free);
+        candidates.extend(fresh.map(|job| (job, settings.resources.clone())));
     }
     candidates.sort_by_key(|(job, _)| (job.queued_at, job.id.clone()));
     for (job, resources) in candidates {
@@ -111,7 +109,7 @@ async fn drive(engine: &Engine, job: Job) {
                 }
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
-            Err(error) => return give_up(engine, &id, &error).await,
+            Err(error) => return give_up(engine, &now, &error).await,
         }
     }
 }
@@ -122,9 +120,13 @@ async fn note(engine: &Engine, id: &JobId, text: String) {
     }
 }
 
-async fn give_up(engine: &Engine, id: &JobId, error: &EngineError) {
+async fn give_up(engine: &Engine, job: &Job, error: &EngineError) {
+    let id = &job.id;
     tracing::error!(job.id = %id, %error, "the job cannot be run");
     if let Err(error) = engine.store.fail(id, error.to_string(), Timestamp::now()).await {
         tracing::error!(job.id = %id, %error, "keep that a job failed; the next start takes it up");
+    }
+    if let Err(error) = engine.runtime.remove(&driver::container_name(job), true).await {
+        tracing::warn!(job.id = %id, %error, "remove the container of a failed job; the next start does it");
     }
 }

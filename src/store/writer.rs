@@ -85,9 +85,12 @@ impl<T> Future for Pending<T> {
     }
 }
 
+/// Where requests go; `None` once the store is closed.
+type Requests = Option<SyncSender<Box<dyn Request>>>;
+
 #[derive(Clone)]
 pub(super) struct Writer {
-    requests: Arc<Mutex<Option<SyncSender<Box<dyn Request>>>>>,
+    requests: Arc<Mutex<Requests>>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
