@@ -28,6 +28,11 @@ pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineErro
     for problem in found.problems.iter().take(20) {
         engine.store.note(&job.id, "measures", problem.clone()).await?;
     }
+    // Everything it had is on disk by now; who sees the job done sees no container of it. One left over by an engine in
+    // trouble is swept at the next start.
+    if let Err(error) = engine.runtime.remove(&driver::container_name(job), true).await {
+        tracing::warn!(job.id = %job.id, %error, "remove a container that ended");
+    }
     let due = deliveries.len();
     let outcome = verdict.outcome.clone();
     engine
@@ -37,10 +42,6 @@ pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineErro
     tracing::info!(job.id = %job.id, %outcome, deliveries = due, "job harvested");
     driver::bucket_log(engine, job, &format!("{outcome}, {} output files", outputs.len())).await?;
     engine.deliveries.notify_one();
-    // Last of all: until here, a crash finds it again. A container left over is swept at the next start.
-    if let Err(error) = engine.runtime.remove(&driver::container_name(job), true).await {
-        tracing::warn!(job.id = %job.id, %error, "remove a container that ended");
-    }
     Ok(())
 }
 

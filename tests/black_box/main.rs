@@ -18,6 +18,7 @@ mod memory;
 mod outcomes;
 mod parallel;
 mod programs;
+mod readme;
 mod recovery;
 mod refusals;
 mod returning;

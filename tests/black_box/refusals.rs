@@ -73,7 +73,7 @@ fn an_object_that_is_not_the_one_it_was_announced_as_is_refused() {
     let mut bytes = fs::read(&file).unwrap();
     // The sender takes what it announces from the file meta information.
     let meta = bytes.len() - part10::data_set(&bytes).len();
-    let other = part10::uid_of_length(object.sop_instance.len());
+    let other = object.sop_instance.replacen("1.2.826", "1.2.827", 1);
     part10::replace(
         &mut bytes[..meta],
         object.sop_instance.as_bytes(),

@@ -11,6 +11,9 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::PATIENCE;
+use super::wait::wait_until;
+
 const INFO: &str = "storage/info.json";
 
 /// The files below `/root` of an image to be.
@@ -67,20 +70,15 @@ impl Bucket {
     /// A reference to the image, which is made if it is not there.
     pub fn image(&self) -> String {
         let busybox = fs::read(busybox()).unwrap();
-        let mut hash = Sha256::new_with_prefix(&busybox);
-        for (path, content) in &self.files {
-            hash.update(format!("{path} {}\n", content.len()));
-            hash.update(content);
-        }
-        let hash: String = hash
-            .finalize()
+        let tar = self.tar(&busybox);
+        let hash: String = Sha256::digest(&tar)
             .iter()
             .take(8)
             .map(|b| format!("{b:02x}"))
             .collect();
         let reference = format!("magickbox-test/{}:{hash}", self.name);
         if !docker(&["image", "inspect", &reference]) {
-            import(&reference, &self.tar(&busybox));
+            import(&reference, &tar);
         }
         reference
     }
@@ -88,6 +86,17 @@ impl Bucket {
     fn tar(&self, busybox: &[u8]) -> Vec<u8> {
         let mut tar = tar::Builder::new(Vec::new());
         add(&mut tar, "bin/busybox", busybox);
+        // Every image people build has one, and buckets use it.
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Directory);
+        header.set_size(0);
+        header.set_mode(0o1777);
+        tar.append_data(&mut header, "tmp/", std::io::empty()).unwrap();
+        let mut tmp = tar::Header::new_gnu();
+        tmp.set_entry_type(tar::EntryType::Directory);
+        tmp.set_mode(0o1777);
+        tmp.set_size(0);
+        tar.append_data(&mut tmp, "tmp/", std::io::empty()).unwrap();
         let applets = Command::new("busybox").arg("--list").output().unwrap().stdout;
         for applet in String::from_utf8(applets)
             .unwrap()
@@ -155,7 +164,7 @@ pub fn docker(arguments: &[&str]) -> bool {
     run.unwrap().success()
 }
 
-/// What is left of a job: its containers, running or not, one a line as `NAME STATE`.
+/// The containers of a job, running or not, one a line as `NAME STATE`.
 pub fn containers_of(job: &str) -> Vec<String> {
     let filter = format!("label=magickbox.job={job}");
     let output = Command::new("docker")
@@ -174,4 +183,13 @@ pub fn containers_of(job: &str) -> Vec<String> {
         .lines()
         .map(str::to_owned)
         .collect()
+}
+
+/// Waits until a job has left no container; it is removed when the job is done, and that takes a moment.
+#[track_caller]
+pub fn assert_no_containers_of(job: &str) {
+    wait_until(PATIENCE, "the removal of the job's containers", || {
+        containers_of(job).is_empty().then_some(())
+    })
+    .unwrap();
 }

@@ -31,7 +31,9 @@ pub fn uid() -> String {
 pub fn uid_of_length(length: usize) -> String {
     let uid = uid();
     let (root, number) = uid.rsplit_once('.').unwrap();
-    format!("{root}.1{number:0>width$}", width = length - root.len() - 2)
+    let width = length - root.len() - 2;
+    let padded = format!("{number:0>width$}");
+    format!("{root}.1{}", &padded[padded.len() - width..])
 }
 
 /// One small object of a study.
