@@ -46,7 +46,6 @@ pub fn accept(
             // AA-1: in Sta2 any PDU but a request is answered by A-ABORT, and the peer has ARTIM to close.
             if let Error::Protocol { .. } = error {
                 connection.send(&abort(None))?;
-                connection.close_write();
                 connection.await_close(timeouts.artim);
             }
             return Err(error);
@@ -72,7 +71,6 @@ pub fn accept(
         }
         Err(rejection) => {
             connection.send(&rejection.encode())?;
-            connection.close_write();
             connection.await_close(timeouts.artim);
             Err(Error::Refused(rejection))
         }

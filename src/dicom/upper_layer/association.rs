@@ -298,7 +298,6 @@ impl Association {
     pub fn answer_release(mut self) -> Result<(), Error> {
         self.connection.consume(std::mem::take(&mut self.lent));
         self.connection.send(&RELEASE_RP)?;
-        self.connection.close_write();
         self.connection.await_close(self.timeouts.artim);
         Ok(())
     }
@@ -334,7 +333,6 @@ impl Association {
         };
         // The peer may be gone meanwhile; there is nobody else to tell.
         if self.connection.send(&pdu).is_ok() {
-            self.connection.close_write();
             self.connection.await_close(self.timeouts.artim);
         }
     }

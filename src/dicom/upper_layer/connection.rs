@@ -221,6 +221,9 @@ impl Connection {
     }
 
     /// Waits for the peer to close, at most `limit` (Sta13); whatever it still sends is dropped.
+    ///
+    /// It is the peer's part to close: a connection that ends right behind our answer makes some peers (pynetdicom) miss
+    /// the answer.
     pub(super) fn await_close(&mut self, limit: Duration) {
         let since = Instant::now();
         loop {
@@ -230,12 +233,6 @@ impl Connection {
                 return;
             }
         }
-    }
-
-    /// Ends the sending side, so that the peer sees the end of what was sent.
-    pub(super) fn close_write(&self) {
-        // The connection may be gone already, which is what is wanted.
-        let _ = self.socket.shutdown(std::net::Shutdown::Write);
     }
 }
 

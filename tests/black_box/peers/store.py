@@ -10,7 +10,8 @@ import sys
 import warnings
 
 from pydicom.filereader import read_file_meta_info
-from pynetdicom import AE, _config
+from pynetdicom import AE, _config, evt
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.presentation import build_context
 
 warnings.simplefilter("ignore")  # of UIDs that are wrong on purpose
@@ -24,10 +25,14 @@ ae = AE(ae_title="PYTHON")
 ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 60
 # One context for each pair, so that the acceptor has no choice of syntax.
 ae.requested_contexts = [build_context(sop_class, syntax) for sop_class, syntax in pairs]
-association = ae.associate("127.0.0.1", int(port), ae_title=called, max_pdu=131072)
-if association.is_rejected:
-    answer = association.acceptor.primitive
-    said = {"result": answer.result, "source": answer.result_source, "reason": answer.diagnostic}
+# pynetdicom sometimes calls an association aborted that was rejected: what counts is the PDU that came.
+rejections = []
+on_pdu = lambda event: isinstance(event.pdu, A_ASSOCIATE_RJ) and rejections.append(event.pdu)
+handlers = [(evt.EVT_PDU_RECV, on_pdu)]
+association = ae.associate("127.0.0.1", int(port), ae_title=called, max_pdu=131072, evt_handlers=handlers)
+if rejections:
+    answer = rejections[0]
+    said = {"result": answer.result, "source": answer.source, "reason": answer.reason_diagnostic}
 elif not association.is_established:
     sys.exit("no association: aborted or not connected")
 else:

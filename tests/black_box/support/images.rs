@@ -11,9 +11,6 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::PATIENCE;
-use super::wait::wait_until;
-
 const INFO: &str = "storage/info.json";
 
 /// The files below `/root` of an image to be.
@@ -92,11 +89,6 @@ impl Bucket {
         header.set_size(0);
         header.set_mode(0o1777);
         tar.append_data(&mut header, "tmp/", std::io::empty()).unwrap();
-        let mut tmp = tar::Header::new_gnu();
-        tmp.set_entry_type(tar::EntryType::Directory);
-        tmp.set_mode(0o1777);
-        tmp.set_size(0);
-        tar.append_data(&mut tmp, "tmp/", std::io::empty()).unwrap();
         let applets = Command::new("busybox").arg("--list").output().unwrap().stdout;
         for applet in String::from_utf8(applets)
             .unwrap()
@@ -183,13 +175,4 @@ pub fn containers_of(job: &str) -> Vec<String> {
         .lines()
         .map(str::to_owned)
         .collect()
-}
-
-/// Waits until a job has left no container; it is removed when the job is done, and that takes a moment.
-#[track_caller]
-pub fn assert_no_containers_of(job: &str) {
-    wait_until(PATIENCE, "the removal of the job's containers", || {
-        containers_of(job).is_empty().then_some(())
-    })
-    .unwrap();
 }
