@@ -4,8 +4,11 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Tag, VR, value.
+type Element<'a> = (u32, &'a [u8; 2], Option<&'a [u8]>);
+
 /// A data set in one of the native encodings: `(tag, vr, value)`; a value of `None` opens an undefined length.
-fn encode(encoding: Encoding, elements: &[(u32, &[u8; 2], Option<&[u8]>)]) -> Vec<u8> {
+fn encode(encoding: Encoding, elements: &[Element<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
     for (tag, vr, value) in elements {
         let big = encoding == Encoding::ExplicitBig;
@@ -29,11 +32,11 @@ fn encode(encoding: Encoding, elements: &[(u32, &[u8; 2], Option<&[u8]>)]) -> Ve
     out
 }
 
-const SOP: [(u32, &[u8; 2], Option<&[u8]>); 2] = [
+const SOP: [Element<'static>; 2] = [
     (0x0008_0016, b"UI", Some(b"1.2.840.10008.5.1.4.1.1.4\0")),
     (0x0008_0018, b"UI", Some(b"1.2.3\0")),
 ];
-const REST: [(u32, &[u8; 2], Option<&[u8]>); 4] = [
+const REST: [Element<'static>; 4] = [
     (0x0010_0020, b"LO", Some(b"ID 1")),
     (0x0020_000D, b"UI", Some(b"1.4\0")),
     (0x0020_000E, b"UI", Some(b"1.5\0")),
@@ -59,7 +62,7 @@ fn expected() -> Header {
 
 #[test]
 fn every_encoding_is_read_in_pieces_of_every_size() {
-    let undefined: [(u32, &[u8; 2], Option<&[u8]>); 9] = [
+    let undefined: [Element<'static>; 9] = [
         (0x0008_1140, b"SQ", None),
         (ITEM, b"  ", None),
         (0x0008_0018, b"UI", Some(b"9.9.9\0")), // one level down: not ours
@@ -91,7 +94,7 @@ fn every_encoding_is_read_in_pieces_of_every_size() {
 fn inside_an_unknown_value_of_undefined_length_all_is_implicit() {
     let mut bytes = encode(Encoding::ExplicitLittle, &SOP);
     bytes.extend(encode(Encoding::ExplicitLittle, &[(0x0009_1001, b"UN", None)]));
-    let inner: [(u32, &[u8; 2], Option<&[u8]>); 4] = [
+    let inner: [Element<'static>; 4] = [
         (ITEM, b"  ", None),
         (0x0009_0001, b"  ", Some(b"text")),
         (ITEM_DELIMITATION, b"  ", Some(b"")),

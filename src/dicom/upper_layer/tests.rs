@@ -45,8 +45,11 @@ fn proposal() -> Proposal {
     }
 }
 
+/// The messages an acceptor was sent, command sets marked; or what ended it.
+type Served = Result<Vec<(bool, Vec<u8>)>, Error>;
+
 /// Accepts on one thread what `peer` does on the other; answers what the acceptor ended with.
-fn with_acceptor(peer: impl FnOnce(TcpStream)) -> Result<Vec<(bool, Vec<u8>)>, Error> {
+fn with_acceptor(peer: impl FnOnce(TcpStream)) -> Served {
     let (server, client) = pair();
     let acceptor = std::thread::spawn(move || {
         let mut association = accept(Connection::new(server, Stop::default())?, TIMEOUTS, take_all)?;
@@ -118,7 +121,7 @@ fn request_bytes(proposal: &Proposal) -> Vec<u8> {
     reader.join().unwrap()
 }
 
-fn scripted(script: impl FnOnce(&mut TcpStream) + Send) -> (Result<Vec<(bool, Vec<u8>)>, Error>, Vec<u8>) {
+fn scripted(script: impl FnOnce(&mut TcpStream) + Send) -> (Served, Vec<u8>) {
     let mut answer = Vec::new();
     let result = with_acceptor(|mut client| {
         script(&mut client);
