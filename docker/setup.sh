@@ -39,6 +39,8 @@ need python3 python3
 if [ "$purpose" = test ]; then
     need dciodvfy dicom3tools
     need busybox busybox-static
+    # The test images hold nothing but busybox: one that needs libraries would not start there.
+    has busybox && ldd "$(command -v busybox)" >/dev/null 2>&1 && missing="$missing busybox-static"
     # Debian's python3 has the module venv but not ensurepip, which venv needs.
     has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 fi

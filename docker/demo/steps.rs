@@ -65,14 +65,6 @@ pub fn run(options: &Options, screen: &mut Screen) -> Result<bool> {
     screen.step("the container runs", |progress| follow_run(&api, progress))?;
     let job = screen.step("the result is returned", |progress| follow_return(&api, progress))?;
 
-    ensure!(
-        job.state == "done" && job.outcome.as_deref() == Some("success"),
-        "the job ended as {} ({}); its directory: {}\n{}",
-        job.outcome.as_deref().unwrap_or(&job.state),
-        job.reason.as_deref().unwrap_or("no reason given"),
-        job.directory,
-        api.log(&job.id)?
-    );
     let holdings = orthanc.holdings()?;
     screen.step("everything is stopped", move |_| {
         drop((node, orthanc));
@@ -174,10 +166,27 @@ fn wait_for_completion(api: &Api, progress: &Progress) -> Result<()> {
 fn follow_run(api: &Api, progress: &Progress) -> Result<()> {
     progress.wait(PATIENCE, "the end of the run", || {
         let job = only_job(api)?;
-        if let Some(line) = api.log(&job.id)?.lines().last() {
+        let log = api.log(&job.id)?;
+        if let Some(line) = log.lines().last() {
             progress.say(line.trim());
         }
-        Ok((!matches!(job.state.as_str(), "running" | "harvesting")).then_some(()))
+        if matches!(job.state.as_str(), "running" | "harvesting") {
+            return Ok(None);
+        }
+        let Job {
+            outcome,
+            reason,
+            directory,
+            ..
+        } = &job;
+        ensure!(
+            outcome.as_deref() == Some("success"),
+            "the outcome is {}: {}\nend of the log:\n{}\nthe job's directory: {directory}",
+            outcome.as_deref().unwrap_or("unknown"),
+            reason.as_deref().unwrap_or("no reason given"),
+            last_lines(&log, 10)
+        );
+        Ok(Some(()))
     })
 }
 
@@ -187,10 +196,21 @@ fn follow_return(api: &Api, progress: &Progress) -> Result<Job> {
         let objects: Vec<_> = job.deliveries.iter().flat_map(|d| &d.instances).collect();
         let sent = objects.iter().filter(|i| i.state == "sent").count();
         progress.say(format!("{sent} of {} objects", objects.len()));
-        if let Some(error) = job.deliveries.iter().find_map(|d| d.error.as_deref()) {
+        let error = job.deliveries.iter().find_map(|d| d.error.as_deref());
+        if let Some(error) = error {
             progress.say(error);
         }
-        Ok(job.is_over().then_some(job))
+        if !job.is_over() {
+            return Ok(None);
+        }
+        let all = job.state == "done" && !objects.is_empty() && sent == objects.len();
+        ensure!(
+            all,
+            "{sent} of {} objects arrived: {}",
+            objects.len(),
+            error.unwrap_or("no reason given")
+        );
+        Ok(Some(job))
     })
 }
 
