@@ -47,6 +47,19 @@ pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_directory(directory)
 }
 
+/// Adds to the end of a file; makes it and its directory if they are not there.
+///
+/// # Errors
+/// What the system says.
+pub fn append(path: &Path, content: &[u8]) -> io::Result<()> {
+    make_directory(path.parent().unwrap_or(Path::new("/")))?;
+    File::options()
+        .create(true)
+        .append(true)
+        .open(path)?
+        .write_all(content)
+}
+
 /// Removes a file; one that is gone is a success.
 ///
 /// # Errors

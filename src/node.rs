@@ -34,13 +34,15 @@ pub struct Node {
     store: Store,
     scp: Scp,
     tasks: Vec<JoinHandle<()>>,
+    sending: JoinHandle<()>,
+    due: Arc<Notify>,
     http: JoinHandle<std::io::Result<()>>,
     stop_http: Arc<Notify>,
     stop_sending: Stop,
     dicom_address: SocketAddr,
     http_address: SocketAddr,
-    /// Held as long as the node lives; given back by the system, even on kill -9.
-    _lock: File,
+    /// Held as long as the process lives; given back by the system, even on kill -9.
+    lock: File,
 }
 
 impl Node {
@@ -52,6 +54,8 @@ impl Node {
         let root = std::path::absolute(&config.data)?;
         let layout = Layout::new(root);
         let lock = lock(&layout)?;
+        // A node that was killed left it: whoever waits for it waits for us.
+        files::remove_file(&layout.path(Place::NodeFile)).context("remove run/node.json")?;
         let store_path = layout.path(Place::Store);
         make_parent(&store_path)?;
         let store = Store::open(&store_path)?;
@@ -103,14 +107,18 @@ impl Node {
             layout: layout.clone(),
             due,
             stop: stop_sending.clone(),
+            recording: Arc::default(),
         };
+        // Before HTTP is served: what is swept here is of the last run, never of an install under way.
+        let taken_up = engine::take_up(&engine).await;
         let completion = stage.completion().clone();
         let tasks = vec![
             tokio::spawn(async move { completion.run().await }),
-            tokio::spawn(engine::run(engine)),
-            tokio::spawn(worker.run()),
+            tokio::spawn(engine::run(engine, taken_up)),
             tokio::spawn(listener.run()),
         ];
+        let due_again = worker.due.clone();
+        let sending = tokio::spawn(worker.run());
         let stop_http = Arc::new(Notify::new());
         let context = http::Context {
             store: store.clone(),
@@ -130,12 +138,14 @@ impl Node {
             store,
             scp,
             tasks,
+            sending,
+            due: due_again,
             http,
             stop_http,
             stop_sending,
             dicom_address,
             http_address,
-            _lock: lock,
+            lock,
         };
         node.announce()?;
         Ok(node)
@@ -155,16 +165,28 @@ impl Node {
         Ok(())
     }
 
+    /// Ends when a part of the node ends that never should: the node cannot be trusted then and has to start anew.
+    pub async fn broken(&mut self) {
+        let parts = self.tasks.iter_mut().chain([&mut self.sending]);
+        let (end, ..) = futures_util::future::select_all(parts).await;
+        tracing::error!(?end, "a part of the node broke down");
+    }
+
     /// Stops: no new associations, open ones get 30 s, deliveries stop between two objects, containers run on and are
-    /// taken up at the next start.
+    /// taken up at the next start. Answers the lock of the data directory, to be held until the process ends.
     ///
     /// # Errors
     /// When node.json cannot be removed.
-    pub async fn stop(self) -> Result<()> {
+    pub async fn stop(self) -> Result<File> {
         tracing::info!("stopping: no new associations");
         self.scp.close();
         self.stop_sending.raise();
-        let aborted = self.scp.finish(ASSOCIATIONS_GRACE).await;
+        self.due.notify_one();
+        let sent = tokio::time::timeout(ASSOCIATIONS_GRACE, self.sending);
+        let (aborted, sent) = tokio::join!(self.scp.finish(ASSOCIATIONS_GRACE), sent);
+        if sent.is_err() {
+            tracing::warn!("a destination has not answered yet; the next start sends what it did not take");
+        }
         if aborted > 0 {
             tracing::warn!(
                 aborted,
@@ -186,7 +208,7 @@ impl Node {
         let store = self.store.clone();
         tokio::task::spawn_blocking(move || store.close()).await?;
         tracing::info!("stopped");
-        Ok(())
+        Ok(self.lock)
     }
 }
 

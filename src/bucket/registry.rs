@@ -7,8 +7,8 @@ use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 
 use crate::container::{ImageId, Labels, Runtime, label};
-use crate::model::{AeTitle, Layout, Place, Settings, Stream, StreamTable, Timestamp};
-use crate::store::{BucketRow, Store, StoreError};
+use crate::model::{AeTitle, JobId, Layout, Place, Settings, Stream, StreamTable, Timestamp};
+use crate::store::{BucketRow, Removed, Store, StoreError};
 
 use super::install::{self, InstallError};
 use super::manifest::{Manifest, ManifestError};
@@ -149,6 +149,17 @@ impl Buckets {
             .and_then(|row| self.installed(row).ok()))
     }
 
+    /// The bucket of a job's last attempt, as it was then, with the site's overrides of now.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn of_attempt(&self, job: &JobId) -> Result<Option<Installed>, StoreError> {
+        Ok(self
+            .store
+            .attempt_bucket(job)?
+            .and_then(|row| self.installed(row).ok()))
+    }
+
     /// The installed buckets, by AE title.
     ///
     /// # Errors
@@ -222,15 +233,15 @@ impl Buckets {
     /// [`RemoveError`].
     pub async fn remove(&self, ae_title: &AeTitle) -> Result<(), RemoveError> {
         let _changing = self.changing.lock().await;
-        let open = self.store.open_jobs(ae_title)?;
-        if open > 0 {
-            return Err(RemoveError::Busy {
-                ae_title: ae_title.clone(),
-                open,
-            });
-        }
-        if !self.store.remove_bucket(ae_title).await? {
-            return Err(RemoveError::NotInstalled(ae_title.clone()));
+        match self.store.remove_bucket(ae_title).await? {
+            Removed::Yes => {}
+            Removed::NotThere => return Err(RemoveError::NotInstalled(ae_title.clone())),
+            Removed::Busy(open) => {
+                return Err(RemoveError::Busy {
+                    ae_title: ae_title.clone(),
+                    open,
+                });
+            }
         }
         self.publish()?;
         let directory = self.layout.path(Place::Stream(ae_title));

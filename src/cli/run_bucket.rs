@@ -211,7 +211,8 @@ async fn papers(runtime: &dyn Runtime, job: &Job, found: &Inspected, ended: &End
     if proc_json.is_none() {
         files::replace_file(&job.directory.join("proc.json"), &record::proc_json(&verdict))?;
     }
-    let outputs = output::files(&directory)?;
+    let listing = output::files(&directory)?;
+    let (problem, outputs) = (listing.problem(), listing.files);
     let plugin = Plugin {
         name: format!("{}-measures", name(job)),
         image: found.image.id.clone(),
@@ -219,7 +220,7 @@ async fn papers(runtime: &dyn Runtime, job: &Job, found: &Inspected, ended: &End
         settings,
         output: directory,
     };
-    let measured = measures::collect(
+    let mut measured = measures::collect(
         runtime,
         &plugin,
         found.has_plugin,
@@ -227,6 +228,7 @@ async fn papers(runtime: &dyn Runtime, job: &Job, found: &Inspected, ended: &End
         &outputs,
     )
     .await?;
+    measured.problems.extend(problem);
     for measure in &measured.measures {
         println!(
             "  {} = {} {}",

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -39,19 +40,40 @@ impl Serve {
         config.dicom.address = self.dicom.unwrap_or(config.dicom.address);
         config.http.address = self.http.unwrap_or(config.http.address);
         telemetry::start();
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?
-            .block_on(async {
-                // Before the node is announced: a signal that comes early is not lost.
-                let mut terminate = signal(SignalKind::terminate())?;
-                let mut interrupt = signal(SignalKind::interrupt())?;
-                let node = Node::start(config).await?;
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-                node.stop().await
-            })
+        more_open_files();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let stopped = runtime.block_on(async {
+            // Before the node is announced: a signal that comes early is not lost.
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            let mut node = Node::start(config).await?;
+            let broken = tokio::select! {
+                _ = terminate.recv() => false,
+                _ = interrupt.recv() => false,
+                () = node.broken() => true,
+            };
+            let lock = node.stop().await?;
+            if broken {
+                bail!("a part of the node broke down; its log says which")
+            } else {
+                Ok(lock)
+            }
+        });
+        // Something that still waits for a peer does not keep the process.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        stopped.map(drop)
+    }
+}
+
+/// Takes as many file descriptors as the system allows: an association has three, and the default of 1024 is soon used.
+fn more_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        tracing::warn!(%error, "take more file descriptors");
     }
 }

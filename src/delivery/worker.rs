@@ -2,7 +2,7 @@
 //! delays no other.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
@@ -37,17 +37,29 @@ pub struct Worker {
     pub due: Arc<Notify>,
     /// Raised when the node stops.
     pub stop: Stop,
+    /// Held while a record.json is read, changed and written.
+    pub recording: Arc<Mutex<()>>,
+}
+
+/// Before a delivery that met trouble of the store is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Tells that a destination is free again, however its delivery ended.
+struct Over(mpsc::UnboundedSender<AeTitle>, AeTitle);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        // The worker outlives its deliveries.
+        let _ = self.0.send(self.1.clone());
+    }
 }
 
 impl Worker {
-    /// Takes up what was being sent when the node last stopped, then sends what is due; never ends.
+    /// Sends what is due until the node stops, then waits for the objects under way.
     pub async fn run(self) {
-        if let Err(error) = self.store.deliveries_resume().await {
-            tracing::error!(%error, "take up deliveries");
-        }
         let mut busy: HashSet<AeTitle> = HashSet::new();
         let (over, mut ended) = mpsc::unbounded_channel();
-        loop {
+        while !self.stop.is_raised() {
             let wait = match self.begin_due(&mut busy, &over) {
                 Ok(wait) => wait,
                 Err(error) => {
@@ -60,6 +72,11 @@ impl Worker {
                 () = self.due.notified() => {}
                 () = tokio::time::sleep(wait) => {}
             }
+        }
+        while !busy.is_empty()
+            && let Some(destination) = ended.recv().await
+        {
+            busy.remove(&destination);
         }
     }
 
@@ -81,13 +98,14 @@ impl Worker {
                 continue;
             }
             busy.insert(delivery.destination.clone());
-            let (worker, over, destination) = (self.clone(), over.clone(), delivery.destination.clone());
+            let worker = self.clone();
+            let over = Over(over.clone(), delivery.destination.clone());
             tokio::task::spawn_blocking(move || {
                 if let Err(error) = worker.deliver(&delivery) {
-                    tracing::error!({ field::DELIVERY } = delivery.id, %error, "keep what became of a delivery");
+                    tracing::error!({ field::DELIVERY } = delivery.id, %error, "keep what became of a delivery; trying again");
+                    std::thread::sleep(AGAIN);
                 }
-                // The worker outlives its deliveries.
-                let _ = over.send(destination);
+                drop(over);
             });
         }
         Ok(wait)
@@ -180,6 +198,10 @@ impl Worker {
 
     /// Adds what became of the job's deliveries to its record.
     fn complete_record(&self, delivery: &Delivery) -> Result<(), Box<dyn std::error::Error>> {
+        let _one_at_a_time = self
+            .recording
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let path = self.layout.path(Place::Record(&delivery.stream, &delivery.job));
         let mut record: serde_json::Value = serde_json::from_slice(&std::fs::read(&path)?)?;
         let mut shown = Vec::new();

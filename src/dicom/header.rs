@@ -174,6 +174,15 @@ impl HeaderScanner {
         matches!(self.state, State::Done | State::Failed(_))
     }
 
+    /// Why it cannot be read, once that is certain.
+    #[must_use]
+    pub const fn failed(&self) -> Option<HeaderError> {
+        match self.state {
+            State::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// What has been found so far.
     #[must_use]
     pub const fn found(&self) -> &Found {

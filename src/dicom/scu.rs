@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Seek, SeekFrom};
+use std::io::{ErrorKind, Seek, SeekFrom};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -101,9 +101,14 @@ pub fn send(
         .into_iter()
         .collect();
     for group in kinds.chunks(MOST_CONTEXTS) {
-        let mut association = open(remote, group, timeouts, stop)?;
+        let mut association = open(remote, group, timeouts)?;
         let mut message_id = 0u16;
         for (index, file) in numbered.iter().filter(|(_, f)| group.contains(&kind(f))) {
+            if stop.is_raised() {
+                // Between two objects: the one under way always gets its answer.
+                association.abort(&Error::Stopping);
+                return Err(failed(remote, Error::Stopping));
+            }
             message_id = message_id.wrapping_add(1);
             match send_one(&mut association, message_id, file) {
                 Ok(answer) => answered(*index, answer),
@@ -133,17 +138,12 @@ fn failed(remote: &RemoteAe, source: Error) -> ScuError {
     }
 }
 
-fn open(
-    remote: &RemoteAe,
-    kinds: &[(&Uid, &Uid)],
-    timeouts: ScuTimeouts,
-    stop: &Stop,
-) -> Result<Association, ScuError> {
+fn open(remote: &RemoteAe, kinds: &[(&Uid, &Uid)], timeouts: ScuTimeouts) -> Result<Association, ScuError> {
     let socket = connect(&remote.address, timeouts.connect).map_err(|source| ScuError::Connect {
         address: remote.address.clone(),
         source,
     })?;
-    let connection = Connection::new(socket, stop.clone()).map_err(|e| failed(remote, e))?;
+    let connection = Connection::new(socket, Stop::default()).map_err(|e| failed(remote, e))?;
     let context = |(i, (class, syntax)): (u8, &(&Uid, &Uid))| ProposedContext {
         id: i.saturating_mul(2).saturating_add(1),
         abstract_syntax: class.to_string(),
@@ -183,7 +183,11 @@ fn send_one(association: &mut Association, message_id: u16, file: &Outgoing) -> 
     // Opened and measured before the command goes: once it has, the data set has to follow.
     let (mut source, length) = match data_set(&file.path) {
         Ok(opened) => opened,
-        Err(error) => return Ok(Answer::Unreadable(error.to_string())),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) => {
+            return Ok(Answer::Unreadable(error.to_string()));
+        }
+        // Trouble of the moment: too many open files, a disk that does not answer.
+        Err(error) => return Err(error.into()),
     };
     association.send_command(
         context,

@@ -21,6 +21,9 @@ pub const LOG_LIMIT: u64 = 64 << 20;
 /// How often memory use is looked at.
 const SAMPLE: Duration = Duration::from_secs(2);
 
+/// Time for the rest of a log once its container has ended.
+const LAST_WORDS: Duration = Duration::from_secs(60);
+
 /// A container that vanishes is run again this many times in all.
 const ATTEMPTS: u32 = 3;
 
@@ -36,6 +39,14 @@ fn bucket_of(engine: &Engine, job: &Job) -> Result<Installed, EngineError> {
         .ok_or_else(|| EngineError::NoBucket(job.stream.clone()))
 }
 
+/// The bucket as it was when the attempt began.
+pub(super) fn attempt_bucket(engine: &Engine, job: &Job) -> Result<Installed, EngineError> {
+    engine
+        .buckets
+        .of_attempt(&job.id)?
+        .ok_or_else(|| EngineError::NoBucket(job.stream.clone()))
+}
+
 /// Queued → Running: counts the attempt, lays the job out, creates its container.
 pub(super) async fn start(engine: &Engine, job: &Job) -> Result<(), EngineError> {
     let bucket = bucket_of(engine, job)?;
@@ -43,7 +54,7 @@ pub(super) async fn start(engine: &Engine, job: &Job) -> Result<(), EngineError>
     engine.runtime.info().await?;
     let attempt = engine
         .store
-        .start(&job.id, bucket.image.to_string(), Timestamp::now())
+        .start(&job.id, bucket.row.clone(), Timestamp::now())
         .await?;
     let job = Job {
         attempt,
@@ -57,7 +68,7 @@ pub(super) async fn start(engine: &Engine, job: &Job) -> Result<(), EngineError>
         &job,
         &format!("attempt {attempt} started, {} objects", job.instances),
     )
-    .await?;
+    .await;
     create(engine, &job, &bucket).await
 }
 
@@ -133,15 +144,19 @@ pub(super) async fn attend(engine: &Engine, job: &Job) -> Result<(), EngineError
     if state.started_at.is_none() {
         engine.runtime.start(&name).await?;
     }
-    let bucket = bucket_of(engine, job)?;
+    let bucket = attempt_bucket(engine, job)?;
     let limit = bucket.manifest.settings.timeout;
     let log = engine.layout.path(Place::ProcessingLog(&job.stream, &job.id));
     let mut peak = 0;
     let (end, copied) = {
         let follow = engine.runtime.follow_logs(&name, &log, LOG_LIMIT);
         let watch = watch(engine, &name, limit, &mut peak);
-        let (end, copied) = tokio::join!(watch, follow);
-        (end?, copied)
+        tokio::pin!(follow, watch);
+        tokio::select! {
+            // Without a watch nothing ends the container in time: its log has to wait.
+            end = &mut watch => (end?, tokio::time::timeout(LAST_WORDS, follow).await.ok()),
+            copied = &mut follow => (watch.await?, Some(copied)),
+        }
     };
     let Some((state, stopped)) = end else {
         return vanished(engine, job).await;
@@ -161,16 +176,16 @@ pub(super) async fn attend(engine: &Engine, job: &Job) -> Result<(), EngineError
         "ended, exit status {}",
         ended.exit_status.map_or("unknown".into(), |s| s.to_string())
     );
-    bucket_log(engine, job, &text).await?;
+    bucket_log(engine, job, &text).await;
     engine
         .store
-        .ended(&job.id, ended, (peak > 0).then_some(peak))
+        .ended(&job.id, ended, (peak > 0).then_some(peak), Timestamp::now())
         .await?;
     Ok(())
 }
 
-fn is_incomplete(copied: &Result<LogCopy, crate::container::Error>) -> bool {
-    copied.as_ref().map_or(true, |copy| copy.broken.is_some())
+fn is_incomplete(copied: &Option<Result<LogCopy, crate::container::Error>>) -> bool {
+    !matches!(copied, Some(Ok(copy)) if copy.broken.is_none())
 }
 
 /// Waits for the end within the time limit; `None` when the container is gone. Says whether the clock stopped it.
@@ -244,18 +259,13 @@ async fn vanished(engine: &Engine, job: &Job) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// One line in `logs/bucket<AETitle>.log`.
-pub(super) async fn bucket_log(engine: &Engine, job: &Job, text: &str) -> Result<(), EngineError> {
-    use std::io::Write;
+/// One line in `logs/bucket<AETitle>.log`; for people, so a disk that does not take it stops nothing.
+pub(super) async fn bucket_log(engine: &Engine, job: &Job, text: &str) {
     let path = engine.layout.path(Place::BucketLog(&job.stream));
     let line = format!("{} {} {text}\n", Timestamp::now().to_rfc3339(), job.id);
-    blocking(move || {
-        if let Some(directory) = path.parent() {
-            files::make_directory(directory).map_err(io("make the directory of logs"))?;
-        }
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
-        file.and_then(|mut file| file.write_all(line.as_bytes()))
-            .map_err(io("write the bucket's log"))
-    })
-    .await
+    let written =
+        blocking(move || files::append(&path, line.as_bytes()).map_err(io("write the bucket's log")));
+    if let Err(error) = written.await {
+        tracing::warn!(job.id = %job.id, %error, "a line of the bucket's log is lost");
+    }
 }

@@ -10,23 +10,22 @@ use crate::model::{
 use crate::store::NewDelivery;
 
 use super::measures::{self, Found, Plugin};
-use super::output::{self, Hashed, OutputFile};
+use super::output::{self, Hashed, Listing, OutputFile};
 use super::{Engine, EngineError, blocking, driver, io, record};
 
 /// Harvesting → Delivering or Done.
 pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineError> {
-    let bucket = engine
-        .buckets
-        .get(&job.stream)?
-        .ok_or_else(|| EngineError::NoBucket(job.stream.clone()))?;
+    let bucket = driver::attempt_bucket(engine, job)?;
     let verdict = verdict(engine, job, &bucket).await?;
-    let outputs = list(engine, job, Place::Output(&job.stream, &job.id)).await?;
-    let inputs = list(engine, job, Place::Input(&job.stream, &job.id)).await?;
-    let found = measure(engine, job, &bucket, &outputs).await?;
+    let listing = list(engine, job, Place::Output(&job.stream, &job.id)).await?;
+    let (problem, outputs) = (listing.problem(), listing.files);
+    let inputs = list(engine, job, Place::Input(&job.stream, &job.id)).await?.files;
+    let mut found = measure(engine, job, &bucket, &outputs).await?;
+    found.problems.extend(problem);
     let deliveries = deliveries(&engine.routes, job, &verdict, &inputs, &outputs);
     write_papers(engine, job, &bucket, &verdict, &inputs, &outputs, &found).await?;
     for problem in found.problems.iter().take(20) {
-        engine.store.note(&job.id, "measures", problem.clone()).await?;
+        engine.store.note(&job.id, "problem", problem.clone()).await?;
     }
     // Everything it had is on disk by now; who sees the job done sees no container of it. One left over by an engine in
     // trouble is swept at the next start.
@@ -34,13 +33,13 @@ pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineErro
         tracing::warn!(job.id = %job.id, %error, "remove a container that ended");
     }
     let due = deliveries.len();
-    let outcome = verdict.outcome.clone();
+    let outcome = verdict.outcome.logged();
     engine
         .store
         .harvested(&job.id, verdict, found.measures, deliveries, Timestamp::now())
         .await?;
-    tracing::info!(job.id = %job.id, %outcome, deliveries = due, "job harvested");
-    driver::bucket_log(engine, job, &format!("{outcome}, {} output files", outputs.len())).await?;
+    tracing::info!(job.id = %job.id, outcome, deliveries = due, "job harvested");
+    driver::bucket_log(engine, job, &format!("{outcome}, {} output files", outputs.len())).await;
     engine.deliveries.notify_one();
     Ok(())
 }
@@ -70,7 +69,7 @@ async fn verdict(engine: &Engine, job: &Job, bucket: &Installed) -> Result<Verdi
     .await
 }
 
-async fn list(engine: &Engine, job: &Job, place: Place<'_>) -> Result<Vec<OutputFile>, EngineError> {
+async fn list(engine: &Engine, job: &Job, place: Place<'_>) -> Result<Listing, EngineError> {
     let directory = engine.layout.path(place);
     let job = job.id.clone();
     blocking(move || {
@@ -216,6 +215,7 @@ mod tests {
         Job {
             id: JobId::generate(now),
             stream: AeTitle::parse("ProcT1").unwrap(),
+            group_key: "1.2".into(),
             state: JobState::Harvesting,
             outcome: None,
             reason: None,
@@ -228,6 +228,7 @@ mod tests {
             last_object_at: now,
             queued_at: None,
             started_at: None,
+            run_ended_at: None,
             ended_at: None,
             attempt: 1,
             image: None,

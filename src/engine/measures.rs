@@ -1,6 +1,6 @@
 //! Measures: what the plugin says of every output file, and what the bucket left in `measures.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,12 +23,18 @@ const STDOUT_LIMIT: usize = 8 << 20;
 /// Measures kept of one job.
 const MOST_MEASURES: usize = 10_000;
 
+/// Problems kept of one job, and the longest text of a problem, a name or a value, in characters.
+const MOST_PROBLEMS: usize = 100;
+const LONGEST_TEXT: usize = 4096;
+
 /// The largest measures.json that is read, in bytes.
 const LARGEST_MEASURES: u64 = 4 << 20;
 
-/// Calls the plugin for each file; a line with a word nobody can guess and the exit status ends each answer.
-const EACH: &str = "mark=$1; shift; for file in \"$@\"; do \
-    /root/storage/db-plugin.code \"/output/$file\" </dev/null; printf '\\n%s %s\\n' \"$mark\" \"$?\"; done";
+/// Calls the plugin for each file; a line with a word nobody can guess, the file's
+/// number and the exit status ends each answer.
+const EACH: &str = "mark=$1; shift; number=0; for file in \"$@\"; do \
+    /root/storage/db-plugin.code \"/output/$file\" </dev/null; \
+    printf '\\n%s %s %s\\n' \"$mark\" \"$number\" \"$?\"; number=$((number + 1)); done";
 
 /// Measures and what was wrong with some of them, for people.
 #[derive(Debug, Default, PartialEq)]
@@ -59,14 +65,26 @@ pub async fn collect(
     }
     let files: Vec<_> = outputs.iter().map(|f| f.path.clone()).collect();
     if has_plugin && !files.is_empty() {
-        let asked = plugin.ask(runtime, &files, plugin.settings.timeout).await?;
-        found.measures.extend(asked.measures);
-        found.problems.extend(asked.problems);
+        match plugin
+            .ask(runtime, &files, plugin.settings.timeout, &mut found)
+            .await
+        {
+            Err(error) if error.is_engine_down() => return Err(error.into()),
+            // The run itself went well or not without it: its results are not lost over its plugin.
+            Err(error) => found.problem(format!("db-plugin.code could not be run: {error}")),
+            Ok(()) => {}
+        }
     }
     Ok(found.with_units(units))
 }
 
 impl Found {
+    fn problem(&mut self, text: String) {
+        if self.problems.len() < MOST_PROBLEMS {
+            self.problems.push(text.chars().take(LONGEST_TEXT).collect());
+        }
+    }
+
     /// Gives measures that came without a unit the one the bucket declared.
     fn with_units(mut self, declared: &BTreeMap<String, String>) -> Self {
         for measure in self.measures.iter_mut().filter(|m| m.unit.is_none()) {
@@ -101,21 +119,19 @@ impl Plugin<'_> {
         runtime: &dyn Runtime,
         files: &[String],
         limit: Duration,
-    ) -> container::Result<Found> {
-        let mut found = Found::default();
+        found: &mut Found,
+    ) -> container::Result<()> {
         let deadline = Instant::now() + limit;
         for (number, batch) in files.chunks(BATCH).enumerate() {
             let mark = uuid::Uuid::new_v4().simple().to_string();
             let spec = self.spec(number, &mark, batch);
             let output = runtime.run_to_end(&spec, deadline, STDOUT_LIMIT).await?;
             if output.timed_out {
-                found
-                    .problems
-                    .push("db-plugin.code was stopped by its time limit".to_owned());
+                found.problem("db-plugin.code was stopped by its time limit".to_owned());
             }
-            read_answers(&output.output.stdout, &mark, batch, &mut found);
+            read_answers(&output.output.stdout, &mark, batch, found);
         }
-        Ok(found)
+        Ok(())
     }
 
     fn spec(&self, number: usize, mark: &str, files: &[String]) -> RunSpec {
@@ -141,32 +157,31 @@ impl Plugin<'_> {
 /// Takes the plugin's words apart, answer by answer.
 fn read_answers(stdout: &[u8], mark: &str, files: &[String], found: &mut Found) {
     let text = String::from_utf8_lossy(stdout);
-    let mut rest = text.as_ref();
+    let mut answers = HashMap::new();
     let divider = format!("\n{mark} ");
-    for file in files {
-        let Some((answer, after)) = rest.split_once(&divider) else {
-            found
-                .problems
-                .push(format!("db-plugin.code gave no answer for {file}"));
-            return;
+    let mut parts = text.split(&divider);
+    let mut answer = parts.next().unwrap_or_default();
+    for part in parts {
+        let (line, after) = part.split_once('\n').unwrap_or((part, ""));
+        let (number, status) = line.split_once(' ').unwrap_or((line, ""));
+        // By number, not by order: of a flood of words the engine keeps only the end.
+        answers.insert(number.parse::<usize>().ok(), (answer.trim(), status.trim()));
+        answer = after;
+    }
+    for (number, file) in files.iter().enumerate() {
+        let Some((answer, status)) = answers.get(&Some(number)) else {
+            found.problem(format!("db-plugin.code gave no answer for {file}"));
+            continue;
         };
-        let (status, after) = after.split_once('\n').unwrap_or((after, ""));
-        rest = after;
-        let answer = answer.trim();
-        if status.trim() != "0" {
-            found.problems.push(format!(
-                "db-plugin.code ended with exit status {} for {file}",
-                status.trim()
+        if *status != "0" {
+            found.problem(format!(
+                "db-plugin.code ended with exit status {status} for {file}"
             ));
         }
-        if answer.is_empty() {
-            continue;
-        }
         match serde_json::from_str(answer) {
+            _ if answer.is_empty() => {}
             Ok(Value::Object(map)) => flat(file, "db-plugin", &map, found),
-            _ => found
-                .problems
-                .push(format!("db-plugin.code printed no JSON object for {file}")),
+            _ => found.problem(format!("db-plugin.code printed no JSON object for {file}")),
         }
     }
 }
@@ -175,17 +190,15 @@ fn read_answers(stdout: &[u8], mark: &str, files: &[String], found: &mut Found) 
 fn read_measures_json(bytes: &[u8], found: &mut Found) {
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(map)) => flat("measures.json", "measures.json", &map, found),
-        Ok(_) => found.problems.push("measures.json is no JSON object".to_owned()),
-        Err(error) => found.problems.push(format!("measures.json is not JSON: {error}")),
+        Ok(_) => found.problem("measures.json is no JSON object".to_owned()),
+        Err(error) => found.problem(format!("measures.json is not JSON: {error}")),
     }
 }
 
 fn flat(file: &str, source: &str, map: &Map<String, Value>, found: &mut Found) {
     for (name, value) in map {
         if found.measures.len() == MOST_MEASURES {
-            found
-                .problems
-                .push(format!("more than {MOST_MEASURES} measures: the rest is dropped"));
+            found.problem(format!("more than {MOST_MEASURES} measures: the rest is dropped"));
             return;
         }
         let (value, unit) = match value {
@@ -193,6 +206,14 @@ fn flat(file: &str, source: &str, map: &Map<String, Value>, found: &mut Found) {
             plain => (Some(plain), None),
         };
         match value {
+            Some(Value::String(text)) if text.chars().count() > LONGEST_TEXT => {
+                found.problem(format!(
+                    "{source}: {name} of {file} is longer than {LONGEST_TEXT} characters"
+                ));
+            }
+            _ if name.chars().count() > LONGEST_TEXT => {
+                found.problem(format!("{source}: a name of {file} is too long"))
+            }
             Some(value @ (Value::Number(_) | Value::String(_) | Value::Bool(_))) => {
                 found.measures.push(Measure {
                     file: file.to_owned(),
@@ -202,7 +223,7 @@ fn flat(file: &str, source: &str, map: &Map<String, Value>, found: &mut Found) {
                     unit: unit.map(str::to_owned),
                 })
             }
-            _ => found.problems.push(format!(
+            _ => found.problem(format!(
                 "{source}: {name} of {file} is no number, text or truth value"
             )),
         }
@@ -224,7 +245,7 @@ mod tests {
     #[test]
     fn each_answer_belongs_to_its_file() {
         let found = answers(
-            "{\"a\": 1}\n\nMARK 0\n\nMARK 0\n{\"b\": \"x\"}\nMARK 0\n",
+            "{\"a\": 1}\n\nMARK 0 0\n\nMARK 1 0\n{\"b\": \"x\"}\nMARK 2 0\n",
             &["1", "2", "3"],
         );
         let named: Vec<_> = found
@@ -237,9 +258,19 @@ mod tests {
     }
 
     #[test]
+    fn answers_whose_beginning_was_lost_shift_nothing() {
+        let found = answers("1}\n\nMARK 1 0\n{\"b\": 2}\nMARK 2 0\n", &["1", "2", "3"]);
+        assert_eq!(
+            found.measures.iter().map(|m| m.file.as_str()).collect::<Vec<_>>(),
+            ["3"]
+        );
+        assert_eq!(found.problems.len(), 2, "{:?}", found.problems);
+    }
+
+    #[test]
     fn what_is_no_answer_is_a_problem_and_no_measure() {
         let found = answers(
-            "Traceback …\nMARK 1\n[1]\nMARK 0\n{\"n\": {\"x\": 1}}\nMARK 0\n",
+            "Traceback …\nMARK 0 1\n[1]\nMARK 1 0\n{\"n\": {\"x\": 1}}\nMARK 2 0\n",
             &["1", "2", "3", "4"],
         );
         assert_eq!(found.measures, []);

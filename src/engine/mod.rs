@@ -31,6 +31,7 @@ use crate::model::{Layout, Route};
 use crate::stage::StageError;
 use crate::store::{Store, StoreError};
 
+pub use recovery::take_up;
 pub use scheduler::run;
 
 /// What engine and drivers share.
@@ -77,16 +78,48 @@ pub enum EngineError {
     NoBucket(crate::model::AeTitle),
 }
 
+/// What an error asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// Waiting, however long it takes: the engine is away, the disk is full.
+    Waits,
+    /// Some more tries: the engine failed at something, and may not the next time.
+    MayPass,
+    /// Nothing: the node is stopping.
+    Stopping,
+    /// Giving up: the same would happen again.
+    Final,
+}
+
 impl EngineError {
-    /// Whether waiting mends it.
-    fn passes(&self) -> bool {
+    fn trouble(&self) -> Trouble {
+        use crate::container::Error as Container;
         match self {
-            Self::Container(error) => error.is_engine_down(),
-            // A disk that is full or busy; what a row does not allow stays so.
-            Self::Store(error) => matches!(error, StoreError::Sqlite(_)),
-            _ => false,
+            Self::Container(error) if error.is_engine_down() => Trouble::Waits,
+            Self::Container(Container::Denied { .. }) => Trouble::Waits,
+            Self::Container(Container::Failed { .. } | Container::File { .. }) => Trouble::MayPass,
+            Self::Store(StoreError::Sqlite(_)) | Self::Stage(StageError::Store(StoreError::Sqlite(_))) => {
+                Trouble::Waits
+            }
+            Self::Store(StoreError::Closed) | Self::Stage(StageError::Store(StoreError::Closed)) => {
+                Trouble::Stopping
+            }
+            Self::Io { source, .. } | Self::Stage(StageError::Io { source, .. }) if is_shortage(source) => {
+                Trouble::Waits
+            }
+            Self::Io { .. } | Self::Stage(StageError::Io { .. }) => Trouble::MayPass,
+            _ => Trouble::Final,
         }
     }
+}
+
+/// No space, no quota, no file descriptors: somebody will mend it.
+fn is_shortage(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let raw = error.raw_os_error();
+    [Errno::NOSPC, Errno::DQUOT, Errno::MFILE, Errno::NFILE]
+        .iter()
+        .any(|e| raw == Some(e.raw_os_error()))
 }
 
 fn io(action: &'static str) -> impl FnOnce(std::io::Error) -> EngineError {

@@ -54,24 +54,63 @@ impl From<&OutputFile> for Hashed {
     }
 }
 
+/// The regular files below a directory.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// By name.
+    pub files: Vec<OutputFile>,
+    /// Files that are left alone: names that are not UTF-8, directories too deep. Names are not told: they may be a
+    /// patient's.
+    pub left_alone: usize,
+}
+
+impl Listing {
+    /// What a person should know of it.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        let text = || {
+            format!(
+                "{} files or directories of OUTPUT were left alone: their names are not UTF-8, or they lie more than \
+                 {DEEPEST} directories deep",
+                self.left_alone
+            )
+        };
+        (self.left_alone > 0).then(text)
+    }
+}
+
 /// Every regular file below a directory, by name.
 ///
 /// # Errors
-/// What reading says; names that are not UTF-8 are refused with it, since they could be neither shown nor kept.
-pub fn files(root: &Path) -> io::Result<Vec<OutputFile>> {
+/// What reading says.
+pub fn files(root: &Path) -> io::Result<Listing> {
     let mut paths = Vec::new();
-    walk(root, DEEPEST, &mut paths)?;
+    let mut listing = Listing::default();
+    walk(root, DEEPEST, &mut paths, &mut listing.left_alone)?;
     paths.sort();
-    paths.iter().map(|path| read(root, path)).collect()
+    for path in paths {
+        match path.strip_prefix(root).ok().and_then(Path::to_str) {
+            Some(name) => listing.files.push(read(&path, name)?),
+            None => listing.left_alone += 1,
+        }
+    }
+    Ok(listing)
 }
 
-fn walk(directory: &Path, deepest: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {
+fn walk(
+    directory: &Path,
+    deepest: usize,
+    found: &mut Vec<PathBuf>,
+    left_alone: &mut usize,
+) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         // The entry's own type: a link is a link, wherever it leads.
         let kind = entry.file_type()?;
         if kind.is_dir() && deepest > 0 {
-            walk(&entry.path(), deepest - 1, found)?;
+            walk(&entry.path(), deepest - 1, found, left_alone)?;
+        } else if kind.is_dir() {
+            *left_alone += 1;
         } else if kind.is_file() {
             if found.len() == MOST_FILES {
                 return Err(io::Error::other(format!(
@@ -84,17 +123,14 @@ fn walk(directory: &Path, deepest: usize, found: &mut Vec<PathBuf>) -> io::Resul
     Ok(())
 }
 
-fn read(root: &Path, path: &Path) -> io::Result<OutputFile> {
-    let relative = path.strip_prefix(root).map_err(io::Error::other)?;
-    let name = relative
-        .to_str()
-        .ok_or_else(|| io::Error::other(format!("{relative:?} is no UTF-8 name")))?;
+fn read(path: &Path, name: &str) -> io::Result<OutputFile> {
     let (bytes, sha256) = hash(path)?;
+    let dicom = part10::read_head(path)?.map(|(meta, _)| meta);
     Ok(OutputFile {
         path: name.to_owned(),
         bytes,
         sha256,
-        dicom: part10::read_head(path)?.map(|(meta, _)| meta),
+        dicom,
     })
 }
 
@@ -159,7 +195,18 @@ mod tests {
         fs::write(dir.path().join("a/b/x.txt"), b"abc").unwrap();
         symlink("/etc", dir.path().join("etc")).unwrap();
         symlink("/etc/passwd", dir.path().join("proc.json")).unwrap();
-        let found = files(dir.path()).unwrap();
+        use std::os::unix::ffi::OsStrExt;
+        fs::write(
+            dir.path().join(std::ffi::OsStr::from_bytes(b"M\xfcller.nii")),
+            b"x",
+        )
+        .unwrap();
+        let listing = files(dir.path()).unwrap();
+        let (found, problem) = (&listing.files, listing.problem().unwrap());
+        assert!(
+            problem.starts_with("1 files") && !problem.contains("ller"),
+            "{problem}"
+        );
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].path, "a/b/x.txt");
         assert_eq!(

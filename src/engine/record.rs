@@ -94,6 +94,7 @@ pub fn record(run: &Run<'_>) -> Value {
             "last_object": job.last_object_at,
             "queued": job.queued_at,
             "started": job.started_at,
+            "ended": job.run_ended_at,
         },
         "exit_status": job.exit_status,
         "oom_killed": job.oom_killed,

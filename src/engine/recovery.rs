@@ -12,7 +12,7 @@ use super::driver::container_name;
 /// Jobs that were running or being harvested, to be driven on; containers nobody waits for are removed.
 ///
 /// Waits for engine and store as long as it takes: without them nothing can run anyway.
-pub(super) async fn take_up(engine: &Engine) -> Vec<Job> {
+pub async fn take_up(engine: &Engine) -> Vec<Job> {
     loop {
         match try_take_up(engine).await {
             Ok(jobs) => return jobs,

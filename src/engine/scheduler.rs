@@ -11,16 +11,16 @@ use crate::model::{Job, JobId, JobState, Timestamp};
 use crate::store::StoreError;
 
 use super::ledger::Ledger;
-use super::{Engine, EngineError, driver, recovery};
+use super::{Engine, EngineError, Trouble, driver};
 
 /// The queue is looked at this often even if nobody said that it changed.
 const AT_LEAST: Duration = Duration::from_secs(60);
 
-/// Takes up what the last run of the node left, then runs queued jobs; never ends.
-pub async fn run(engine: Engine) {
+/// Drives on what the last run of the node left, then runs queued jobs; never ends.
+pub async fn run(engine: Engine, taken_up: Vec<Job>) {
     let mut ledger = Ledger::new(engine.buckets.capacity());
     let (over, mut ended) = mpsc::unbounded_channel();
-    for job in recovery::take_up(&engine).await {
+    for job in taken_up {
         begin(&engine, &mut ledger, job, over.clone());
     }
     loop {
@@ -66,65 +66,99 @@ async fn start_what_fits(
 
 /// Starts a driver; its promise is taken back when it ends, however it ends.
 fn begin(engine: &Engine, ledger: &mut Ledger, job: Job, over: mpsc::UnboundedSender<JobId>) {
-    let resources = match engine.buckets.get(&job.stream) {
-        Ok(Some(bucket)) => bucket.manifest.settings.resources,
-        _ => crate::model::Resources::default(),
+    let bucket = match job.state {
+        JobState::Queued => engine.buckets.get(&job.stream),
+        _ => engine.buckets.of_attempt(&job.id),
     };
-    // A harvest runs the plugin at most, within what its job had.
+    let resources = bucket
+        .ok()
+        .flatten()
+        .map(|b| b.manifest.settings.resources)
+        .unwrap_or_default();
     ledger.promise(job.id.clone(), job.stream.clone(), resources);
     let engine = engine.clone();
-    let id = job.id.clone();
-    let driven = tokio::spawn(async move { drive(&engine, job).await });
     tokio::spawn(async move {
-        if driven.await.is_err_and(|error| error.is_panic()) {
-            tracing::error!(job.id = %id, "the driver of a job broke down; the next start takes the job up");
+        let (id, attempt) = (job.id, job.attempt);
+        loop {
+            let (driver, driven) = (engine.clone(), id.clone());
+            let end = tokio::spawn(async move { drive(&driver, &driven, attempt).await });
+            match end.await {
+                Err(error) if error.is_panic() => {
+                    tracing::error!(job.id = %id, "the driver of a job broke down; it begins again");
+                    tokio::time::sleep(AGAIN).await;
+                }
+                _ => break,
+            }
         }
         // The scheduler outlives its drivers.
         let _ = over.send(id);
     });
 }
 
-/// Drives a job until it is harvested, failed or back in the queue.
-async fn drive(engine: &Engine, job: Job) {
-    let id = job.id.clone();
-    let mut away = false;
+/// Before something that went wrong is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Tries of what may pass before a job is given up.
+const TRIES: u32 = 15;
+
+/// Drives a job until it is harvested, failed or back in the queue; `attempts` it had when it was begun.
+async fn drive(engine: &Engine, id: &JobId, attempts: u32) {
+    let mut tries = 0;
     loop {
-        let Ok(Some(now)) = engine.store.job(&id) else {
-            return;
+        let (step, job) = match engine.store.job(id) {
+            Ok(Some(job)) => (step(engine, &job, attempts).await, Some(job)),
+            Ok(None) => return,
+            Err(error) => (Some(Err(error.into())), None),
         };
-        let step = match now.state {
-            JobState::Queued if !away && now.attempt != job.attempt => return,
-            JobState::Queued => driver::start(engine, &now).await,
-            JobState::Running => driver::attend(engine, &now).await,
-            JobState::Harvesting => super::harvest::harvest(engine, &now).await,
-            _ => return,
-        };
-        match step {
-            Ok(()) => away = false,
-            Err(error) if error.passes() => {
-                if !away {
-                    away = true;
-                    tracing::error!(job.id = %id, %error, "the job waits for the container engine");
-                    note(engine, &id, error.to_string()).await;
-                }
-                tokio::time::sleep(Duration::from_secs(2)).await;
+        let error = match step {
+            None => return,
+            Some(Ok(())) => {
+                tries = 0;
+                continue;
             }
-            Err(error) => return give_up(engine, &now, &error).await,
+            Some(Err(error)) => error,
+        };
+        tries += 1;
+        match (error.trouble(), job) {
+            (Trouble::Stopping, _) => return,
+            (Trouble::Final, Some(job)) => return give_up(engine, &job, &error).await,
+            (Trouble::MayPass, Some(job)) if tries >= TRIES => return give_up(engine, &job, &error).await,
+            _ => {}
         }
+        if tries == 1 {
+            tracing::error!(job.id = %id, %error, "the job waits and tries again");
+            if let Err(error) = engine.store.note(id, "waiting", error.to_string()).await {
+                tracing::error!(job.id = %id, %error, "note an event");
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
     }
 }
 
-async fn note(engine: &Engine, id: &JobId, text: String) {
-    if let Err(error) = engine.store.note(id, "waiting for the engine", text).await {
-        tracing::error!(job.id = %id, %error, "note an event");
+/// One step; `None` when there is none left for a driver.
+async fn step(engine: &Engine, job: &Job, attempts: u32) -> Option<Result<(), EngineError>> {
+    match job.state {
+        // Back in the queue: the scheduler has the say.
+        JobState::Queued if job.attempt != attempts => None,
+        JobState::Queued => Some(driver::start(engine, job).await),
+        JobState::Running => Some(driver::attend(engine, job).await),
+        JobState::Harvesting => Some(super::harvest::harvest(engine, job).await),
+        _ => None,
     }
 }
 
 async fn give_up(engine: &Engine, job: &Job, error: &EngineError) {
     let id = &job.id;
     tracing::error!(job.id = %id, %error, "the job cannot be run");
-    if let Err(error) = engine.store.fail(id, error.to_string(), Timestamp::now()).await {
-        tracing::error!(job.id = %id, %error, "keep that a job failed; the next start takes it up");
+    loop {
+        match engine.store.fail(id, error.to_string(), Timestamp::now()).await {
+            Ok(()) => break,
+            Err(StoreError::Closed) => return,
+            Err(error) => {
+                tracing::error!(job.id = %id, %error, "keep that a job failed; trying again");
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
     }
     if let Err(error) = engine.runtime.remove(&driver::container_name(job), true).await {
         tracing::warn!(job.id = %id, %error, "remove the container of a failed job; the next start does it");

@@ -64,6 +64,8 @@ pub struct Job {
     pub id: JobId,
     /// The stream it runs through.
     pub stream: AeTitle,
+    /// What its objects have in common: a study, series or (hashed) patient.
+    pub group_key: String,
     /// Where it stands.
     pub state: JobState,
     /// How it ended, once it has.
@@ -88,6 +90,8 @@ pub struct Job {
     pub queued_at: Option<Timestamp>,
     /// When its last attempt started.
     pub started_at: Option<Timestamp>,
+    /// When the container of that attempt ended.
+    pub run_ended_at: Option<Timestamp>,
     /// When it was over.
     pub ended_at: Option<Timestamp>,
     /// Runs begun: 0 before the first.

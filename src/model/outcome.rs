@@ -40,6 +40,17 @@ impl Outcome {
             Self::Other(word) => word,
         }
     }
+
+    /// The word as it may stand in a log: a bucket's own words may name a patient.
+    #[must_use]
+    pub const fn logged(&self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Other(_) => "a word of the bucket's own",
+        }
+    }
 }
 
 impl fmt::Display for Outcome {

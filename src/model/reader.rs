@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt::Display;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -19,6 +20,9 @@ impl Display for Finding {
         write!(f, "{}: {}", self.path, self.message)
     }
 }
+
+/// The longest time anything may be told to wait.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A table of settings that is read key by key.
 ///
@@ -119,14 +123,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a length of time such as `15s`, `90m`, `1h 30m`; more than zero.
-    pub fn duration(&self, key: &'static str) -> Option<std::time::Duration> {
+    pub fn duration(&self, key: &'static str) -> Option<Duration> {
         self.text(key, |text| {
             let how = "a length of time is written like \"15s\", \"90m\", \"6h\"";
             let time = humantime::parse_duration(text).map_err(|_| how)?;
-            if time.is_zero() {
-                Err("has to be longer than nothing")
-            } else {
-                Ok(time)
+            match time {
+                Duration::ZERO => Err("has to be longer than nothing"),
+                time if time > LONGEST => Err("has to be shorter than a year"),
+                time => Ok(time),
             }
         })
     }

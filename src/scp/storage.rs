@@ -35,10 +35,12 @@ impl From<&StageError> for Refusal {
         let status = match error {
             StageError::Header(_) => Status::CANNOT_UNDERSTAND,
             StageError::Mismatch { .. } => Status::DATA_SET_DOES_NOT_MATCH,
-            StageError::Io { .. } | StageError::Store(_) | StageError::Head(_) => Status::OUT_OF_RESOURCES,
+            StageError::Io { .. } | StageError::Store(_) | StageError::Head(_) | StageError::NoBucket => {
+                Status::OUT_OF_RESOURCES
+            }
         };
         let comment = match error {
-            StageError::Header(_) | StageError::Mismatch { .. } => error.to_string(),
+            StageError::Header(_) | StageError::Mismatch { .. } | StageError::NoBucket => error.to_string(),
             // What is wrong with our disk is nothing the peer can act on.
             _ => "cannot store the object now, send it again later".to_owned(),
         };

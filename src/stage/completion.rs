@@ -12,11 +12,14 @@ use tokio::sync::Notify;
 use crate::model::{Complete, Job, JobId, Timestamp};
 use crate::store::{Store, StoreError};
 
+use super::OpenSets;
+
 /// Keeps watch over the open sets.
 #[derive(Clone)]
 pub struct Completion {
     store: Store,
     sets: Arc<Mutex<HashMap<JobId, Set>>>,
+    open_sets: OpenSets,
     changed: Arc<Notify>,
     queued: Arc<Notify>,
 }
@@ -51,9 +54,10 @@ impl Set {
 }
 
 impl Completion {
-    pub(super) fn new(store: Store, queued: Arc<Notify>) -> Self {
+    pub(super) fn new(store: Store, open_sets: OpenSets, queued: Arc<Notify>) -> Self {
         Self {
             store,
+            open_sets,
             sets: Arc::default(),
             changed: Arc::default(),
             queued,
@@ -133,54 +137,57 @@ impl Completion {
     /// Freezes what is due; answers when to look again.
     async fn freeze_due(&self) -> Instant {
         let now = Instant::now();
-        let due: Vec<(JobId, Set, Why)> = {
-            let mut sets = self.sets();
-            let ids: Vec<_> = sets
+        let due: Vec<(JobId, Why, Complete)> = {
+            let sets = self.sets();
+            let due = sets
                 .iter()
-                .filter(|(_, s)| s.due().0 <= now)
-                .map(|(id, _)| id.clone())
-                .collect();
-            ids.into_iter()
-                .filter_map(|id| {
-                    sets.remove(&id).map(|s| {
-                        let why = s.due().1;
-                        (id, s, why)
-                    })
-                })
+                .map(|(job, set)| (job, set, set.due()))
+                .filter(|(_, _, (at, _))| *at <= now);
+            due.map(|(job, set, (_, why))| (job.clone(), why, set.complete.clone()))
                 .collect()
         };
-        for (job, set, why) in due {
-            let why = match why {
-                Why::Quiet => format!("no object for {}", humantime::format_duration(set.complete.quiet)),
-                Why::Cap => {
-                    format!(
-                        "first object {} ago, others may follow",
-                        humantime::format_duration(set.complete.cap)
-                    )
-                }
-            };
-            match self.store.complete(&job, why, Timestamp::now()).await {
+        for (job, why, complete) in due {
+            // Objects that come from here on look for another set.
+            self.open_sets.forget(&job);
+            match self
+                .store
+                .complete(&job, why.text(&complete), Timestamp::now())
+                .await
+            {
                 Ok(()) => {
                     tracing::info!(job.id = %job, "set complete");
                     self.queued.notify_one();
                 }
-                // An object that was stored while the set froze woke it up here once more.
+                // An object that was stored while the set froze brought it here once more.
                 Err(StoreError::State(_)) => tracing::debug!(job.id = %job, "set was complete already"),
                 Err(error) => {
                     tracing::error!(job.id = %job, %error, "freeze a set; trying again");
-                    let again = Set {
-                        last: Instant::now(),
-                        ..set
-                    };
-                    self.sets().entry(job).or_insert(again);
+                    tokio::time::sleep(AGAIN).await;
+                    continue;
                 }
             }
+            self.sets().remove(&job);
         }
         let sets = self.sets();
         sets.values()
             .map(|s| s.due().0)
             .min()
             .unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
+    }
+}
+
+/// Before a store in trouble is asked again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+impl Why {
+    fn text(self, complete: &Complete) -> String {
+        match self {
+            Self::Quiet => format!("no object for {}", humantime::format_duration(complete.quiet)),
+            Self::Cap => format!(
+                "first object {} ago, others may follow",
+                humantime::format_duration(complete.cap)
+            ),
+        }
     }
 }
 

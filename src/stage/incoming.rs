@@ -2,14 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::dicom::header::{Header, HeaderScanner};
 use crate::dicom::part10::{self, FileMeta};
 use crate::dicom::sop_class::Encoding;
 use crate::files;
 use crate::model::{JobId, Level, Origin, Place, Stream, Timestamp};
-use crate::store::{NewInstance, Placed};
+use crate::store::{NewInstance, NewJob, Placed};
 
 use super::{Stage, StageError, io};
 
@@ -39,6 +39,8 @@ pub struct Incoming {
     stream: Stream,
     origin: Origin,
     object: Object,
+    /// `<SOP Instance UID>-<128 random bits>.dcm`: two versions of one object, or two senders of it, never meet.
+    name: String,
     part: Part,
     hash: blake3::Hasher,
     scanner: HeaderScanner,
@@ -48,16 +50,17 @@ pub struct Incoming {
     failed: Option<StageError>,
 }
 
-/// A `*.part` file, removed unless it was renamed.
+/// The object's file, `*.part` first, then in its set; removed unless it is kept.
 struct Part {
     file: File,
     path: PathBuf,
-    renamed: bool,
+    /// It belongs to a set.
+    kept: bool,
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        if !self.renamed
+        if !self.kept
             && let Err(error) = files::remove_file(&self.path)
         {
             tracing::error!(%error, "remove an unfinished object; the next start does it");
@@ -86,12 +89,18 @@ impl Incoming {
         let mut part = Part {
             file,
             path,
-            renamed: false,
+            kept: false,
         };
         let head = part10::head(&object.meta, Some(&origin.calling.0))?;
         part.file.write_all(&head).map_err(io("write an object"))?;
         let scanner = HeaderScanner::new(object.encoding);
+        let name = format!(
+            "{}-{}.dcm",
+            object.meta.sop_instance_uid,
+            uuid::Uuid::new_v4().simple()
+        );
         Ok(Self {
+            name,
             stage,
             stream,
             origin,
@@ -128,9 +137,10 @@ impl Incoming {
     /// A set that is already open learns early that more of it is under way: it will not close meanwhile.
     fn announce(&self) {
         if let Ok(header) = self.scanner.found().header()
-            && let Some(job) = self
-                .stage
-                .known_set(&self.stream, &group_key(&header, self.stream.complete.level))
+            && let Some(job) = self.stage.open_sets.known(
+                &self.stream.ae_title,
+                &group_key(&header, self.stream.complete.level),
+            )
         {
             self.stage.completion.carries(&job, self.origin.association);
         }
@@ -150,61 +160,78 @@ impl Incoming {
         self.part.file.sync_data().map_err(io("sync an object"))?;
         let group_key = group_key(&header, self.stream.complete.level);
         let hash = *self.hash.finalize().as_bytes();
-        let file = file_name(&self.object.meta, &hash);
+        let mut job = self.stage.open_sets.name(&self.stream.ae_title, &group_key);
         loop {
-            let study = header.study_instance_uid.as_str();
-            let job = self
-                .stage
-                .set_for(&self.stream, &group_key, &self.origin, study)?;
-            let set = self.stage.layout.path(Place::Set(&self.stream.ae_title, &job));
-            self.rename_into(&set, &file)?;
-            let placed = self.record(&job, &header, &file, hash)?;
-            if placed == Placed::Closed {
+            self.rename_into(&job)?;
+            match self.place(&job, &group_key, &header, hash)? {
                 // Frozen between our two steps: the file goes on to the next set.
-                self.stage.forget_set(&job);
-                continue;
+                Placed::Closed => {
+                    self.stage.open_sets.forget(&job);
+                    job = self.stage.open_sets.name(&self.stream.ae_title, &group_key);
+                }
+                Placed::Elsewhere(open) => {
+                    self.stage
+                        .open_sets
+                        .learn(&self.stream.ae_title, &group_key, open.clone());
+                    job = open;
+                }
+                Placed::NoBucket => {
+                    self.stage.open_sets.forget(&job);
+                    return Err(StageError::NoBucket);
+                }
+                placed @ (Placed::Stored | Placed::Duplicate | Placed::Replaced) => {
+                    // Of the same bytes one file is enough; ours goes when it is dropped.
+                    self.part.kept = placed != Placed::Duplicate;
+                    self.stage
+                        .completion
+                        .touch(&job, self.origin.association, &self.stream.complete);
+                    return Ok(Stored {
+                        job,
+                        placed,
+                        bytes: self.bytes,
+                    });
+                }
             }
-            self.stage
-                .completion
-                .touch(&job, self.origin.association, &self.stream.complete);
-            return Ok(Stored {
-                job,
-                placed,
-                bytes: self.bytes,
-            });
         }
     }
 
-    fn rename_into(&mut self, set: &Path, file: &str) -> Result<(), StageError> {
-        files::make_directory(set).map_err(io("make the directory of a set"))?;
-        let target = set.join(file);
-        // Named by content: what is there under this name already is this object.
+    /// Moves the file into a set's directory, under a name nobody else has: no object ever takes another's place.
+    fn rename_into(&mut self, job: &JobId) -> Result<(), StageError> {
+        let set = self.stage.layout.path(Place::Set(&self.stream.ae_title, job));
+        files::make_directory(&set).map_err(io("make the directory of a set"))?;
+        let target = set.join(&self.name);
         fs::rename(&self.part.path, &target).map_err(io("rename an object"))?;
         self.part.path = target;
-        files::sync_directory(set).map_err(io("sync the directory of a set"))
+        files::sync_directory(&set).map_err(io("sync the directory of a set"))
     }
 
-    /// The row; from here on the file belongs to the set.
-    fn record(
+    /// The row; with it the file belongs to the set.
+    fn place(
         &mut self,
         job: &JobId,
+        group_key: &str,
         header: &Header,
-        file: &str,
         hash: [u8; 32],
     ) -> Result<Placed, StageError> {
+        let set = NewJob {
+            stream: self.stream.ae_title.clone(),
+            group_key: group_key.to_owned(),
+            calling_ae_title: self.origin.calling.0.to_string(),
+            caller_address: self.origin.address.to_string(),
+            study_instance_uid: header.study_instance_uid.to_string(),
+        };
         let new = NewInstance {
             sop_instance_uid: header.sop_instance_uid.clone(),
             sop_class_uid: header.sop_class_uid.clone(),
             transfer_syntax_uid: self.object.meta.transfer_syntax_uid.clone(),
             series_instance_uid: header.series_instance_uid.clone(),
-            file: file.to_owned(),
+            file: self.name.clone(),
             bytes: self.bytes,
             hash,
         };
-        let answer = self.stage.store.add_instance(job, new, Timestamp::now()).wait();
-        // Whatever the answer: a file under its content's name may be another sender's too, so it is never removed
-        // here. Without a row it is taken up or swept when the job is laid out.
-        self.part.renamed = !matches!(answer, Ok(Placed::Closed));
+        let answer = self.stage.store.place(job, set, new, Timestamp::now()).wait();
+        // A store in trouble may have kept the row although it said otherwise: the file stays for it.
+        self.part.kept = answer.is_err();
         Ok(answer?)
     }
 }
@@ -235,14 +262,4 @@ fn group_key(header: &Header, level: Level) -> String {
 
 fn patient_key(patient_id: &[u8]) -> String {
     format!("patient-{}", blake3::hash(patient_id).to_hex())
-}
-
-/// `<SOP Instance UID>-<first 16 hex digits of the content's hash>.dcm`: two versions of one object never meet.
-fn file_name(meta: &FileMeta, hash: &[u8; 32]) -> String {
-    let hex = blake3::Hash::from_bytes(*hash).to_hex();
-    format!(
-        "{}-{}.dcm",
-        meta.sop_instance_uid,
-        hex.get(..16).unwrap_or_default()
-    )
 }

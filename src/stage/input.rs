@@ -19,7 +19,8 @@ pub fn lay_out(layout: &Layout, store: &Store, job: &Job) -> Result<(), StageErr
     let input = layout.path(Place::Input(&job.stream, &job.id));
     let replaced = layout.path(Place::Replaced(&job.stream, &job.id));
     files::make_directory(&input).map_err(io("make INPUT"))?;
-    for instance in store.instances(&job.id)? {
+    let instances = store.instances(&job.id)?;
+    for instance in &instances {
         let source = set.join(&instance.file);
         if instance.current {
             link(&source, &input.join(format!("{}.dcm", instance.sop_instance_uid)))?;
@@ -29,8 +30,15 @@ pub fn lay_out(layout: &Layout, store: &Store, job: &Job) -> Result<(), StageErr
         }
     }
     files::sync_directory(&input).map_err(io("sync INPUT"))?;
-    // From here on INPUT is where the objects are.
-    files::remove_directory(&set).map_err(io("remove a set that is laid out"))
+    // From here on INPUT is where the objects are. A file that is not ours, of an object that came while the set froze,
+    // is on its way to another set: the directory then stays for the next start to sweep.
+    for instance in &instances {
+        files::remove_file(&set.join(&instance.file)).map_err(io("remove an object that is laid out"))?;
+    }
+    if let Err(error) = fs::remove_dir(&set) {
+        tracing::debug!(%error, "remove the directory of a set");
+    }
+    Ok(())
 }
 
 /// Links, unless an earlier try has done it.

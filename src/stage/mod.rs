@@ -7,17 +7,19 @@
 mod completion;
 mod incoming;
 mod input;
+mod open_sets;
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::dicom::header::HeaderError;
 use crate::files;
-use crate::model::{AeTitle, JobId, JobState, Layout, Origin, Stream, Timestamp};
-use crate::store::{NewJob, Store, StoreError};
+use crate::model::{AeTitle, JobId, JobState, Layout, Origin, Stream};
+use crate::store::{Store, StoreError};
+
+use open_sets::OpenSets;
 
 pub use completion::Completion;
 pub use incoming::{Incoming, Object, Stored};
@@ -36,6 +38,10 @@ pub enum StageError {
         /// Which attribute.
         attribute: &'static str,
     },
+
+    /// Its bucket was removed while the association was open.
+    #[error("no bucket is installed for this AE title any more")]
+    NoBucket,
 
     // Ours.
     /// The disk did not take it.
@@ -60,7 +66,7 @@ pub struct Stage {
     layout: Layout,
     store: Store,
     completion: Completion,
-    open_sets: Arc<Mutex<HashMap<(AeTitle, String), JobId>>>,
+    open_sets: OpenSets,
     parts: Arc<AtomicU64>,
 }
 
@@ -75,12 +81,20 @@ impl Stage {
         if removed > 0 {
             tracing::info!(removed, "removed objects whose reception was cut off");
         }
-        let completion = Completion::new(store.clone(), queued);
+        let left = sweep_sets(&layout, &store)?;
+        if left > 0 {
+            tracing::info!(
+                left,
+                "removed directories of sets that were laid out or never begun"
+            );
+        }
+        let open_sets = OpenSets::default();
+        let completion = Completion::new(store.clone(), open_sets.clone(), queued);
         Ok(Self {
             layout,
             store,
             completion,
-            open_sets: Arc::default(),
+            open_sets,
             parts: Arc::default(),
         })
     }
@@ -92,6 +106,7 @@ impl Stage {
     pub fn resume(&self, stream_of: impl Fn(&AeTitle) -> Option<Stream>) -> Result<(), StageError> {
         for job in self.store.in_state(JobState::Receiving)? {
             let complete = stream_of(&job.stream).map(|s| s.complete).unwrap_or_default();
+            self.open_sets.learn(&job.stream, &job.group_key, job.id.clone());
             self.completion.resume(&job, complete);
         }
         Ok(())
@@ -111,45 +126,35 @@ impl Stage {
         let number = self.parts.fetch_add(1, Ordering::Relaxed);
         Incoming::begin(self.clone(), stream.clone(), origin.clone(), object, number)
     }
+}
 
-    /// The set an object belongs to; made when there is none.
-    fn set_for(
-        &self,
-        stream: &Stream,
-        group_key: &str,
-        origin: &Origin,
-        study: &str,
-    ) -> Result<JobId, StageError> {
-        let key = (stream.ae_title.clone(), group_key.to_owned());
-        if let Some(job) = self.sets().get(&key) {
-            return Ok(job.clone());
+/// Removes the directories of sets that nobody needs: their job is beyond laying out, or no object of theirs ever got a
+/// row, so that none was answered with Success.
+fn sweep_sets(layout: &Layout, store: &Store) -> Result<usize, StageError> {
+    let read = io("read the directories of sets");
+    let mut removed = 0;
+    let streams = files::entries(&layout.root().join("streams")).map_err(read)?;
+    for stream in streams {
+        for set in files::entries(&stream.join("incoming")).map_err(io("read the directories of sets"))? {
+            // `.parts` is no job's name.
+            let Some(id) = set
+                .file_name()
+                .and_then(|n| n.to_str())
+                .and_then(|n| JobId::parse(n).ok())
+            else {
+                continue;
+            };
+            let state = store.job(&id)?.map(|job| job.state);
+            if !matches!(
+                state,
+                Some(JobState::Receiving | JobState::Queued | JobState::Running)
+            ) {
+                files::remove_directory(&set).map_err(io("remove the directory of a set"))?;
+                removed += 1;
+            }
         }
-        let new = NewJob {
-            stream: stream.ae_title.clone(),
-            group_key: group_key.to_owned(),
-            calling_ae_title: origin.calling.0.to_string(),
-            caller_address: origin.address.to_string(),
-            study_instance_uid: study.to_owned(),
-        };
-        let job = self.store.open_set(new, Timestamp::now()).wait()?;
-        self.sets().insert(key, job.clone());
-        Ok(job)
     }
-
-    fn known_set(&self, stream: &Stream, group_key: &str) -> Option<JobId> {
-        self.sets()
-            .get(&(stream.ae_title.clone(), group_key.to_owned()))
-            .cloned()
-    }
-
-    fn forget_set(&self, job: &JobId) {
-        self.sets().retain(|_, known| known != job);
-    }
-
-    fn sets(&self) -> MutexGuard<'_, HashMap<(AeTitle, String), JobId>> {
-        // A cache of what the store knows: whatever a panicking thread left in it is checked there.
-        self.open_sets.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    Ok(removed)
 }
 
 /// Removes every `*.part` of every stream; answers how many there were.

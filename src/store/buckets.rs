@@ -23,6 +23,55 @@ pub struct BucketRow {
     pub installed_at: Timestamp,
 }
 
+impl BucketRow {
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "image": self.image,
+            "digest": self.digest,
+            "info": self.info,
+            "has_plugin": self.has_plugin,
+            "installed_at": self.installed_at.0,
+        })
+    }
+
+    pub(super) fn from_json(ae_title: AeTitle, text: &str) -> Result<Self> {
+        let broken = || StoreError::State(format!("the bucket kept with a job of {ae_title} cannot be read"));
+        let kept: serde_json::Value = serde_json::from_str(text).map_err(|_| broken())?;
+        let word = |key| {
+            kept.get(key)
+                .and_then(serde_json::Value::as_str)
+                .map(str::to_owned)
+                .ok_or_else(broken)
+        };
+        Ok(Self {
+            image: word("image")?,
+            digest: word("digest")?,
+            info: kept.get("info").cloned().ok_or_else(broken)?,
+            has_plugin: kept
+                .get("has_plugin")
+                .and_then(serde_json::Value::as_bool)
+                .ok_or_else(broken)?,
+            installed_at: Timestamp(
+                kept.get("installed_at")
+                    .and_then(serde_json::Value::as_i64)
+                    .ok_or_else(broken)?,
+            ),
+            ae_title,
+        })
+    }
+}
+
+/// Whether a bucket was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// It is.
+    Yes,
+    /// There was none.
+    NotThere,
+    /// It has so many jobs that are not over.
+    Busy(u64),
+}
+
 impl Store {
     /// Installs a bucket; with `replace`, in place of one with the same AE title.
     pub fn install_bucket(&self, row: BucketRow, replace: bool) -> Pending<()> {
@@ -46,11 +95,24 @@ impl Store {
         })
     }
 
-    /// Removes a bucket; `false` when there was none.
-    pub fn remove_bucket(&self, ae_title: &AeTitle) -> Pending<bool> {
+    /// Removes a bucket without open jobs: in one step, so that no object is taken for it from then on.
+    pub fn remove_bucket(&self, ae_title: &AeTitle) -> Pending<Removed> {
         let ae_title = ae_title.clone();
         self.write(move |db| {
-            Ok(db.execute("DELETE FROM buckets WHERE ae_title = ?1", [ae_title.as_str()])? > 0)
+            let open: u64 = db.query_row(
+                "SELECT count(*) FROM jobs WHERE stream = ?1 AND state NOT IN ('done', 'failed')",
+                [ae_title.as_str()],
+                |row| row.get(0),
+            )?;
+            if open > 0 {
+                return Ok(Removed::Busy(open));
+            }
+            let removed = db.execute("DELETE FROM buckets WHERE ae_title = ?1", [ae_title.as_str()])?;
+            Ok(if removed > 0 {
+                Removed::Yes
+            } else {
+                Removed::NotThere
+            })
         })
     }
 

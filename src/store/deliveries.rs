@@ -122,22 +122,19 @@ impl Store {
         })
     }
 
-    /// Puts back what was being sent when the node last stopped.
-    pub fn deliveries_resume(&self) -> Pending<usize> {
-        self.write(|db| {
-            Ok(db.execute(
-                "UPDATE deliveries SET state = 'waiting' WHERE state = 'sending'",
-                [],
-            )?)
-        })
-    }
-
-    /// Deliveries that are due for a destination or will be: waiting, retrying; oldest first.
+    /// Deliveries that are not settled, oldest first. One that is `sending` while nobody sends it was cut off: by a crash,
+    /// or by trouble of the store.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn deliveries_open(&self) -> Result<Vec<Delivery>> {
-        self.read(|db| query(db, "d.state IN ('waiting', 'retrying') ORDER BY d.id", []))
+        self.read(|db| {
+            query(
+                db,
+                "d.state IN ('waiting', 'sending', 'retrying') ORDER BY d.id",
+                [],
+            )
+        })
     }
 
     /// The deliveries of a job.

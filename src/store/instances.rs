@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::events::record;
+use super::jobs::{NewJob, job_id};
 use super::{Pending, Result, Store};
 use crate::model::{JobId, JobState, Timestamp, Uid};
 
@@ -26,7 +27,7 @@ pub struct NewInstance {
 }
 
 /// What became of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placed {
     /// A row of its own.
     Stored,
@@ -36,6 +37,10 @@ pub enum Placed {
     Replaced,
     /// The set was frozen meanwhile: the object needs another one.
     Closed,
+    /// Another set of that stream and group is open: the object belongs there.
+    Elsewhere(JobId),
+    /// No bucket is installed for the stream any more.
+    NoBucket,
 }
 
 /// A stored object as a job needs it.
@@ -56,10 +61,13 @@ pub struct InstanceRow {
 }
 
 impl Store {
-    /// Adds an object to an open set.
-    pub fn add_instance(&self, job: &JobId, new: NewInstance, at: Timestamp) -> Pending<Placed> {
+    /// Adds an object to an open set; the set is made by its first object, in the same step.
+    pub fn place(&self, job: &JobId, set: NewJob, new: NewInstance, at: Timestamp) -> Pending<Placed> {
         let job = job.clone();
-        self.write(move |db| add(db, &job, &new, at))
+        self.write(move |db| match open_set(db, &job, &set, at)? {
+            Set::Open(seq) => add(db, &job, seq, &new, at),
+            Set::Other(placed) => Ok(placed),
+        })
     }
 
     /// The objects of a job, oldest first.
@@ -87,14 +95,81 @@ impl Store {
     }
 }
 
-fn add(db: &Connection, job: &JobId, new: &NewInstance, at: Timestamp) -> Result<Placed> {
-    let open: Option<i64> = db
-        .prepare_cached("SELECT seq FROM jobs WHERE id = ?1 AND state = ?2")?
-        .query_row([job.as_str(), JobState::Receiving.name()], |row| row.get(0))
+enum Set {
+    Open(i64),
+    Other(Placed),
+}
+
+/// The set of that name if it takes objects; made if there is none of its stream and group.
+fn open_set(db: &Connection, job: &JobId, set: &NewJob, at: Timestamp) -> Result<Set> {
+    let bucket: Option<i64> = db
+        .prepare_cached("SELECT 1 FROM buckets WHERE ae_title = ?1")?
+        .query_row([set.stream.as_str()], |row| row.get(0))
         .optional()?;
-    let Some(seq) = open else {
-        return Ok(Placed::Closed);
-    };
+    if bucket.is_none() {
+        return Ok(Set::Other(Placed::NoBucket));
+    }
+    let open: Option<(i64, String)> = db
+        .prepare_cached(
+            "SELECT seq, id FROM jobs WHERE stream = ?1 AND group_key = ?2 AND state = 'receiving'",
+        )?
+        .query_row(params![set.stream.as_str(), set.group_key], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    match open {
+        Some((seq, id)) if id == job.as_str() => return Ok(Set::Open(seq)),
+        Some((_, id)) => return Ok(Set::Other(Placed::Elsewhere(job_id(&id)?))),
+        None => {}
+    }
+    let frozen: Option<i64> = db
+        .prepare_cached("SELECT 1 FROM jobs WHERE id = ?1")?
+        .query_row([job.as_str()], |row| row.get(0))
+        .optional()?;
+    if frozen.is_some() {
+        return Ok(Set::Other(Placed::Closed));
+    }
+    make_set(db, job, set, at).map(Set::Open)
+}
+
+fn make_set(db: &Connection, job: &JobId, set: &NewJob, at: Timestamp) -> Result<i64> {
+    let earlier: Option<String> = db
+        .prepare_cached("SELECT id FROM jobs WHERE stream = ?1 AND group_key = ?2 ORDER BY seq DESC LIMIT 1")?
+        .query_row(params![set.stream.as_str(), set.group_key], |row| row.get(0))
+        .optional()?;
+    db.prepare_cached(
+        "INSERT INTO jobs (id, stream, state, group_key, calling_ae_title, caller_address, \
+         study_instance_uid, received_at, last_object_at) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?8)",
+    )?
+    .execute(params![
+        job.as_str(),
+        set.stream.as_str(),
+        JobState::Receiving.name(),
+        set.group_key,
+        set.calling_ae_title,
+        set.caller_address,
+        set.study_instance_uid,
+        at.0
+    ])?;
+    let seq = db.last_insert_rowid();
+    record(
+        db,
+        job,
+        "receiving",
+        &format!("first object from {}", set.calling_ae_title),
+    )?;
+    if let Some(earlier) = earlier {
+        record(
+            db,
+            job,
+            "again",
+            &format!("the same set came before, as job {earlier}"),
+        )?;
+    }
+    Ok(seq)
+}
+
+fn add(db: &Connection, job: &JobId, seq: i64, new: &NewInstance, at: Timestamp) -> Result<Placed> {
     let uid = new.sop_instance_uid.as_str();
     let others: u32 = db
         .prepare_cached(

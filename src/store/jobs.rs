@@ -3,6 +3,7 @@
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::buckets::BucketRow;
 use super::events::record;
 use super::{Result, Store, StoreError};
 use crate::model::{AeTitle, Ended, Job, JobEvent, JobId, JobState, Outcome, Timestamp, Verdict};
@@ -42,62 +43,11 @@ pub struct Occupancy {
     pub running: u64,
 }
 
-const COLUMNS: &str = "id, stream, state, outcome, reason, calling_ae_title, caller_address, study_instance_uid, \
-     instances, bytes, received_at, last_object_at, queued_at, started_at, ended_at, attempt, image, exit_status, \
+const COLUMNS: &str = "id, stream, group_key, state, outcome, reason, calling_ae_title, caller_address, study_instance_uid, \
+     instances, bytes, received_at, last_object_at, queued_at, started_at, run_ended_at, ended_at, attempt, image, exit_status, \
      oom_killed, timed_out, peak_memory, arguments";
 
 impl Store {
-    /// The open set of that stream and group; a new one when there is none.
-    pub fn open_set(&self, new: NewJob, at: Timestamp) -> super::Pending<JobId> {
-        self.write(move |db| {
-            let found: Option<String> = db
-                .prepare_cached(
-                    "SELECT id FROM jobs WHERE stream = ?1 AND group_key = ?2 AND state = 'receiving'",
-                )?
-                .query_row(params![new.stream.as_str(), new.group_key], |row| row.get(0))
-                .optional()?;
-            if let Some(id) = found {
-                return job_id(&id);
-            }
-            let id = JobId::generate(at);
-            let earlier: Option<String> = db
-                .prepare_cached(
-                    "SELECT id FROM jobs WHERE stream = ?1 AND group_key = ?2 ORDER BY seq DESC LIMIT 1",
-                )?
-                .query_row(params![new.stream.as_str(), new.group_key], |row| row.get(0))
-                .optional()?;
-            db.prepare_cached(
-                "INSERT INTO jobs (id, stream, state, group_key, calling_ae_title, caller_address, \
-                 study_instance_uid, received_at, last_object_at) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?8)",
-            )?
-            .execute(params![
-                id.as_str(),
-                new.stream.as_str(),
-                JobState::Receiving.name(),
-                new.group_key,
-                new.calling_ae_title,
-                new.caller_address,
-                new.study_instance_uid,
-                at.0
-            ])?;
-            record(
-                db,
-                &id,
-                "receiving",
-                &format!("first object from {}", new.calling_ae_title),
-            )?;
-            if let Some(earlier) = earlier {
-                record(
-                    db,
-                    &id,
-                    "again",
-                    &format!("the same set came before, as job {earlier}"),
-                )?;
-            }
-            Ok(id)
-        })
-    }
-
     /// Freezes a set and queues it.
     pub fn complete(&self, id: &JobId, why: String, at: Timestamp) -> super::Pending<()> {
         let id = id.clone();
@@ -111,17 +61,19 @@ impl Store {
         })
     }
 
-    /// Begins an attempt; answers its number.
-    pub fn start(&self, id: &JobId, image: String, at: Timestamp) -> super::Pending<u32> {
+    /// Begins an attempt; answers its number. What the bucket is now is kept with it: an install meanwhile changes
+    /// nothing of this attempt.
+    pub fn start(&self, id: &JobId, bucket: BucketRow, at: Timestamp) -> super::Pending<u32> {
         let id = id.clone();
         self.write(move |db| {
             advance(db, &id, JobEvent::Started)?;
             let attempt = db.query_row(
-                "UPDATE jobs SET attempt = attempt + 1, image = ?2, started_at = ?3 WHERE id = ?1 RETURNING attempt",
-                params![id.as_str(), image, at.0],
+                "UPDATE jobs SET attempt = attempt + 1, image = ?2, started_at = ?3, bucket = ?4 WHERE id = ?1 \
+                 RETURNING attempt",
+                params![id.as_str(), bucket.digest, at.0, bucket.to_json().to_string()],
                 |row| row.get(0),
             )?;
-            record(db, &id, "started", &format!("attempt {attempt} with image {image}"))?;
+            record(db, &id, "started", &format!("attempt {attempt} with image {}", bucket.digest))?;
             Ok(attempt)
         })
     }
@@ -136,18 +88,26 @@ impl Store {
     }
 
     /// Keeps how the container ended.
-    pub fn ended(&self, id: &JobId, ended: Ended, peak_memory: Option<u64>) -> super::Pending<()> {
+    pub fn ended(
+        &self,
+        id: &JobId,
+        ended: Ended,
+        peak_memory: Option<u64>,
+        at: Timestamp,
+    ) -> super::Pending<()> {
         let id = id.clone();
         self.write(move |db| {
             advance(db, &id, JobEvent::Ended)?;
             db.execute(
-                "UPDATE jobs SET exit_status = ?2, oom_killed = ?3, timed_out = ?4, peak_memory = ?5 WHERE id = ?1",
+                "UPDATE jobs SET exit_status = ?2, oom_killed = ?3, timed_out = ?4, peak_memory = ?5, \
+                 run_ended_at = ?6 WHERE id = ?1",
                 params![
                     id.as_str(),
                     ended.exit_status,
                     ended.oom_killed,
                     ended.timed_out.is_some(),
-                    peak_memory.and_then(|b| i64::try_from(b).ok())
+                    peak_memory.and_then(|b| i64::try_from(b).ok()),
+                    at.0
                 ],
             )?;
             let status = ended.exit_status.map_or("unknown".to_owned(), |s| s.to_string());
@@ -179,6 +139,23 @@ impl Store {
                 .query_row([id.as_str()], |row| Ok(read_job(row)))
                 .optional()?
                 .transpose()
+        })
+    }
+
+    /// The bucket as it was when the job's last attempt began.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn attempt_bucket(&self, id: &JobId) -> Result<Option<BucketRow>> {
+        self.read(|db| {
+            let found: Option<(String, Option<String>)> = db
+                .prepare_cached("SELECT stream, bucket FROM jobs WHERE id = ?1")?
+                .query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            let Some((stream, Some(json))) = found else {
+                return Ok(None);
+            };
+            BucketRow::from_json(ae_title(&stream)?, &json).map(Some)
         })
     }
 
@@ -220,19 +197,6 @@ impl Store {
             "SELECT {COLUMNS} FROM jobs WHERE stream = ?1 AND state = 'queued' ORDER BY queued_at, seq LIMIT ?2"
         );
         self.read(|db| query_jobs(db, &sql, params![stream.as_str(), limit]))
-    }
-
-    /// How many jobs of a stream are not over.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn open_jobs(&self, stream: &AeTitle) -> Result<u64> {
-        self.read(|db| {
-            let sql = "SELECT count(*) FROM jobs WHERE stream = ?1 AND state NOT IN ('done', 'failed')";
-            Ok(db
-                .prepare_cached(sql)?
-                .query_row([stream.as_str()], |row| row.get(0))?)
-        })
     }
 
     /// What a stream has waiting and running.
@@ -306,6 +270,7 @@ fn read_job(row: &Row<'_>) -> Result<Job> {
     Ok(Job {
         id: job_id(&row.get::<_, String>("id")?)?,
         stream: ae_title(&row.get::<_, String>("stream")?)?,
+        group_key: row.get("group_key")?,
         state: state(&row.get::<_, String>("state")?)?,
         outcome: row
             .get::<_, Option<String>>("outcome")?
@@ -320,6 +285,7 @@ fn read_job(row: &Row<'_>) -> Result<Job> {
         last_object_at: Timestamp(row.get("last_object_at")?),
         queued_at: time("queued_at")?,
         started_at: time("started_at")?,
+        run_ended_at: time("run_ended_at")?,
         ended_at: time("ended_at")?,
         attempt: row.get("attempt")?,
         image: row.get("image")?,

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension};
 
-pub use buckets::BucketRow;
+pub use buckets::{BucketRow, Removed};
 pub use deliveries::NewDelivery;
 pub use events::EventRow;
 pub use instances::{InstanceRow, NewInstance, Placed};

@@ -1,12 +1,37 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::{AeTitle, Ended, JobState, Outcome, Timestamp, Uid, Verdict};
+use crate::model::{AeTitle, Ended, JobId, JobState, Outcome, Timestamp, Uid, Verdict};
 
 fn store() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("s.sqlite")).unwrap();
+    store.install_bucket(bucket(), false).wait().unwrap();
     (dir, store)
+}
+
+fn bucket() -> BucketRow {
+    BucketRow {
+        ae_title: AeTitle::parse("ProcT1").unwrap(),
+        image: "t1".into(),
+        digest: "sha256:0".into(),
+        info: serde_json::json!({ "AETitle": "ProcT1" }),
+        has_plugin: true,
+        installed_at: Timestamp(1),
+    }
+}
+
+/// A set with one object.
+fn open_set(store: &Store, study: &str, at: Timestamp) -> JobId {
+    let job = JobId::generate(at);
+    match store
+        .place(&job, new_job(study), instance("1.1", 1), at)
+        .wait()
+        .unwrap()
+    {
+        Placed::Stored => job,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn new_job(study: &str) -> NewJob {
@@ -36,27 +61,77 @@ fn instance(uid: &str, hash: u8) -> NewInstance {
 fn one_study_has_one_open_set_and_a_new_one_once_it_is_complete() {
     let (_dir, store) = store();
     let now = Timestamp::now();
-    let first = store.open_set(new_job("1.2.3"), now).wait().unwrap();
-    assert_eq!(store.open_set(new_job("1.2.3"), now).wait().unwrap(), first);
+    let first = open_set(&store, "1.2.3", now);
+    let other = JobId::generate(now);
+    let place = |job: &JobId| {
+        store
+            .place(job, new_job("1.2.3"), instance("1.2", 1), now)
+            .wait()
+            .unwrap()
+    };
+    assert_eq!(place(&other), Placed::Elsewhere(first.clone()));
     store.complete(&first, "quiet".into(), now).wait().unwrap();
-    let second = store.open_set(new_job("1.2.3"), now).wait().unwrap();
-    assert_ne!(second, first);
+    assert_eq!(place(&first), Placed::Closed);
+    assert_eq!(place(&other), Placed::Stored);
     let kinds: Vec<_> = store
-        .events(&second)
+        .events(&other)
         .unwrap()
         .into_iter()
         .map(|e| e.kind)
         .collect();
     assert_eq!(kinds, ["receiving", "again"]);
+    assert_eq!(store.job(&first).unwrap().unwrap().instances, 1);
+}
+
+#[test]
+fn a_bucket_with_open_jobs_stays_and_without_a_bucket_nothing_is_taken() {
+    let (_dir, store) = store();
+    let (now, title) = (Timestamp::now(), bucket().ae_title);
+    let job = open_set(&store, "1.2.3", now);
+    assert_eq!(store.remove_bucket(&title).wait().unwrap(), Removed::Busy(1));
+    store.complete(&job, "quiet".into(), now).wait().unwrap();
+    store.fail(&job, "no".into(), now).wait().unwrap();
+    assert_eq!(store.remove_bucket(&title).wait().unwrap(), Removed::Yes);
+    assert_eq!(store.remove_bucket(&title).wait().unwrap(), Removed::NotThere);
+    let late = store
+        .place(&JobId::generate(now), new_job("1.2.4"), instance("1.1", 1), now)
+        .wait()
+        .unwrap();
+    assert_eq!(late, Placed::NoBucket);
+    assert!(store.in_state(JobState::Receiving).unwrap().is_empty());
+}
+
+#[test]
+fn an_attempt_keeps_the_bucket_it_began_with() {
+    let (_dir, store) = store();
+    let now = Timestamp::now();
+    let job = open_set(&store, "1.2.3", now);
+    store.complete(&job, "quiet".into(), now).wait().unwrap();
+    store.start(&job, bucket(), now).wait().unwrap();
+    store
+        .install_bucket(
+            BucketRow {
+                digest: "sha256:1".into(),
+                ..bucket()
+            },
+            true,
+        )
+        .wait()
+        .unwrap();
+    assert_eq!(store.attempt_bucket(&job).unwrap(), Some(bucket()));
 }
 
 #[test]
 fn the_same_bytes_are_stored_once_and_other_bytes_are_kept_beside() {
     let (_dir, store) = store();
     let now = Timestamp::now();
-    let job = store.open_set(new_job("1.2.3"), now).wait().unwrap();
-    let add = |uid, hash| store.add_instance(&job, instance(uid, hash), now).wait().unwrap();
-    assert_eq!(add("1.1", 1), Placed::Stored);
+    let job = open_set(&store, "1.2.3", now);
+    let add = |uid, hash| {
+        store
+            .place(&job, new_job("1.2.3"), instance(uid, hash), now)
+            .wait()
+            .unwrap()
+    };
     assert_eq!(add("1.1", 1), Placed::Duplicate);
     assert_eq!(add("1.1", 2), Placed::Replaced);
     assert_eq!(add("1.2", 1), Placed::Stored);
@@ -77,28 +152,13 @@ fn the_same_bytes_are_stored_once_and_other_bytes_are_kept_beside() {
 }
 
 #[test]
-fn a_frozen_set_takes_nothing_more() {
-    let (_dir, store) = store();
-    let now = Timestamp::now();
-    let job = store.open_set(new_job("1.2.3"), now).wait().unwrap();
-    store.complete(&job, "quiet".into(), now).wait().unwrap();
-    assert_eq!(
-        store.add_instance(&job, instance("1.1", 1), now).wait().unwrap(),
-        Placed::Closed
-    );
-    assert!(matches!(
-        store.complete(&job, "again".into(), now).wait(),
-        Err(StoreError::State(_))
-    ));
-}
-
-#[test]
 fn a_request_that_fails_takes_no_other_with_it() {
     let (_dir, store) = store();
     let now = Timestamp::now();
     let pending: Vec<_> = (0..50)
         .map(|i| {
-            let good = store.open_set(new_job(&format!("1.2.{i}")), now);
+            let job = JobId::generate(now);
+            let good = store.place(&job, new_job(&format!("1.2.{i}")), instance("1.1", 1), now);
             let bad = store.write(|db| -> Result<()> {
                 db.execute("INSERT INTO node (key, value) VALUES ('half', 'done')", [])?;
                 Err(StoreError::State("no".into()))
@@ -121,14 +181,14 @@ fn a_request_that_fails_takes_no_other_with_it() {
 fn a_job_is_settled_by_its_last_delivery() {
     let (_dir, store) = store();
     let now = Timestamp::now();
-    let job = store.open_set(new_job("1.2.3"), now).wait().unwrap();
+    let job = open_set(&store, "1.2.3", now);
     store.complete(&job, "quiet".into(), now).wait().unwrap();
-    assert_eq!(store.start(&job, "sha256:0".into(), now).wait().unwrap(), 1);
+    assert_eq!(store.start(&job, bucket(), now).wait().unwrap(), 1);
     let ended = Ended {
         exit_status: Some(0),
         ..Ended::default()
     };
-    store.ended(&job, ended, Some(1)).wait().unwrap();
+    store.ended(&job, ended, Some(1), now).wait().unwrap();
     let to = |title: &str| NewDelivery {
         destination: AeTitle::parse(title).unwrap(),
         route: "r".into(),
@@ -165,11 +225,12 @@ fn what_was_answered_is_there_after_the_store_is_opened_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s.sqlite");
     let first = Store::open(&path).unwrap();
+    first.install_bucket(bucket(), false).wait().unwrap();
     let id = first.node_id().to_owned();
-    let job = first.open_set(new_job("1.2.3"), Timestamp::now()).wait().unwrap();
+    let job = open_set(&first, "1.2.3", Timestamp::now());
     first.close();
     assert!(matches!(
-        first.open_set(new_job("1"), Timestamp::now()).wait(),
+        first.remove_bucket(&bucket().ae_title).wait(),
         Err(StoreError::Closed)
     ));
     let second = Store::open(&path).unwrap();
@@ -199,7 +260,7 @@ fn jobs_are_listed_newest_first_and_queued_ones_in_order() {
     let ids: Vec<_> = (0..3u64)
         .map(|i| {
             let at = start.plus(Duration::from_secs(i));
-            let id = store.open_set(new_job(&format!("1.{i}")), at).wait().unwrap();
+            let id = open_set(&store, &format!("1.{i}"), at);
             store.complete(&id, "quiet".into(), at).wait().unwrap();
             id
         })

@@ -30,9 +30,11 @@ CREATE TABLE jobs (
     last_object_at     INTEGER NOT NULL,
     queued_at          INTEGER,
     started_at         INTEGER,
+    run_ended_at       INTEGER,
     ended_at           INTEGER,
     attempt            INTEGER NOT NULL DEFAULT 0,
-    image              TEXT,
+    image              TEXT,               -- sha256:… of the last attempt
+    bucket             TEXT,               -- JSON: the bucket as it was at the last attempt
     exit_status        INTEGER,
     oom_killed         INTEGER NOT NULL DEFAULT 0,
     timed_out          INTEGER NOT NULL DEFAULT 0,
@@ -41,6 +43,7 @@ CREATE TABLE jobs (
 ) STRICT;
 CREATE INDEX jobs_by_state ON jobs (state, queued_at, seq);
 CREATE INDEX jobs_by_stream ON jobs (stream, state, seq);
+CREATE INDEX jobs_by_group ON jobs (stream, group_key, seq);
 -- One open set per stream and study (or series, or patient).
 CREATE UNIQUE INDEX jobs_receiving ON jobs (stream, group_key) WHERE state = 'receiving';
 
