@@ -11,6 +11,7 @@
     reason = "a test ends by panicking"
 )]
 
+mod again;
 mod buckets_cli;
 mod encodings;
 mod first_light;
