@@ -1,7 +1,5 @@
 //! One attempt at a job, from the queue to the end of its container.
 
-use std::os::unix::fs::chown;
-use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,11 +10,8 @@ use crate::files;
 use crate::model::{Ended, Job, JobState, Place, Timestamp};
 use crate::stage;
 
-use super::run::{Run, STOP_GRACE};
+use super::run::{LOG_LIMIT, Run, STOP_GRACE, give_to};
 use super::{Engine, EngineError, blocking, io, record};
-
-/// processing.log is kept to this many bytes, both ends.
-pub const LOG_LIMIT: u64 = 64 << 20;
 
 /// How often memory use is looked at.
 const SAMPLE: Duration = Duration::from_secs(2);
@@ -87,15 +82,15 @@ async fn prepare(engine: &Engine, job: &Job, bucket: &Installed) -> Result<(), E
                 .map_err(io("give a directory to the bucket's user"))?;
         }
         let info = engine.layout.path(Place::JobInfo(&job.stream, &job.id));
-        files::replace_file(&info, &record::job_info(&engine.store, &job)?).map_err(io("write info.json"))
+        let series = engine
+            .store
+            .instances(&job.id)?
+            .into_iter()
+            .map(|i| i.series_instance_uid)
+            .collect();
+        files::replace_file(&info, &record::job_info(&job, &series)).map_err(io("write info.json"))
     })
     .await
-}
-
-/// The directory itself belongs to the bucket's user, `uid:gid`; what is in it is its own business.
-fn give_to(user: &str, directory: &Path) -> std::io::Result<()> {
-    let mut numbers = user.split(':').map(|n| n.parse().ok());
-    chown(directory, numbers.next().flatten(), numbers.next().flatten())
 }
 
 async fn create(engine: &Engine, job: &Job, bucket: &Installed) -> Result<(), EngineError> {

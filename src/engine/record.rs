@@ -1,5 +1,6 @@
 //! The papers of a job: info.json as the original wrote it, record.json, which reproduces the run.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -9,21 +10,13 @@ use serde_json::{Value, json};
 use crate::bucket::Installed;
 use crate::files;
 use crate::model::{Job, Verdict};
-use crate::store::Store;
 
-use super::EngineError;
 use super::output::{self, Hashed};
 
-/// info.json of a job: the original's keys, then ours.
-///
-/// # Errors
-/// What the store says.
-pub fn job_info(store: &Store, job: &Job) -> Result<Vec<u8>, EngineError> {
-    let instances = store.instances(&job.id)?;
-    let mut series: Vec<_> = instances.iter().map(|i| i.series_instance_uid.as_str()).collect();
-    series.sort_unstable();
-    series.dedup();
-    Ok(pretty(&json!({
+/// info.json of a job: the original's keys, then ours; `series` are its Series Instance UIDs.
+#[must_use]
+pub fn job_info(job: &Job, series: &BTreeSet<String>) -> Vec<u8> {
+    pretty(&json!({
         "CallerIP": job.caller_address,
         "AETitleCalled": job.stream.as_str(),
         "AETitleCaller": job.calling_ae_title,
@@ -33,7 +26,7 @@ pub fn job_info(store: &Store, job: &Job) -> Result<Vec<u8>, EngineError> {
         "NumberOfSeries": series.len(),
         "NumberOfInstances": job.instances,
         "bytes": job.bytes,
-    })))
+    }))
 }
 
 /// What a run was, for record.json.

@@ -4,7 +4,8 @@
 //! container. `/tmp` is therefore the container's own disk too and does not count towards its memory.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::bucket::inside;
@@ -13,6 +14,9 @@ use crate::model::{Network as Reach, Settings};
 
 /// Time between SIGTERM and SIGKILL.
 pub const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// processing.log is kept to this many bytes, both ends.
+pub const LOG_LIMIT: u64 = 64 << 20;
 
 /// Calls the entry point as the original did; an image without bash runs with its sh.
 const ENTRY: &str = "if [ -x /bin/bash ]; then exec /bin/bash -l -c '/root/work.sh /input /output'; \
@@ -102,6 +106,15 @@ impl Run<'_> {
             .chain(others.map(|(k, v)| (k.to_owned(), v.to_owned())))
             .collect()
     }
+}
+
+/// The directory itself belongs to the bucket's user, `uid:gid`; what is in it is its own business.
+///
+/// # Errors
+/// What the system says: only root may give a directory away.
+pub fn give_to(user: &str, directory: &Path) -> std::io::Result<()> {
+    let mut numbers = user.split(':').map(|n| n.parse().ok());
+    chown(directory, numbers.next().flatten(), numbers.next().flatten())
 }
 
 /// What a run may use.

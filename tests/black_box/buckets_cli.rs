@@ -93,14 +93,33 @@ fn run_does_what_a_node_does_and_needs_none() {
     let found = everything_below(&output);
     let has = |name: &str| found.iter().any(|f| f.ends_with(name));
     assert_eq!(
-        found.iter().filter(|f| f.ends_with(".dcm")).count(),
+        found
+            .iter()
+            .filter(|f| f.contains("/OUTPUT/") && f.ends_with(".dcm"))
+            .count(),
         sent.len(),
         "{found:#?}"
     );
     assert!(
-        has("processing.log") && has("proc.json") && has("measures.json"),
+        [
+            "processing.log",
+            "proc.json",
+            "measures.json",
+            "record.json",
+            "out/info.json"
+        ]
+        .iter()
+        .all(|n| has(n)),
         "{found:#?}"
     );
+    let record: serde_json::Value =
+        serde_json::from_slice(&fs::read(output.join("record.json")).unwrap()).unwrap();
+    assert_eq!(
+        record["input"].as_array().unwrap().len(),
+        sent.len(),
+        "{record:#}"
+    );
+    assert_eq!(record["outcome"], "success");
     assert_eq!(files(&input).len(), 3, "the input is as it was");
 }
 

@@ -1,0 +1,84 @@
+//! A directory of DICOM files, laid out as a node lays out what it received.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::dicom::header::{Header, HeaderScanner};
+use crate::dicom::part10::{self, FileMeta};
+use crate::dicom::sop_class;
+use crate::engine::output::{self, OutputFile};
+
+/// What a study is, as far as its papers tell.
+#[derive(Debug)]
+pub struct Study {
+    /// The files of INPUT.
+    pub files: Vec<OutputFile>,
+    /// Study Instance UID of the first.
+    pub study_instance_uid: String,
+    /// Series Instance UIDs, each once.
+    pub series: BTreeSet<String>,
+    /// Files of the directory that are left out: no DICOM, unreadable, or a SOP Instance that was there already.
+    pub left_out: usize,
+}
+
+/// Links (or, across file systems, copies) the DICOM files below `from` to `INPUT/<SOP Instance UID>.dcm`.
+pub fn lay_out(from: &Path, input: &Path) -> Result<Study> {
+    fs::create_dir_all(input)?;
+    let listing = output::files(from).with_context(|| format!("read {}", from.display()))?;
+    let mut study = Study {
+        files: Vec::new(),
+        study_instance_uid: String::new(),
+        series: BTreeSet::new(),
+        left_out: listing.left_alone,
+    };
+    for file in listing.files {
+        let source = from.join(&file.path);
+        let Some((meta, header)) = file
+            .dicom
+            .clone()
+            .and_then(|meta| Some((meta.clone(), header(&source, &meta)?)))
+        else {
+            study.left_out += 1;
+            continue;
+        };
+        let name = format!("{}.dcm", meta.sop_instance_uid);
+        let target = input.join(&name);
+        if target.exists() {
+            study.left_out += 1;
+            continue;
+        }
+        if fs::hard_link(&source, &target).is_err() {
+            fs::copy(&source, &target).with_context(|| format!("copy {}", source.display()))?;
+        }
+        if study.study_instance_uid.is_empty() {
+            study.study_instance_uid = header.study_instance_uid.to_string();
+        }
+        study.series.insert(header.series_instance_uid.to_string());
+        study.files.push(OutputFile { path: name, ..file });
+    }
+    if study.files.is_empty() {
+        bail!("there is no DICOM file in {}", from.display());
+    }
+    Ok(study)
+}
+
+/// The identity of a file's object, by the same scanner that reads arriving ones.
+fn header(path: &Path, meta: &FileMeta) -> Option<Header> {
+    let encoding = sop_class::encoding(meta.transfer_syntax_uid.as_str())?;
+    let (_, offset) = part10::read_head(path).ok()??;
+    let mut file = File::open(path).ok()?;
+    file.seek(SeekFrom::Start(offset)).ok()?;
+    let mut scanner = HeaderScanner::new(encoding);
+    let mut buffer = vec![0; 64 * 1024];
+    while !scanner.is_over() {
+        match file.read(&mut buffer).ok()? {
+            0 => break,
+            read => scanner.push(buffer.get(..read)?),
+        }
+    }
+    scanner.finish().ok()
+}
