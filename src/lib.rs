@@ -24,8 +24,8 @@
 //! ```
 //!
 //! # Who may import whom
-//! `model` imports nobody. `files` and `telemetry` import nobody. `config` imports `model`. `dicom`, `store` and
-//! `container` import `model`. `stage` imports `dicom`, `store`. `bucket` imports `store`, `container`. `scp` imports
+//! `model`, `files`, `telemetry` and `container` import nobody. `config`, `dicom` and `store` import `model`.
+//! `stage` imports `dicom`, `store`. `bucket` imports `store`, `container`. `scp` imports
 //! `dicom`, `stage`. `engine` imports `stage`, `bucket`, `container`, `store`, `dicom`. `delivery` imports `dicom`,
 //! `store`. `http` imports `bucket`, `container`, `store`. `node` wires them; `cli` starts the node, talks HTTP to
 //! one, or runs a bucket by `engine` without one. A unit test below holds the `use crate::` lines against this.

@@ -14,8 +14,6 @@ pub mod field {
     pub const PEER: &str = "peer.addr";
     /// A job's name.
     pub const JOB: &str = "job.id";
-    /// The stream a job runs through.
-    pub const STREAM: &str = "stream.ae";
     /// A delivery's number.
     pub const DELIVERY: &str = "delivery.id";
     /// A DIMSE command field, 4 hex digits.

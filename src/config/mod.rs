@@ -163,6 +163,14 @@ impl Config {
             .iter()
             .filter_map(|r| read_route(r, &remote_aes))
             .collect();
+        for (i, remote) in remote_aes.iter().enumerate() {
+            if remote_aes.iter().take(i).any(|r| r.ae_title == remote.ae_title) {
+                top.find(
+                    &format!("remote_ae[{i}]"),
+                    format!("{} is there twice", remote.ae_title),
+                );
+            }
+        }
         let config = Self {
             data: top
                 .text("data", |t| Ok::<_, String>(PathBuf::from(t)))

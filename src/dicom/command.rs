@@ -12,8 +12,6 @@ pub mod field {
     pub const C_STORE_RSP: u16 = 0x8001;
     /// C-ECHO-RQ
     pub const C_ECHO_RQ: u16 = 0x0030;
-    /// C-ECHO-RSP
-    pub const C_ECHO_RSP: u16 = 0x8030;
     /// C-CANCEL-RQ
     pub const C_CANCEL_RQ: u16 = 0x0FFF;
     /// The bit that makes a response of a request.

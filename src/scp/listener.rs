@@ -19,8 +19,9 @@ use crate::telemetry::field;
 
 use super::session;
 
-/// Connections that may be between accept and refusal beyond the limit of associations; more are closed at once.
-const REFUSALS: u32 = 64;
+/// Connections that may be open beyond the associations: about to ask, being refused, silent until ARTIM ends them.
+/// More are closed at once.
+const BEYOND: u32 = 256;
 
 /// What every association needs.
 #[derive(Clone)]
@@ -32,7 +33,10 @@ pub struct Scp {
     closing: Stop,
     /// Open ones have had their time.
     stop: Stop,
+    /// Connections, whatever they are up to.
     open: Arc<AtomicU32>,
+    /// Those of them that are associations.
+    associations: Arc<AtomicU32>,
     ended: Arc<Notify>,
     numbers: Arc<AtomicU64>,
 }
@@ -61,6 +65,7 @@ impl Listener {
             closing: Stop::default(),
             stop: Stop::default(),
             open: Arc::default(),
+            associations: Arc::default(),
             ended: Arc::default(),
             numbers: Arc::default(),
         };
@@ -103,17 +108,16 @@ impl Scp {
     fn begin(&self, socket: std::net::TcpStream, peer: SocketAddr) {
         let open = self.open.fetch_add(1, Ordering::AcqRel) + 1;
         let slot = Slot(self.clone());
-        if open > self.config.associations + REFUSALS {
+        if open > self.config.associations + BEYOND {
             tracing::warn!({ field::PEER } = %peer, open, "too many connections: closed without an answer");
             return;
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let full = open > self.config.associations;
         let thread = std::thread::Builder::new()
             .name(format!("association-{number}"))
             .stack_size(512 * 1024);
         let spawned = thread.spawn(move || {
-            slot.0.associate(socket, peer, number, full);
+            slot.0.associate(socket, peer, number);
             drop(slot);
         });
         if let Err(error) = spawned {
@@ -122,7 +126,7 @@ impl Scp {
     }
 
     /// The whole life of an association.
-    fn associate(&self, socket: std::net::TcpStream, peer: SocketAddr, number: u64, full: bool) {
+    fn associate(&self, socket: std::net::TcpStream, peer: SocketAddr, number: u64) {
         let span = tracing::info_span!(
             "association",
             { field::ASSOCIATION } = number,
@@ -134,15 +138,15 @@ impl Scp {
         let mut taken = None;
         let accepted = Connection::new(socket, self.stop.clone()).and_then(|connection| {
             accept(connection, self.timeouts(), |request| {
-                let (stream, origin, contexts) = self.decide(request, peer, number, full)?;
+                let (place, stream, origin, contexts) = self.decide(request, peer, number)?;
                 span.record(field::CALLING, origin.calling.0.as_str());
                 span.record(field::CALLED, origin.called.0.as_str());
-                taken = Some((stream, origin));
+                taken = Some((place, stream, origin));
                 Ok(contexts)
             })
         });
         match (accepted, taken) {
-            (Ok(association), Some((stream, origin))) => {
+            (Ok(association), Some((_place, stream, origin))) => {
                 tracing::debug!("association open");
                 session::serve(association, &self.stage, &stream, &origin);
                 self.stage.completion().association_closed(number);
@@ -160,13 +164,9 @@ impl Scp {
         request: &AssociateRq,
         peer: SocketAddr,
         number: u64,
-        full: bool,
-    ) -> Result<(Stream, Origin, Vec<Acceptance>), Rejection> {
+    ) -> Result<(Place, Stream, Origin, Vec<Acceptance>), Rejection> {
         if self.closing.is_raised() {
             return Err(Rejection::CONGESTION);
-        }
-        if full {
-            return Err(Rejection::LOCAL_LIMIT);
         }
         let called = AeTitle::parse(&request.called).map_err(|_| Rejection::CALLED_AE_TITLE)?;
         let calling = AeTitle::parse(&request.calling).map_err(|_| Rejection::CALLING_AE_TITLE)?;
@@ -182,7 +182,9 @@ impl Scp {
             address: peer.ip().to_canonical(),
             association: number,
         };
-        Ok((stream, origin, negotiate(&request.contexts)))
+        let place =
+            Place::take(&self.associations, self.config.associations).ok_or(Rejection::LOCAL_LIMIT)?;
+        Ok((place, stream, origin, negotiate(&request.contexts)))
     }
 
     const fn timeouts(&self) -> Timeouts {
@@ -220,7 +222,23 @@ impl Scp {
     }
 }
 
-/// A place among the open associations; given back when dropped, whatever happens.
+/// A place among the associations; given back when dropped.
+struct Place(Arc<AtomicU32>);
+
+impl Place {
+    fn take(associations: &Arc<AtomicU32>, limit: u32) -> Option<Self> {
+        let taken = Self(associations.clone());
+        (associations.fetch_add(1, Ordering::AcqRel) < limit).then_some(taken)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// An open connection; counted until dropped, whatever happens.
 struct Slot(Scp);
 
 impl Drop for Slot {

@@ -19,10 +19,6 @@ pub struct AssociateRq {
     pub contexts: Vec<ProposedContext>,
     /// Maximum length the peer receives; 0: no limit.
     pub maximum_length: u32,
-    /// Implementation Class UID of the peer.
-    pub implementation_class_uid: Option<String>,
-    /// Implementation Version Name of the peer.
-    pub implementation_version_name: Option<String>,
 }
 
 /// One proposed presentation context.
@@ -54,14 +50,12 @@ impl AssociateRq {
             application_context: String::new(),
             contexts: Vec::new(),
             maximum_length: 0,
-            implementation_class_uid: None,
-            implementation_version_name: None,
         };
         for item in items(body.get(68..).unwrap_or_default()) {
             match item? {
                 (0x10, value) => request.application_context = uid_text(value),
                 (0x20, value) => request.context(value)?,
-                (0x50, value) => request.user_information(value)?,
+                (0x50, value) => request.maximum_length = maximum_length(value)?,
                 _ => {}
             }
         }
@@ -94,26 +88,25 @@ impl AssociateRq {
         self.contexts.push(context);
         Ok(())
     }
-
-    fn user_information(&mut self, value: &[u8]) -> Result<(), Error> {
-        for item in items(value) {
-            match item? {
-                (0x51, value) => self.maximum_length = value.try_into().map_or(0, u32::from_be_bytes),
-                (0x52, value) => self.implementation_class_uid = Some(uid_text(value)),
-                (0x55, value) => self.implementation_version_name = Some(printable(value)),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
 }
 
-fn invalid(detail: impl Into<String>) -> Error {
+/// The maximum length (PS3.8 §D.1) of a user information item; 0, no limit, when it does not say.
+pub(super) fn maximum_length(user_information: &[u8]) -> Result<u32, Error> {
+    let mut maximum = 0;
+    for item in items(user_information) {
+        if let (0x51, value) = item? {
+            maximum = value.try_into().map_or(0, u32::from_be_bytes);
+        }
+    }
+    Ok(maximum)
+}
+
+pub(super) fn invalid(detail: impl Into<String>) -> Error {
     Error::protocol(AbortReason::InvalidParameter, detail)
 }
 
 /// Items of one byte of type, one reserved, two of length (PS3.8 §9.3.1).
-fn items(mut bytes: &[u8]) -> impl Iterator<Item = Result<(u8, &[u8]), Error>> {
+pub(super) fn items(mut bytes: &[u8]) -> impl Iterator<Item = Result<(u8, &[u8]), Error>> {
     std::iter::from_fn(move || {
         if bytes.is_empty() {
             return None;
@@ -134,7 +127,7 @@ fn split_item(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((kind, value, rest))
 }
 
-fn uid_text(value: &[u8]) -> String {
+pub(super) fn uid_text(value: &[u8]) -> String {
     printable(value).trim_end().to_owned()
 }
 

@@ -2,11 +2,10 @@
 
 use std::time::Instant;
 
-use dicom_ul::pdu::{
-    AssociationRQ, Pdu, PresentationContextProposed, PresentationContextResultReason, UserVariableItem,
-};
+use dicom_ul::pdu::{AssociationRQ, Pdu, PresentationContextProposed};
 
 use super::acceptor::{encode, user_variables};
+use super::associate_rq::{invalid, items, maximum_length, uid_text};
 use super::association::{Association, Context};
 use super::connection::{Connection, Timeouts};
 use super::error::Error;
@@ -77,10 +76,7 @@ fn read_answer(
     let body = connection.whole_pdu(header, LONGEST_ASSOCIATE_AC, since, limit, expected)?;
     let at = |i: usize| body.get(i).copied().unwrap_or(0);
     let answer = match header.pdu_type {
-        pdu_type::ASSOCIATE_AC => {
-            let bytes = connection.buffered().get(..whole).unwrap_or_default();
-            accepted(bytes, proposal)
-        }
+        pdu_type::ASSOCIATE_AC => accepted(body, proposal),
         pdu_type::ASSOCIATE_RJ => Err(Error::Rejected(Rejection {
             result: at(1),
             source: at(2),
@@ -99,30 +95,49 @@ fn read_answer(
     answer
 }
 
-fn accepted(pdu: &[u8], proposal: &Proposal) -> Result<(Vec<Context>, u32), Error> {
-    let invalid = |detail: String| Error::protocol(AbortReason::InvalidParameter, detail);
-    let pdu =
-        dicom_ul::pdu::read_pdu(pdu, LONGEST_ASSOCIATE_AC, false).map_err(|e| invalid(e.to_string()))?;
-    let Some(Pdu::AssociationAC(ac)) = pdu else {
-        return Err(invalid("an A-ASSOCIATE-AC that cannot be read".to_owned()));
-    };
-    let maximum = ac.user_variables.iter().find_map(|v| match v {
-        UserVariableItem::MaxLength(length) => Some(*length),
-        _ => None,
-    });
-    let contexts = ac
-        .presentation_contexts
+/// Reads an A-ASSOCIATE-AC (PS3.8 §9.3.3) the tolerant way: unknown items are skipped, and what a refused context says of
+/// transfer syntaxes is not significant. dicom-ul 0.10 is stricter than the standard here.
+fn accepted(body: &[u8], proposal: &Proposal) -> Result<(Vec<Context>, u32), Error> {
+    let variable = body
+        .get(68..)
+        .ok_or_else(|| invalid("an A-ASSOCIATE-AC shorter than its fixed fields"))?;
+    let (mut contexts, mut maximum) = (Vec::new(), 0);
+    for item in items(variable) {
+        match item? {
+            (0x21, value) => contexts.extend(accepted_context(value, proposal)?),
+            (0x50, value) => maximum = maximum_length(value)?,
+            _ => {}
+        }
+    }
+    Ok((contexts, maximum))
+}
+
+/// A context that was proposed and accepted; `None` for one that was not.
+fn accepted_context(value: &[u8], proposal: &Proposal) -> Result<Option<Context>, Error> {
+    let head: [u8; 4] = value
+        .first_chunk()
+        .copied()
+        .ok_or_else(|| invalid("a presentation context item without its id"))?;
+    let [id, _, result, _] = head;
+    let Some(proposed) = proposal
+        .contexts
         .iter()
-        .filter(|c| c.reason == PresentationContextResultReason::Acceptance)
-        .filter_map(|c| {
-            let proposed = proposal.contexts.iter().find(|p| p.id == c.id)?;
-            let transfer_syntax = c.transfer_syntax.trim_end_matches(['\0', ' ']).to_owned();
-            Some(Context {
-                id: c.id,
-                abstract_syntax: proposed.abstract_syntax.clone(),
-                transfer_syntax,
-            })
-        })
-        .collect();
-    Ok((contexts, maximum.unwrap_or(0)))
+        .find(|p| p.id == id)
+        .filter(|_| result == 0)
+    else {
+        return Ok(None);
+    };
+    for item in items(value.get(4..).unwrap_or_default()) {
+        if let (0x40, value) = item? {
+            let abstract_syntax = proposed.abstract_syntax.clone();
+            return Ok(Some(Context {
+                id,
+                abstract_syntax,
+                transfer_syntax: uid_text(value),
+            }));
+        }
+    }
+    Err(invalid(format!(
+        "presentation context {id} is accepted without a transfer syntax"
+    )))
 }

@@ -250,6 +250,40 @@ fn padding_and_unknown_items_of_a_request_are_tolerated() {
     assert!(AssociateRq::parse(&[0; 10]).is_err());
 }
 
+#[test]
+fn an_acceptance_with_oddities_is_read_all_the_same() {
+    let (server, client) = pair();
+    let peer = std::thread::spawn(move || {
+        let mut server = server;
+        let mut request = [0; 4096];
+        assert!(server.read(&mut request).unwrap() > 0);
+        let item =
+            |kind: u8, value: &[u8]| [&[kind, 0][..], &(value.len() as u16).to_be_bytes(), value].concat();
+        let accepted = [&[1, 0, 0, 0][..], &item(0x40, EXPLICIT.as_bytes())].concat();
+        let mut body = vec![0; 68];
+        body.extend(item(0x21, &[3, 0, 4, 0])); // refused, without a transfer syntax
+        body.extend(item(0x21, &accepted));
+        body.extend(item(0x99, b"?"));
+        body.extend(item(
+            0x50,
+            &[item(0x51, &[0, 0, 32, 0]), item(0x7E, b"new")].concat(),
+        ));
+        server
+            .write_all(&[&[2, 0][..], &(body.len() as u32).to_be_bytes(), &body].concat())
+            .unwrap();
+        server
+    });
+    let association = request(
+        Connection::new(client, Stop::default()).unwrap(),
+        TIMEOUTS,
+        &proposal(),
+    )
+    .unwrap();
+    assert_eq!(association.contexts().len(), 1);
+    assert_eq!(association.contexts()[0].transfer_syntax, EXPLICIT);
+    drop(peer.join().unwrap());
+}
+
 proptest::proptest! {
     #[test]
     fn no_request_is_too_strange(tail in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400)) {

@@ -1,88 +1,10 @@
-//! The few attributes that decide where an object belongs, read from its data set while it arrives.
-//!
-//! [`HeaderScanner`] takes the data set in pieces of any size and keeps only the values it wants. It is flat: no
-//! recursion, no allocation by a length it was told; a value of undefined length is walked with one counter, so
-//! depth costs nothing. It stops behind (0020,000E), or when the data set cannot be read.
+//! The scanner itself: a flat machine over the bytes as they come.
 
 use flate2::{Decompress, FlushDecompress, Status as Inflated};
 
-use crate::model::Uid;
+use crate::dicom::sop_class::Encoding;
 
-use super::sop_class::Encoding;
-
-/// What was found: the raw values, padding and all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    /// (0008,0016) SOP Class UID
-    pub sop_class_uid: Option<Vec<u8>>,
-    /// (0008,0018) SOP Instance UID
-    pub sop_instance_uid: Option<Vec<u8>>,
-    /// (0010,0020) Patient ID: never logged.
-    pub patient_id: Option<Vec<u8>>,
-    /// (0020,000D) Study Instance UID
-    pub study_instance_uid: Option<Vec<u8>>,
-    /// (0020,000E) Series Instance UID
-    pub series_instance_uid: Option<Vec<u8>>,
-}
-
-impl Found {
-    /// The values as what they should be.
-    ///
-    /// # Errors
-    /// [`HeaderError::Missing`] names the first that is missing or no UID.
-    pub fn header(&self) -> Result<Header, HeaderError> {
-        let uid = |value: &Option<Vec<u8>>, name| {
-            value
-                .as_deref()
-                .and_then(|v| Uid::parse(v).ok())
-                .ok_or(HeaderError::Missing(name))
-        };
-        Ok(Header {
-            sop_class_uid: uid(&self.sop_class_uid, "SOP Class UID (0008,0016)")?,
-            sop_instance_uid: uid(&self.sop_instance_uid, "SOP Instance UID (0008,0018)")?,
-            study_instance_uid: uid(&self.study_instance_uid, "Study Instance UID (0020,000D)")?,
-            series_instance_uid: uid(&self.series_instance_uid, "Series Instance UID (0020,000E)")?,
-            patient_id: self
-                .patient_id
-                .as_deref()
-                .unwrap_or_default()
-                .trim_ascii()
-                .to_vec(),
-        })
-    }
-}
-
-/// The identity of an object, read to the letter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// SOP Class UID.
-    pub sop_class_uid: Uid,
-    /// SOP Instance UID.
-    pub sop_instance_uid: Uid,
-    /// Study Instance UID.
-    pub study_instance_uid: Uid,
-    /// Series Instance UID.
-    pub series_instance_uid: Uid,
-    /// Patient ID as bytes, trimmed: for grouping only, never logged.
-    pub patient_id: Vec<u8>,
-}
-
-/// Why a data set cannot be understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HeaderError {
-    /// The bytes are not elements of the negotiated transfer syntax.
-    #[error("the data set is not of its transfer syntax")]
-    Malformed,
-    /// The data set ends inside an element.
-    #[error("the data set is truncated")]
-    Truncated,
-    /// A deflated data set that cannot be inflated, or is larger than any header.
-    #[error("the deflated data set cannot be inflated")]
-    Deflate,
-    /// A required UID is missing or no UID.
-    #[error("the data set has no valid {0}")]
-    Missing(&'static str),
-}
+use super::{Found, Header, HeaderError};
 
 /// The longest value that is kept, in bytes: LO and UI have 64, multi-byte text some more.
 const LONGEST_VALUE: u32 = 1024;
@@ -90,10 +12,10 @@ const LONGEST_VALUE: u32 = 1024;
 /// A deflated header that is larger than this is no header.
 const LONGEST_INFLATED: u64 = 32 << 20;
 
-const UNDEFINED: u32 = u32::MAX;
-const ITEM: u32 = 0xFFFE_E000;
-const ITEM_DELIMITATION: u32 = 0xFFFE_E00D;
-const SEQUENCE_DELIMITATION: u32 = 0xFFFE_E0DD;
+pub(super) const UNDEFINED: u32 = u32::MAX;
+pub(super) const ITEM: u32 = 0xFFFE_E000;
+pub(super) const ITEM_DELIMITATION: u32 = 0xFFFE_E00D;
+pub(super) const SEQUENCE_DELIMITATION: u32 = 0xFFFE_E0DD;
 const SERIES_INSTANCE_UID: u32 = 0x0020_000E;
 
 #[derive(Debug)]
@@ -411,7 +333,7 @@ fn rest(bytes: &[u8], taken: u32) -> &[u8] {
 }
 
 /// VRs with a 16-bit length (PS3.5 §7.1.2); every other, known or not, has 32 bits.
-const fn is_short_vr(vr: [u8; 2]) -> bool {
+pub(super) const fn is_short_vr(vr: [u8; 2]) -> bool {
     matches!(
         &vr,
         b"AE"
@@ -437,7 +359,3 @@ const fn is_short_vr(vr: [u8; 2]) -> bool {
             | b"US"
     )
 }
-
-#[cfg(test)]
-#[path = "header_tests.rs"]
-mod tests;

@@ -1,0 +1,88 @@
+//! The few attributes that decide where an object belongs, read from its data set while it arrives.
+//!
+//! [`HeaderScanner`] takes the data set in pieces of any size and keeps only the values it wants. It is flat: no
+//! recursion, no allocation by a length it was told; a value of undefined length is walked with one counter, so
+//! depth costs nothing. It stops behind (0020,000E), or when the data set cannot be read.
+
+mod scanner;
+
+use crate::model::Uid;
+
+pub use scanner::HeaderScanner;
+
+/// What was found: the raw values, padding and all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// (0008,0016) SOP Class UID
+    pub sop_class_uid: Option<Vec<u8>>,
+    /// (0008,0018) SOP Instance UID
+    pub sop_instance_uid: Option<Vec<u8>>,
+    /// (0010,0020) Patient ID: never logged.
+    pub patient_id: Option<Vec<u8>>,
+    /// (0020,000D) Study Instance UID
+    pub study_instance_uid: Option<Vec<u8>>,
+    /// (0020,000E) Series Instance UID
+    pub series_instance_uid: Option<Vec<u8>>,
+}
+
+impl Found {
+    /// The values as what they should be.
+    ///
+    /// # Errors
+    /// [`HeaderError::Missing`] names the first that is missing or no UID.
+    pub fn header(&self) -> Result<Header, HeaderError> {
+        let uid = |value: &Option<Vec<u8>>, name| {
+            value
+                .as_deref()
+                .and_then(|v| Uid::parse(v).ok())
+                .ok_or(HeaderError::Missing(name))
+        };
+        Ok(Header {
+            sop_class_uid: uid(&self.sop_class_uid, "SOP Class UID (0008,0016)")?,
+            sop_instance_uid: uid(&self.sop_instance_uid, "SOP Instance UID (0008,0018)")?,
+            study_instance_uid: uid(&self.study_instance_uid, "Study Instance UID (0020,000D)")?,
+            series_instance_uid: uid(&self.series_instance_uid, "Series Instance UID (0020,000E)")?,
+            patient_id: self
+                .patient_id
+                .as_deref()
+                .unwrap_or_default()
+                .trim_ascii()
+                .to_vec(),
+        })
+    }
+}
+
+/// The identity of an object, read to the letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// SOP Class UID.
+    pub sop_class_uid: Uid,
+    /// SOP Instance UID.
+    pub sop_instance_uid: Uid,
+    /// Study Instance UID.
+    pub study_instance_uid: Uid,
+    /// Series Instance UID.
+    pub series_instance_uid: Uid,
+    /// Patient ID as bytes, trimmed: for grouping only, never logged.
+    pub patient_id: Vec<u8>,
+}
+
+/// Why a data set cannot be understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    /// The bytes are not elements of the negotiated transfer syntax.
+    #[error("the data set is not of its transfer syntax")]
+    Malformed,
+    /// The data set ends inside an element.
+    #[error("the data set is truncated")]
+    Truncated,
+    /// A deflated data set that cannot be inflated, or is larger than any header.
+    #[error("the deflated data set cannot be inflated")]
+    Deflate,
+    /// A required UID is missing or no UID.
+    #[error("the data set has no valid {0}")]
+    Missing(&'static str),
+}
+
+#[cfg(test)]
+mod tests;
