@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::container::{Labels, label};
 use crate::model::{Job, JobState};
 
-use super::Engine;
 use super::driver::container_name;
+use super::{Engine, EngineError};
 
 /// Jobs that were running or being harvested, to be driven on; containers nobody waits for are removed.
 ///
@@ -17,34 +17,24 @@ pub async fn take_up(engine: &Engine) -> Vec<Job> {
         match try_take_up(engine).await {
             Ok(jobs) => return jobs,
             Err(error) => {
-                tracing::error!(error, "take up what was running; trying again");
+                tracing::error!(%error, "take up what was running; trying again");
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
         }
     }
 }
 
-async fn try_take_up(engine: &Engine) -> Result<Vec<Job>, String> {
-    let text = |error: &dyn std::fmt::Display| error.to_string();
-    let mut jobs = engine.store.in_state(JobState::Running).map_err(|e| text(&e))?;
-    jobs.extend(
-        engine
-            .store
-            .in_state(JobState::Harvesting)
-            .map_err(|e| text(&e))?,
-    );
+async fn try_take_up(engine: &Engine) -> Result<Vec<Job>, EngineError> {
+    let mut jobs = engine.store.in_state(JobState::Running)?;
+    jobs.extend(engine.store.in_state(JobState::Harvesting)?);
     let wanted: HashSet<String> = jobs.iter().map(container_name).collect();
     let ours = Labels::from([(label::NODE.to_owned(), engine.store.node_id().to_owned())]);
-    for container in engine.runtime.list(&ours).await.map_err(|e| text(&e))? {
+    for container in engine.runtime.list(&ours).await? {
         if wanted.contains(&container.name) {
             tracing::info!(container = container.name, status = ?container.status, "container taken up again");
         } else {
             tracing::info!(container = container.name, "container nobody waits for removed");
-            engine
-                .runtime
-                .remove(&container.name, true)
-                .await
-                .map_err(|e| text(&e))?;
+            engine.runtime.remove(&container.name, true).await?;
         }
     }
     Ok(jobs)

@@ -122,11 +122,11 @@ impl Incoming {
         self.bytes += data.len() as u64;
         self.hash.update(data);
         self.scanner.push(data);
-        if let Err(error) = self.part.file.write_all(data) {
-            self.failed = Some(StageError::Io {
-                action: "write an object",
-                source: error,
-            });
+        if let Some(error) = self.scanner.failed() {
+            // It will be refused: no more of it needs to be on the disk.
+            self.failed = Some(error.into());
+        } else if let Err(error) = self.part.file.write_all(data) {
+            self.failed = Some(io("write an object")(error));
         }
         if !self.announced && self.scanner.is_over() {
             self.announced = true;
