@@ -149,7 +149,6 @@ impl Scp {
             (Ok(association), Some((_place, stream, origin))) => {
                 tracing::debug!("association open");
                 session::serve(association, &self.stage, &stream, &origin);
-                self.stage.completion().association_closed(number);
             }
             (Err(Error::Refused(rejection)), _) => tracing::warn!(%rejection, "association refused"),
             // A port that is looked at and left: load balancers do it every second.

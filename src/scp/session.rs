@@ -21,6 +21,8 @@ pub(super) struct Account {
 pub(super) fn serve(mut association: Association, stage: &Stage, stream: &Stream, origin: &Origin) {
     let mut account = Account::default();
     let end = messages(&mut association, stage, stream, origin, &mut account);
+    // It carries nothing more; how long the peer takes to close its end delays no set.
+    stage.completion().association_closed(origin.association);
     let Account {
         stored,
         refused,
