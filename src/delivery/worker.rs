@@ -2,7 +2,7 @@
 //! delays no other.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
@@ -37,7 +37,7 @@ pub struct Worker {
     pub due: Arc<Notify>,
     /// Raised when the node stops.
     pub stop: Stop,
-    /// Held while a record.json is read, changed and written.
+    /// Held while a record.json and its delivery's row are written: two deliveries of one job may end together.
     pub recording: Arc<Mutex<()>>,
 }
 
@@ -185,27 +185,31 @@ impl Worker {
         next_at: Option<Timestamp>,
         error: Option<String>,
     ) -> Result<(), StoreError> {
+        let _one_at_a_time = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        // The record first: who sees the job done finds it complete. After a crash in between, the delivery is taken up
+        // again, has nothing left to send, and both are written once more.
+        if state.is_settled()
+            && let Err(problem) = self.complete_record(delivery, state, error.as_deref())
+        {
+            tracing::warn!(job.id = %delivery.job, error = %problem, "add deliveries to record.json");
+        }
         self.store
             .delivery_ends(delivery, state, next_at, error, Timestamp::now())
-            .wait()?;
-        if state.is_settled()
-            && let Err(error) = self.complete_record(delivery)
-        {
-            tracing::warn!(job.id = %delivery.job, %error, "add deliveries to record.json");
-        }
-        Ok(())
+            .wait()
     }
 
     /// Adds what became of the job's deliveries to its record.
-    fn complete_record(&self, delivery: &Delivery) -> Result<(), Box<dyn std::error::Error>> {
-        let _one_at_a_time = self
-            .recording
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let path = self.layout.path(Place::Record(&delivery.stream, &delivery.job));
+    fn complete_record(
+        &self,
+        settled: &Delivery,
+        state: DeliveryState,
+        error: Option<&str>,
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        let path = self.layout.path(Place::Record(&settled.stream, &settled.job));
         let mut record: serde_json::Value = serde_json::from_slice(&std::fs::read(&path)?)?;
         let mut shown = Vec::new();
-        for each in self.store.deliveries(&delivery.job)? {
+        for each in self.store.deliveries(&settled.job)? {
+            let this = each.id == settled.id;
             let instances: Vec<_> = self
                 .store
                 .delivery_instances(each.id)?
@@ -218,9 +222,9 @@ impl Worker {
             shown.push(serde_json::json!({
                 "destination": each.destination.as_str(),
                 "route": each.route,
-                "state": each.state.name(),
+                "state": if this { state } else { each.state }.name(),
                 "attempts": each.attempts,
-                "error": each.error,
+                "error": if this { error } else { each.error.as_deref() },
                 "instances": instances,
             }));
         }
