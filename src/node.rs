@@ -182,7 +182,15 @@ impl Node {
         self.scp.close();
         self.stop_sending.raise();
         self.due.notify_one();
-        let sent = tokio::time::timeout(ASSOCIATIONS_GRACE, self.sending);
+        let sending = async {
+            // One that broke down has been waited for already.
+            if !self.sending.is_finished()
+                && let Err(error) = self.sending.await
+            {
+                tracing::error!(%error, "the sender of results broke down");
+            }
+        };
+        let sent = tokio::time::timeout(ASSOCIATIONS_GRACE, sending);
         let (aborted, sent) = tokio::join!(self.scp.finish(ASSOCIATIONS_GRACE), sent);
         if sent.is_err() {
             tracing::warn!("a destination has not answered yet; the next start sends what it did not take");

@@ -46,7 +46,12 @@ impl Serve {
             // Before the node is announced: a signal that comes early is not lost.
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
-            let mut node = Node::start(config).await?;
+            // A start may wait for the container engine; somebody may not want to.
+            let mut node = tokio::select! {
+                node = Node::start(config) => node?,
+                _ = terminate.recv() => bail!("stopped before it was ready"),
+                _ = interrupt.recv() => bail!("interrupted before it was ready"),
+            };
             let broken = tokio::select! {
                 _ = terminate.recv() => false,
                 _ = interrupt.recv() => false,

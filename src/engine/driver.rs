@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::bucket::Installed;
-use crate::container::{ContainerState, Labels, LogCopy, WaitEnd, label};
+use crate::container::{ContainerState, Created, Labels, LogCopy, WaitEnd, label};
 use crate::files;
 use crate::model::{Ended, Job, JobState, Place, Timestamp};
 use crate::stage;
@@ -42,29 +42,27 @@ pub(super) fn attempt_bucket(engine: &Engine, job: &Job) -> Result<Installed, En
         .ok_or_else(|| EngineError::NoBucket(job.stream.clone()))
 }
 
-/// Queued → Running: counts the attempt, lays the job out, creates its container.
+/// Queued → Running: lays the job out, creates its container, then counts the attempt.
+///
+/// In this order trouble that passes (a full disk, an engine that is away) leaves the job in the queue, and a Running
+/// job without a container is one whose container vanished.
 pub(super) async fn start(engine: &Engine, job: &Job) -> Result<(), EngineError> {
     let bucket = bucket_of(engine, job)?;
-    // Asked first: while the engine is away a job waits in the queue, not half begun.
-    engine.runtime.info().await?;
+    let next = Job {
+        attempt: job.attempt + 1,
+        state: JobState::Running,
+        ..job.clone()
+    };
+    prepare(engine, &next, &bucket).await?;
+    create(engine, &next, &bucket).await?;
     let attempt = engine
         .store
         .start(&job.id, bucket.row.clone(), Timestamp::now())
         .await?;
-    let job = Job {
-        attempt,
-        state: JobState::Running,
-        ..job.clone()
-    };
     tracing::info!(job.id = %job.id, stream.ae = %job.stream, attempt, "job started");
-    prepare(engine, &job, &bucket).await?;
-    bucket_log(
-        engine,
-        &job,
-        &format!("attempt {attempt} started, {} objects", job.instances),
-    )
-    .await;
-    create(engine, &job, &bucket).await
+    let text = format!("attempt {attempt} started, {} objects", job.instances);
+    bucket_log(engine, job, &text).await;
+    Ok(())
 }
 
 /// Everything an attempt needs on disk; may be repeated.
@@ -113,8 +111,11 @@ async fn create(engine: &Engine, job: &Job, bucket: &Installed) -> Result<(), En
             .or_else(|| settings.arguments.clone())
             .unwrap_or_default(),
     };
-    // One that exists already is this attempt's own, from before a crash.
-    engine.runtime.create(&run.spec()).await?;
+    if engine.runtime.create(&run.spec()).await? == Created::Exists {
+        // Left by a try that got no further: never started, and perhaps of a bucket that was installed anew since.
+        engine.runtime.remove(&run.name, true).await?;
+        engine.runtime.create(&run.spec()).await?;
+    }
     Ok(())
 }
 

@@ -146,3 +146,26 @@ fn a_second_node_on_the_same_data_directory_is_refused_by_name() {
     );
     assert!(node.api().is_ready(), "the first node serves on");
 }
+
+#[test]
+fn a_job_that_cannot_be_laid_out_waits_in_the_queue_until_it_can() {
+    needs!(Docker, Dcmtk);
+    let node = TestNode::with(&Bucket::fixture("count"), "");
+    let jobs = node.bucket("Count").join("jobs");
+    fs::write(&jobs, "in the way of the directory of jobs").unwrap();
+    Object::new().write(&node.scratch("sent"));
+    assert!(senders::storescu(node.dicom_port(), "Count", &node.scratch("sent")).success);
+    let job = node.wait_for_state("Count", "queued");
+    wait_until(PATIENCE, "the job to say that it waits", || {
+        let events = node.api().job(&job.id).unwrap().events;
+        events.iter().any(|event| event["kind"] == "waiting").then_some(())
+    })
+    .unwrap();
+    fs::remove_file(&jobs).unwrap();
+    let job = node.wait_for_end("Count");
+    assert_eq!(
+        (job.state.as_str(), job.outcome.as_deref(), job.attempt),
+        ("done", Some("success"), 1),
+        "{job:#?}"
+    );
+}
