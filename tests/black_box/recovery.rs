@@ -158,7 +158,10 @@ fn a_job_that_cannot_be_laid_out_waits_in_the_queue_until_it_can() {
     let job = node.wait_for_state("Count", "queued");
     wait_until(PATIENCE, "the job to say that it waits", || {
         let events = node.api().job(&job.id).unwrap().events;
-        events.iter().any(|event| event["kind"] == "waiting").then_some(())
+        events
+            .iter()
+            .any(|event| event["kind"] == "waiting")
+            .then_some(())
     })
     .unwrap();
     fs::remove_file(&jobs).unwrap();
