@@ -2,15 +2,15 @@
 
 #![allow(dead_code, reason = "the tests use what is not used here")]
 
-#[path = "../../tests/black_box/support/api.rs"]
+#[path = "../../tests/support/api.rs"]
 pub mod api;
 #[path = "../../fixtures/dicom/head.rs"]
 pub mod head;
-#[path = "../../tests/black_box/support/node.rs"]
+#[path = "../../tests/support/node.rs"]
 pub mod node;
-#[path = "../../tests/black_box/support/orthanc.rs"]
+#[path = "../../tests/support/orthanc.rs"]
 pub mod orthanc;
-#[path = "../../tests/black_box/support/process.rs"]
+#[path = "../../tests/support/process.rs"]
 pub mod process;
-#[path = "../../tests/black_box/support/wait.rs"]
+#[path = "../../tests/support/wait.rs"]
 pub mod wait;

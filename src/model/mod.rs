@@ -6,6 +6,7 @@
 pub mod ae_title;
 pub mod bucket;
 pub mod delivery;
+pub mod durability;
 pub mod job;
 pub mod job_state;
 pub mod layout;
@@ -22,6 +23,7 @@ pub mod uid;
 pub use ae_title::{AeTitle, CalledAeTitle, CallingAeTitle};
 pub use bucket::{Complete, Level, Network, Resources};
 pub use delivery::{Delivery, DeliveryInstance, DeliveryState, InstanceState};
+pub use durability::Durability;
 pub use job::{Job, JobId};
 pub use job_state::{JobEvent, JobState};
 pub use layout::{Layout, Place};

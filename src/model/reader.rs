@@ -149,6 +149,39 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Reads a number of bytes within bounds.
+    pub fn bytes_within(&self, key: &'static str, allowed: std::ops::RangeInclusive<u64>) -> Option<u64> {
+        let bytes = self.bytes(key)?;
+        if allowed.contains(&bytes) {
+            return Some(bytes);
+        }
+        let [from, to] = [allowed.start(), allowed.end()].map(|b| bytesize::ByteSize(*b).to_string());
+        self.find(key, format!("from {from} to {to}"));
+        None
+    }
+
+    /// Reads a list of texts with a parser of its own; every wrong one is found.
+    pub fn list<T, E: Display>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Vec<T>> {
+        let value = self.raw(key)?;
+        let Some(list) = value.as_array() else {
+            self.find(key, "has to be a list of texts, written [\"a\", \"b\"]");
+            return None;
+        };
+        let mut parsed = Vec::new();
+        for (i, item) in list.iter().enumerate() {
+            match item.as_str().map(|text| (text, parse(text))) {
+                Some((_, Ok(value))) => parsed.push(value),
+                Some((text, Err(error))) => self.find(&format!("{key}[{i}]"), format!("{text:?}: {error}")),
+                None => self.find(&format!("{key}[{i}]"), "has to be a text in quotes"),
+            }
+        }
+        Some(parsed)
+    }
+
     /// Reads a whole number within bounds.
     pub fn whole(&self, key: &'static str, allowed: std::ops::RangeInclusive<u64>) -> Option<u64> {
         self.get(key, |value| {

@@ -24,4 +24,5 @@ mod recovery;
 mod refusals;
 mod returning;
 mod sandbox;
+#[path = "../support/mod.rs"]
 mod support;

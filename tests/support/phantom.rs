@@ -1,6 +1,6 @@
 //! A small head phantom as an MR series.
 
-#[path = "../../../fixtures/dicom/head.rs"]
+#[path = "../../fixtures/dicom/head.rs"]
 mod head;
 
 use std::path::{Path, PathBuf};

@@ -85,7 +85,7 @@ impl Association {
 /// pynetdicom sends the files over one association, each in its own transfer syntax, its data set byte for byte.
 #[track_caller]
 pub fn pynetdicom(port: u16, called: &str, files: &[PathBuf]) -> Association {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/black_box/peers/store.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/peers/store.py");
     let output = Command::new(python())
         .arg(script)
         .arg(port.to_string())

@@ -1,0 +1,37 @@
+//! `[delivery]`
+
+use std::time::Duration;
+
+use crate::model::{AeTitle, Reader};
+
+/// `[delivery]`: how results are sent.
+#[derive(Clone, Debug)]
+pub struct DeliveryConfig {
+    /// `calling_ae_title`: our title when we send. Default `MAGICKBOX`.
+    pub calling: AeTitle,
+    /// `first_retry`: wait after the first failure; doubled each time. Default 30 s.
+    pub first_retry: Duration,
+    /// `longest_retry`: the longest wait between two tries. Default 1 h.
+    pub longest_retry: Duration,
+    /// `give_up`: after this long without success a delivery is held. Default 72 h.
+    pub give_up: Duration,
+    /// `connect`: time for the connection to a peer to open. Default 10 s.
+    pub connect: Duration,
+    /// `response`: time for a peer to answer one message. Default 60 s.
+    pub response: Duration,
+}
+
+pub(super) fn read(r: &Reader<'_>) -> DeliveryConfig {
+    #[expect(clippy::expect_used, reason = "a constant title that a test parses")]
+    let own = || AeTitle::parse("MAGICKBOX").expect("a valid AE title");
+    let config = DeliveryConfig {
+        calling: r.text("calling_ae_title", AeTitle::parse).unwrap_or_else(own),
+        first_retry: r.duration("first_retry").unwrap_or(Duration::from_secs(30)),
+        longest_retry: r.duration("longest_retry").unwrap_or(Duration::from_secs(3600)),
+        give_up: r.duration("give_up").unwrap_or(Duration::from_secs(72 * 3600)),
+        connect: r.duration("connect").unwrap_or(Duration::from_secs(10)),
+        response: r.duration("response").unwrap_or(Duration::from_secs(60)),
+    };
+    r.deny_unknown();
+    config
+}

@@ -1,0 +1,3 @@
+//! Receiving, measured side by side with other receivers.
+
+fn main() {}
