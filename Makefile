@@ -1,7 +1,7 @@
 # Two commands do all set-up: `make demo` and `make test`. What is missing is installed, a Docker daemon is started if
 # none answers; docker/setup.sh says each thing it does.
 
-.PHONY: demo test lint
+.PHONY: demo test lint fuzz
 
 # A study through a node, with what came back. DATA=DIR sends your own DICOM files instead of a head phantom.
 demo:
@@ -19,3 +19,9 @@ test:
 lint:
 	cargo fmt --all -- --check
 	cargo clippy --all-targets -- -D warnings
+
+# Everything that reads what a peer sent, fuzzed for SECONDS each.
+SECONDS = 60
+fuzz:
+	@docker/setup.sh test
+	conformance/fuzz/run.sh $(SECONDS)
