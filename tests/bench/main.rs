@@ -41,6 +41,7 @@ mod targets;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, stderr};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -52,6 +53,9 @@ use peer::{Peer, Template};
 use results::{Block, Row};
 use round::Bench;
 use scenario::Scenario;
+
+/// Of the directories in which everybody stores; the process that made it follows.
+const PREFIX: &str = "bench-";
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -72,8 +76,9 @@ fn main() -> ExitCode {
 /// Whether everything worked.
 fn run(options: &Options) -> Result<bool> {
     std::fs::create_dir_all(&options.directory)?;
+    remove_leftovers(&options.directory)?;
     let directory = tempfile::Builder::new()
-        .prefix("bench-")
+        .prefix(&format!("{PREFIX}{}-", std::process::id()))
         .tempdir_in(&options.directory)?;
     let bench = Bench {
         template: Template::new(directory.path().join("template")),
@@ -89,7 +94,9 @@ fn run(options: &Options) -> Result<bool> {
         blocks.push(block);
     }
     let targets = targets::judge(&blocks);
-    println!("\nTo reach{:>83}{:>12}", "wanted", "reached");
+    if !targets.is_empty() {
+        println!("\nTo reach{:>92}{:>10}", "wanted", "reached");
+    }
     for target in &targets {
         println!("{}", target.line());
     }
@@ -112,9 +119,23 @@ fn run(options: &Options) -> Result<bool> {
     }))
 }
 
+/// Removes what runs that were interrupted have left: gigabytes, it may be.
+fn remove_leftovers(directory: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(directory)?.flatten() {
+        let name = entry.file_name();
+        let process = name
+            .to_str()
+            .and_then(|n| n.strip_prefix(PREFIX)?.split_once('-'));
+        if process.is_some_and(|(id, _)| !Path::new("/proc").join(id).exists()) {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// All rounds of a scenario. A peer that fails once takes no further part.
 fn measure_block(bench: &Bench, options: &Options, scenario: Scenario) -> Block {
-    let objects = options.objects(scenario);
+    let (begin, objects) = (Instant::now(), options.objects(scenario));
     let mut rows: Vec<(Peer, Row)> = options
         .peers(scenario)
         .into_iter()
@@ -143,7 +164,7 @@ fn measure_block(bench: &Bench, options: &Options, scenario: Scenario) -> Block 
                 round + 1,
                 peer.title()
             ));
-            match bench.round(scenario, *peer, scenario.share(*peer, objects)) {
+            match bench.round(scenario, *peer, scenario.share(*peer, objects, options.full)) {
                 Ok(sample) => {
                     samples.insert(round, sample);
                 }
@@ -153,6 +174,8 @@ fn measure_block(bench: &Bench, options: &Options, scenario: Scenario) -> Block 
     }
     say("");
     Block {
+        took: begin.elapsed(),
+        rounds,
         scenario,
         objects,
         rows,

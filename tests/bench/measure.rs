@@ -89,20 +89,24 @@ impl FamilyMemory {
 
 struct Stat {
     process: u32,
-    parent: u32,
     ticks: u64,
 }
 
 /// A process and its children; one that has ended and was not waited for is still there.
 fn family(process: u32) -> Vec<Stat> {
-    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
-    all.filter_map(|entry| {
-        let name = entry.file_name();
-        let name = name.to_str().filter(|n| n.bytes().all(|b| b.is_ascii_digit()))?;
-        stat(name)
-    })
-    .filter(|s| s.process == process || s.parent == process)
-    .collect()
+    let threads = fs::read_dir(format!("/proc/{process}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let children: String = threads
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
+        .collect();
+    let itself = stat(&process.to_string());
+    children
+        .split_ascii_whitespace()
+        .filter_map(stat)
+        .chain(itself)
+        .collect()
 }
 
 fn stat(process: &str) -> Option<Stat> {
@@ -113,7 +117,6 @@ fn stat(process: &str) -> Option<Stat> {
     let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
     Some(Stat {
         process: before.parse().ok()?,
-        parent: u32::try_from(number(4)?).ok()?,
         // utime, stime, cutime, cstime
         ticks: number(14)? + number(15)? + number(16)? + number(17)?,
     })

@@ -1,6 +1,7 @@
 //! What came out of all rounds, and how peers compare.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -20,6 +21,8 @@ pub enum Row {
 pub struct Block {
     pub scenario: Scenario,
     pub objects: usize,
+    pub rounds: usize,
+    pub took: Duration,
     pub rows: Vec<(Peer, Row)>,
 }
 

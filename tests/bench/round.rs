@@ -63,7 +63,12 @@ impl Bench {
         let several = scenario.associations(objects) > 1;
         let receiver = peer.start(home.path(), &self.template, several, size)?;
         self.with(&receiver, scenario, peer, objects, home.path())
-            .with_context(|| format!("log of the receiver:\n{}", last_lines(&receiver.log())))
+            .map_err(|e| {
+                anyhow!(
+                    "{e:#}; the receiver's log ends with:\n{}",
+                    last_lines(&receiver.log())
+                )
+            })
     }
 
     fn with(

@@ -122,9 +122,9 @@ impl Scenario {
             Self::One | Self::Four | Self::Sixteen => (400, 2000),
             Self::Large => (2, 6),
             Self::Single => (100, 500),
-            Self::Storescu | Self::Dcmsend => (20, 100),
+            Self::Storescu | Self::Dcmsend => (100, 100),
             Self::Churn => (200, 1000),
-            Self::Held => (200, 500),
+            Self::Held => (100, 500),
         };
         if full { whole } else { quick }
     }
@@ -162,14 +162,15 @@ impl Scenario {
     }
 
     /// The part of the objects that a slow peer gets; rates are compared then.
-    pub fn share(self, peer: Peer, objects: usize) -> usize {
+    pub fn share(self, peer: Peer, objects: usize, full: bool) -> usize {
         let divisor = match (self, peer) {
             (Self::Large, Peer::Pynetdicom) => 3,
-            (Self::Large, _) => 1,
+            (Self::Large, Peer::Orthanc) => 2,
             (Self::Churn, Peer::Pynetdicom) => 20,
+            (Self::Storescu | Self::Dcmsend, Peer::Stock) if !full => 2,
             // It waits 40 ms for each acknowledgement.
             (Self::One, Peer::Stock) => 20,
-            (Self::Single | Self::Churn, Peer::Stock) => 5,
+            (Self::Single | Self::Churn, Peer::Stock) => 10,
             (Self::One | Self::Four | Self::Sixteen | Self::Single | Self::Held, Peer::Pynetdicom) => 10,
             (Self::One | Self::Four | Self::Sixteen, Peer::Orthanc) => 4,
             _ => 1,

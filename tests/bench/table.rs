@@ -23,10 +23,12 @@ pub fn lines(block: &Block) -> Vec<String> {
     let mut lines = vec![
         String::new(),
         format!(
-            "{}: {} {}",
+            "{}: {} {} (rounds: {}, {:.0} s)",
             block.scenario.name(),
             block.objects,
-            block.scenario.title()
+            block.scenario.title(),
+            block.rounds,
+            block.took.as_secs_f64()
         ),
         format!(
             "  {:<20}{:>7}{:>9}{:>8}{:>9}{:>9}{:>13}{:>13}{:>9}{:>11}{:>10}",

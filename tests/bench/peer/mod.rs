@@ -206,7 +206,8 @@ impl Receiver {
                 .ok()
                 .map(Ok),
         });
-        up.flatten().with_context(|| format!("log:\n{}", process.log()))
+        up.flatten()
+            .with_context(|| format!("log of the receiver:\n{}", process.log()))
     }
 }
 
