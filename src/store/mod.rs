@@ -5,6 +5,7 @@
 //! fails takes no other with it. An answer is given after the commit, so what was answered is on disk
 //! (`synchronous = FULL`). Reads use connections of their own and never wait for a writer (WAL).
 
+mod associations;
 mod buckets;
 mod connection;
 mod deliveries;
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension};
 
+pub use associations::AssociationRow;
 pub use buckets::{BucketRow, Removed};
 pub use deliveries::NewDelivery;
 pub use events::EventRow;
@@ -66,6 +68,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 #[derive(Clone)]
 pub struct Store {
     writer: writer::Writer,
+    associations: associations::Journal,
     readers: Arc<Readers>,
     node_id: Arc<str>,
 }
@@ -85,8 +88,10 @@ impl Store {
         let mut connection = connection::open(path)?;
         connection::migrate(&mut connection, path)?;
         let node_id = node_id(&connection)?;
+        let writer = writer::Writer::start(connection)?;
         Ok(Self {
-            writer: writer::Writer::start(connection)?,
+            associations: associations::Journal::start(writer.clone())?,
+            writer,
             readers: Arc::new(Readers {
                 path: path.to_owned(),
                 idle: Mutex::default(),
@@ -126,6 +131,7 @@ impl Store {
 
     /// Finishes what was submitted and closes the file.
     pub fn close(&self) {
+        self.associations.close();
         self.writer.close();
         lock(&self.readers.idle).clear();
     }
