@@ -19,11 +19,17 @@ pub(super) fn read_caller(r: &Reader<'_>) -> Option<Caller> {
     for key in ["addresses", "buckets"] {
         let empty = |v: &serde_json::Value| v.as_array().is_some_and(Vec::is_empty);
         if map.get(key).is_some_and(empty) {
-            r.find(key, format!("is empty, which allows nobody; leave {key} out to allow all"));
+            r.find(
+                key,
+                format!("is empty, which allows nobody; leave {key} out to allow all"),
+            );
         }
     }
     if !map.contains_key("ae_title") && !map.contains_key("addresses") {
-        r.find("ae_title", "is missing, and addresses too: one of them has to say who is meant");
+        r.find(
+            "ae_title",
+            "is missing, and addresses too: one of them has to say who is meant",
+        );
     }
     Some(caller)
 }

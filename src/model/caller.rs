@@ -103,7 +103,9 @@ impl Caller {
     /// Whether it may call that AE title.
     #[must_use]
     pub fn may_call(&self, called: &AeTitle) -> bool {
-        self.buckets.as_ref().is_none_or(|buckets| buckets.contains(called))
+        self.buckets
+            .as_ref()
+            .is_none_or(|buckets| buckets.contains(called))
     }
 }
 
@@ -139,7 +141,15 @@ mod tests {
             error.contains("\"10.0.0.0/8\"") && error.contains("\"10.1.2.3\""),
             "{error}"
         );
-        for bad in ["", "scanner", "10.1.2", "10.1.2.3/33", "10.0.0.0/", "10.0.0.0-10.0.0.9", "::/129"] {
+        for bad in [
+            "",
+            "scanner",
+            "10.1.2",
+            "10.1.2.3/33",
+            "10.0.0.0/",
+            "10.0.0.0-10.0.0.9",
+            "::/129",
+        ] {
             assert_eq!(AddressRange::parse(bad), Err(AddressRangeError::Form), "{bad}");
         }
     }

@@ -3,7 +3,11 @@
 //! An association is a thread: it reads from a blocking socket and writes to a file, and its work is 98 % kernel time
 //! (spec folder, receiving.md). The runtime only accepts connections.
 
+mod access;
+mod event;
 mod listener;
+mod log_limit;
+mod places;
 mod session;
 mod storage;
 

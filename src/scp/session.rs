@@ -9,16 +9,22 @@ use crate::telemetry::field;
 
 use super::storage;
 
-/// What an association did, for the one line in the log at its end.
+/// What an association did, for the one line in the log at its end and for its event.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     pub stored: u64,
     pub refused: u64,
     pub bytes: u64,
+    pub last_refusal: Option<(Status, String)>,
 }
 
-/// Serves an association to its end.
-pub(super) fn serve(mut association: Association, stage: &Stage, stream: &Stream, origin: &Origin) {
+/// Serves an association to its end; answers what it did, and why it ended if not by release.
+pub(super) fn serve(
+    mut association: Association,
+    stage: &Stage,
+    stream: &Stream,
+    origin: &Origin,
+) -> (Account, Option<Error>) {
     let mut account = Account::default();
     let end = messages(&mut association, stage, stream, origin, &mut account);
     // It carries nothing more; how long the peer takes to close its end delays no set.
@@ -27,17 +33,19 @@ pub(super) fn serve(mut association: Association, stage: &Stage, stream: &Stream
         stored,
         refused,
         bytes,
+        ..
     } = account;
-    match end {
+    match &end {
         Ok(()) => match association.answer_release() {
             Ok(()) => tracing::info!(stored, refused, { field::BYTES } = bytes, "association released"),
             Err(error) => tracing::warn!(stored, refused, %error, "association released without our answer"),
         },
         Err(error) => {
             tracing::warn!(stored, refused, { field::BYTES } = bytes, %error, "association ended");
-            association.abort(&error);
+            association.abort(error);
         }
     }
+    (account, end.err())
 }
 
 /// Answers requests until the peer asks for release.

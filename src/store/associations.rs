@@ -132,10 +132,7 @@ impl Journal {
 
     /// Writes what waits; takes nothing more.
     pub(super) fn close(&self) {
-        self.waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
             && thread.join().is_err()
@@ -237,9 +234,18 @@ mod tests {
         let newest = &rows[0];
         assert_eq!(rows.iter().map(|r| r.association).collect::<Vec<_>>(), [2, 1]);
         assert_eq!((newest.stored, newest.refused, newest.bytes), (1, 2, 3));
-        assert_eq!(newest.last_refusal, Some((0xA900, "the data set is another".into())));
-        assert_eq!((newest.calling.as_deref(), newest.called.as_deref()), (Some("SCANNER"), None));
-        assert_eq!((newest.address.as_str(), newest.outcome.as_str()), ("127.0.0.1", "objects_refused"));
+        assert_eq!(
+            newest.last_refusal,
+            Some((0xA900, "the data set is another".into()))
+        );
+        assert_eq!(
+            (newest.calling.as_deref(), newest.called.as_deref()),
+            (Some("SCANNER"), None)
+        );
+        assert_eq!(
+            (newest.address.as_str(), newest.outcome.as_str()),
+            ("127.0.0.1", "objects_refused")
+        );
         assert_eq!(newest.reason.len(), LONGEST_REASON);
     }
 
@@ -275,7 +281,11 @@ mod tests {
             .associations(u32::MAX)
             .unwrap();
         let missing: u64 = rows.iter().map(|r| r.unrecorded).sum();
-        assert!(rows.len() >= QUEUE && rows.len() <= QUEUE + BATCH, "{}", rows.len());
+        assert!(
+            rows.len() >= QUEUE && rows.len() <= QUEUE + BATCH,
+            "{}",
+            rows.len()
+        );
         assert_eq!(rows.len() as u64 + missing, 3000);
     }
 }

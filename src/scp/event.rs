@@ -1,0 +1,207 @@
+//! The event of an association that did not end well: one row for the store.
+
+use std::net::IpAddr;
+
+use crate::dicom::upper_layer::{AssociateRq, Error, Rejection};
+use crate::model::{AssociationEnd, AssociationOutcome, Timestamp};
+use crate::telemetry::field;
+
+use super::session::Account;
+
+/// What is known of an association, from its first byte on.
+#[derive(Debug)]
+pub(super) struct Event {
+    number: u64,
+    address: IpAddr,
+    tls: bool,
+    titles: Option<(String, String)>,
+    /// What a rejection does not say by its numbers.
+    pub why_rejected: Option<String>,
+}
+
+impl Event {
+    pub(super) const fn new(number: u64, address: IpAddr, tls: bool) -> Self {
+        Self {
+            number,
+            address,
+            tls,
+            titles: None,
+            why_rejected: None,
+        }
+    }
+
+    /// The peer gave its AE titles; whether they are any is judged elsewhere.
+    pub(super) fn requested(&mut self, request: &AssociateRq) {
+        self.titles = Some((plain(&request.calling), plain(&request.called)));
+    }
+
+    /// Names caller and called in every line of the log from now on.
+    pub(super) fn record_titles(&self, span: &tracing::Span) {
+        if let Some((calling, called)) = &self.titles {
+            span.record(field::CALLING, calling).record(field::CALLED, called);
+        }
+    }
+
+    /// What a rejection says: its numbers' meaning, and the reason behind it where there is one.
+    pub(super) fn reason_of(&self, rejection: Rejection) -> String {
+        match &self.why_rejected {
+            Some(why) => format!("{rejection}: {why}"),
+            None => rejection.to_string(),
+        }
+    }
+
+    /// No association came about.
+    pub(super) fn refused(self, error: &Error) -> Option<AssociationEnd> {
+        match error {
+            // A port that is looked at and left is no event: load balancers do it every second.
+            Error::Closed | Error::Stopping => None,
+            Error::Refused(rejection) => {
+                let reason = self.reason_of(*rejection);
+                Some(self.row(outcome(error), reason, Account::default()))
+            }
+            other => Some(self.row(outcome(other), other.to_string(), Account::default())),
+        }
+    }
+
+    /// The association was open and is over: by release, or by an error.
+    pub(super) fn ended(self, error: Option<&Error>, account: Account) -> Option<AssociationEnd> {
+        match error {
+            Some(error) => Some(self.row(outcome(error), error.to_string(), account)),
+            None if account.refused > 0 => {
+                let all = account.refused + account.stored;
+                let reason = format!("{} of {all} objects were refused", account.refused);
+                Some(self.row(AssociationOutcome::ObjectsRefused, reason, account))
+            }
+            None => None,
+        }
+    }
+
+    fn row(self, outcome: AssociationOutcome, reason: String, account: Account) -> AssociationEnd {
+        let given = |title: String| Some(title).filter(|t| !t.is_empty());
+        let (calling, called) = self.titles.unzip();
+        AssociationEnd {
+            at: Timestamp::now(),
+            association: self.number,
+            address: self.address,
+            calling: calling.and_then(given),
+            called: called.and_then(given),
+            tls: self.tls,
+            outcome,
+            reason,
+            stored: account.stored,
+            refused: account.refused,
+            last_refusal: account.last_refusal.map(|(status, reason)| (status.0, reason)),
+            bytes: account.bytes,
+        }
+    }
+}
+
+/// A title that may be none, for people: without padding, at most 16 characters, all of them printable ASCII.
+fn plain(title: &str) -> String {
+    let shown = |c| if matches!(c, ' '..='~') { c } else { '?' };
+    let title = title.trim_matches([' ', '\0']);
+    title.chars().take(16).map(shown).collect()
+}
+
+/// The total mapping from errors to outcomes.
+const fn outcome(error: &Error) -> AssociationOutcome {
+    match error {
+        Error::Protocol { .. } => AssociationOutcome::ProtocolError,
+        Error::Closed => AssociationOutcome::Closed,
+        Error::Aborted { .. } => AssociationOutcome::Aborted,
+        Error::TimedOut { .. } => AssociationOutcome::TimedOut,
+        Error::Refused(_) => AssociationOutcome::Rejected,
+        Error::Stopping => AssociationOutcome::Stopped,
+        Error::Io(_) => AssociationOutcome::NetworkError,
+        // The former is an answer to a requestor.
+        Error::Rejected(_) | Error::Encode(_) => AssociationOutcome::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::dicom::status::Status;
+    use crate::dicom::upper_layer::AbortReason;
+
+    fn event() -> Event {
+        Event::new(7, IpAddr::from([192, 0, 2, 1]), true)
+    }
+
+    #[test]
+    fn every_end_has_its_outcome() {
+        use AssociationOutcome as O;
+        let io = || Error::Io(std::io::Error::other("x"));
+        let protocol = || Error::Protocol {
+            reason: AbortReason::NotSpecified,
+            detail: "x".into(),
+        };
+        let timed_out = || Error::TimedOut {
+            expected: "send anything",
+            limit: Duration::from_secs(1),
+        };
+        let aborted = || Error::Aborted {
+            source_of_abort: 0,
+            reason: 0,
+        };
+        for (error, before, after) in [
+            (protocol(), Some(O::ProtocolError), O::ProtocolError),
+            (Error::Closed, None, O::Closed),
+            (aborted(), Some(O::Aborted), O::Aborted),
+            (timed_out(), Some(O::TimedOut), O::TimedOut),
+            (
+                Error::Refused(Rejection::CONGESTION),
+                Some(O::Rejected),
+                O::Rejected,
+            ),
+            (Error::Stopping, None, O::Stopped),
+            (io(), Some(O::NetworkError), O::NetworkError),
+            (Error::Encode("x".into()), Some(O::Failed), O::Failed),
+        ] {
+            assert_eq!(event().refused(&error).map(|e| e.outcome), before, "{error}");
+            let ended = event().ended(Some(&error), Account::default());
+            assert_eq!(ended.map(|e| e.outcome), Some(after), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_release_is_an_event_only_when_objects_were_refused() {
+        let account = |refused| Account {
+            stored: 3,
+            refused,
+            bytes: 30,
+            last_refusal: (refused > 0).then(|| (Status::CANNOT_UNDERSTAND, "odd".to_owned())),
+        };
+        assert_eq!(event().ended(None, account(0)), None);
+        let row = event().ended(None, account(1)).unwrap();
+        assert_eq!(row.outcome, AssociationOutcome::ObjectsRefused);
+        assert_eq!(row.reason, "1 of 4 objects were refused");
+        assert_eq!(row.last_refusal, Some((0xC000, "odd".to_owned())));
+        assert_eq!(
+            (row.association, row.tls, row.stored, row.bytes),
+            (7, true, 3, 30)
+        );
+    }
+
+    #[test]
+    fn what_a_peer_gives_as_its_title_is_plain_text() {
+        assert_eq!(plain("\0 MR\n1\u{1b}[2J \0"), "MR?1?[2J");
+        assert_eq!(plain("ä".repeat(99).as_str()), "?".repeat(16));
+    }
+
+    #[test]
+    fn a_rejection_tells_what_its_numbers_do_not() {
+        let mut event = event();
+        event.why_rejected = Some("nobody knows MR1".into());
+        let row = event
+            .refused(&Error::Refused(Rejection::CALLING_AE_TITLE))
+            .unwrap();
+        assert_eq!(
+            row.reason,
+            "calling AE title not recognized (1/1/3): nobody knows MR1"
+        );
+        assert_eq!((row.calling, row.called), (None, None));
+    }
+}
