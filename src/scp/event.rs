@@ -8,6 +8,23 @@ use crate::telemetry::field;
 
 use super::session::Account;
 
+/// A rejection and what it does not say by its numbers.
+#[derive(Debug)]
+pub(super) struct No {
+    /// The answer.
+    pub rejection: Rejection,
+    why: String,
+}
+
+impl No {
+    pub(super) fn because(rejection: Rejection, why: impl ToString) -> Self {
+        Self {
+            rejection,
+            why: why.to_string(),
+        }
+    }
+}
+
 /// What is known of an association, from its first byte on.
 #[derive(Debug)]
 pub(super) struct Event {
@@ -15,8 +32,7 @@ pub(super) struct Event {
     address: IpAddr,
     tls: bool,
     titles: Option<(String, String)>,
-    /// What a rejection does not say by its numbers.
-    pub why_rejected: Option<String>,
+    rejected: Option<No>,
 }
 
 impl Event {
@@ -26,7 +42,7 @@ impl Event {
             address,
             tls,
             titles: None,
-            why_rejected: None,
+            rejected: None,
         }
     }
 
@@ -42,24 +58,30 @@ impl Event {
         }
     }
 
-    /// What a rejection says: its numbers' meaning, and the reason behind it where there is one.
-    pub(super) fn reason_of(&self, rejection: Rejection) -> String {
-        match &self.why_rejected {
-            Some(why) => format!("{rejection}: {why}"),
-            None => rejection.to_string(),
+    /// It is refused; answers how.
+    pub(super) fn reject(&mut self, no: No) -> Rejection {
+        self.rejected.insert(no).rejection
+    }
+
+    /// The meaning of a rejection's numbers, and the reason behind it; `None` where nobody rejected anything. A peer that
+    /// does not wait for its answer was rejected all the same.
+    pub(super) fn reason_of_rejection(&self, error: &Error) -> Option<String> {
+        match (&self.rejected, error) {
+            (Some(No { rejection, why }), _) => Some(format!("{rejection}: {why}")),
+            (None, Error::Refused(rejection)) => Some(rejection.to_string()),
+            (None, _) => None,
         }
     }
 
     /// No association came about.
     pub(super) fn refused(self, error: &Error) -> Option<AssociationEnd> {
+        if let Some(reason) = self.reason_of_rejection(error) {
+            return Some(self.row(AssociationOutcome::Rejected, reason, Account::default()));
+        }
         match error {
             // A port that is looked at and left is no event: load balancers do it every second.
             Error::Closed | Error::Stopping => None,
-            Error::Refused(rejection) => {
-                let reason = self.reason_of(*rejection);
-                Some(self.row(outcome(error), reason, Account::default()))
-            }
-            other => Some(self.row(outcome(other), other.to_string(), Account::default())),
+            error => Some(self.row(outcome(error), error.to_string(), Account::default())),
         }
     }
 

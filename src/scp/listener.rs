@@ -10,16 +10,18 @@ use tokio::sync::watch;
 
 use crate::config::DicomConfig;
 use crate::dicom::negotiation::negotiate;
-use crate::dicom::upper_layer::{AssociateRq, Connection, Error, Rejection, Stop, Timeouts, accept};
-use crate::model::{AeTitle, CalledAeTitle, Caller, CallingAeTitle, Origin, Stream, StreamTable};
+use crate::dicom::upper_layer::{AssociateRq, Connection, Deadline, Error, Limits, Rejection, Stop, accept};
+use crate::model::{
+    AeTitle, AssociationEnd, CalledAeTitle, Caller, CallingAeTitle, Origin, Stream, StreamTable,
+};
 use crate::stage::Stage;
 use crate::store::Store;
 use crate::telemetry::field;
 
 use super::access::{Access, Denied};
-use super::event::Event;
+use super::event::{Event, No};
 use super::log_limit::LogLimit;
-use super::places::{Associated, Connected, Limits, Places};
+use super::places::{self, Associated, Connected, Places};
 use super::session;
 
 /// Lines a minute about refused associations of one address: enough for the mistakes of a person who sets it up.
@@ -68,7 +70,7 @@ impl Listener {
             callers,
         };
         tell(&access, &config, &streams.borrow());
-        let limits = Limits {
+        let limits = places::Limits {
             associations: config.associations,
             associations_per_address: config.associations_per_address,
         };
@@ -172,50 +174,54 @@ impl Scp {
         let address = peer.ip().to_canonical();
         let mut event = Event::new(number, address, false);
         let mut taken = None;
-        let accepted = Connection::new(socket, self.stop.clone()).and_then(|connection| {
-            accept(connection, self.timeouts(), |request| {
+        // One deadline over everything until the whole request is there.
+        let artim = Deadline::after(self.config.artim, "send a whole A-ASSOCIATE-RQ");
+        let accepted = Connection::new(Box::new(socket), self.stop.clone()).and_then(|connection| {
+            accept(connection, self.limits(), &artim, |request| {
                 event.requested(request);
                 event.record_titles(&span);
                 let admitted = self.decide(request, address, number, connected);
-                let (place, stream, origin) = admitted.map_err(|no| {
-                    event.why_rejected = Some(no.why);
-                    no.rejection
-                })?;
+                let (place, stream, origin) = admitted.map_err(|no| event.reject(no))?;
                 taken = Some((place, stream, origin));
                 Ok(negotiate(&request.contexts))
             })
         });
-        let end = match (accepted, taken) {
-            (Ok(association), Some((_place, stream, origin))) => {
+        match (accepted, taken) {
+            (Ok(association), Some((place, stream, origin))) => {
                 tracing::debug!("association open");
-                let (account, error) = session::serve(association, &self.stage, &stream, &origin);
-                event.ended(error.as_ref(), account)
+                let (account, error, closing) = session::serve(association, &self.stage, &stream, &origin);
+                // It is over: how long the peer takes to close keeps nobody else out.
+                drop(place);
+                self.note(event.ended(error.as_ref(), account));
+                closing.wait();
             }
             (Err(error), _) => {
                 self.log_refusal(&event, &error, address);
-                event.refused(&error)
+                self.note(event.refused(&error));
             }
-            (Ok(_), None) => None,
-        };
+            (Ok(_), None) => {}
+        }
+    }
+
+    fn note(&self, end: Option<AssociationEnd>) {
         if let Some(end) = end {
             self.store.note_association(end);
         }
     }
 
     fn log_refusal(&self, event: &Event, error: &Error, address: IpAddr) {
-        if matches!(error, Error::Closed) {
+        let rejected = event.reason_of_rejection(error);
+        // A port that is looked at and left: load balancers do it every second.
+        if rejected.is_none() && matches!(error, Error::Closed) {
             tracing::debug!("connection closed before an association");
             return;
         }
         let Some(before) = due(&self.refusals, address) else {
             return;
         };
-        match error {
-            Error::Refused(rejection) => {
-                let reason = event.reason_of(*rejection);
-                tracing::warn!(reason, before, "association refused");
-            }
-            error => tracing::warn!(%error, before, "no association"),
+        match rejected {
+            Some(reason) => tracing::warn!(reason, before, "association refused"),
+            None => tracing::warn!(%error, before, "no association"),
         }
     }
 
@@ -251,10 +257,14 @@ impl Scp {
         Ok((place, stream, origin))
     }
 
-    const fn timeouts(&self) -> Timeouts {
-        Timeouts {
+    const fn limits(&self) -> Limits {
+        Limits {
             artim: self.config.artim,
             idle: self.config.idle,
+            object: self.config.object_time,
+            maximum_pdu: self.config.maximum_pdu,
+            associate_request: self.config.associate_request,
+            asynchronous_operations: self.config.asynchronous_operations,
         }
     }
 
@@ -273,21 +283,6 @@ impl Scp {
         // Each sees the signal within a tick of its socket; it then has some seconds to say goodbye.
         let _ = tokio::time::timeout(Duration::from_secs(5), self.places.all_left()).await;
         left
-    }
-}
-
-/// A rejection and what it does not say by its numbers.
-struct No {
-    rejection: Rejection,
-    why: String,
-}
-
-impl No {
-    fn because(rejection: Rejection, why: impl ToString) -> Self {
-        Self {
-            rejection,
-            why: why.to_string(),
-        }
     }
 }
 

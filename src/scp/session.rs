@@ -2,7 +2,7 @@
 
 use crate::dicom::command::{Command, LONGEST_COMMAND, field as command_field, response};
 use crate::dicom::status::Status;
-use crate::dicom::upper_layer::{AbortReason, Association, Error, Event};
+use crate::dicom::upper_layer::{AbortReason, Association, Closing, Error, Event};
 use crate::model::{Origin, Stream};
 use crate::stage::Stage;
 use crate::telemetry::field;
@@ -18,13 +18,13 @@ pub(super) struct Account {
     pub last_refusal: Option<(Status, String)>,
 }
 
-/// Serves an association to its end; answers what it did, and why it ended if not by release.
+/// Serves an association to its end; answers what it did, why it ended if not by release, and the peer's part to close.
 pub(super) fn serve(
     mut association: Association,
     stage: &Stage,
     stream: &Stream,
     origin: &Origin,
-) -> (Account, Option<Error>) {
+) -> (Account, Option<Error>, Closing) {
     let mut account = Account::default();
     let end = messages(&mut association, stage, stream, origin, &mut account);
     // It carries nothing more; how long the peer takes to close its end delays no set.
@@ -35,17 +35,17 @@ pub(super) fn serve(
         bytes,
         ..
     } = account;
-    match &end {
-        Ok(()) => match association.answer_release() {
-            Ok(()) => tracing::info!(stored, refused, { field::BYTES } = bytes, "association released"),
-            Err(error) => tracing::warn!(stored, refused, %error, "association released without our answer"),
-        },
+    let closing = match &end {
+        Ok(()) => {
+            tracing::info!(stored, refused, { field::BYTES } = bytes, "association released");
+            association.answer_release()
+        }
         Err(error) => {
             tracing::warn!(stored, refused, { field::BYTES } = bytes, %error, "association ended");
-            association.abort(error);
+            association.abort(error)
         }
-    }
-    (account, end.err())
+    };
+    (account, end.err(), closing)
 }
 
 /// Answers requests until the peer asks for release.
@@ -99,6 +99,7 @@ fn next_command(association: &mut Association) -> Result<Option<(u8, Command)>, 
     };
     let mut bytes = Vec::new();
     let mut context = None;
+    association.message_over();
     loop {
         let fragment = match association.next_event()? {
             Event::ReleaseRequested if context.is_none() => return Ok(None),
