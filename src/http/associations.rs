@@ -12,9 +12,9 @@ use super::Context;
 use super::api::ask;
 use super::problem::Problem;
 
-/// Associations of one answer when nothing is asked for, and at most.
+/// Associations of one answer when nothing is asked for, and at most: all that are kept.
 const SHOWN: u32 = 100;
-const MOST_SHOWN: u32 = 1000;
+const MOST_SHOWN: u32 = 10_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,8 +22,8 @@ pub(super) struct Listing {
     limit: Option<u32>,
 }
 
-/// `GET /api/v1/associations?limit=N` answers `{ "associations": [ … ] }`, newest first; `limit` is 100 if absent, 1000
-/// at most. Associations that went well have no entry. An entry has
+/// `GET /api/v1/associations?limit=N` answers `{ "associations": [ … ] }`, newest first; `limit` is 100 if absent,
+/// 10,000 at most. Associations that went well have no entry. An entry has
 ///
 /// - `at`: when it ended; `association`: its number in that run of the node, as in the log;
 /// - `address`, `calling_ae_title`, `called_ae_title`: who called whom; the titles as the peer gave them, `null` when it

@@ -220,7 +220,7 @@ impl Scp {
             return;
         };
         match rejected {
-            Some(reason) => tracing::warn!(reason, before, "association refused"),
+            Some(reason) => tracing::warn!(%reason, before, "association refused"),
             None => tracing::warn!(%error, before, "no association"),
         }
     }
