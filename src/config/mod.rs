@@ -220,6 +220,16 @@ mod tests {
     }
 
     #[test]
+    fn the_examples_of_the_readme_are_read() {
+        let blocks = include_str!("../../README.md").split("```toml\n").skip(1);
+        let examples: Vec<_> = blocks.filter_map(|rest| rest.split("```").next()).collect();
+        assert!(examples.len() >= 2);
+        for example in examples {
+            Config::parse(Path::new("README.md"), example).unwrap();
+        }
+    }
+
+    #[test]
     fn a_caller_that_allows_everybody_or_nobody_by_a_slip_is_found() {
         let text = "[dicom]\nnetworks = [\"10.1.2.3/8\", \"::/0\"]\n[[caller]]\nbuckets = [\"A\"]\n\
                     [[caller]]\nae_title = \"S\"\naddresses = []\n[[caller]]\naddresses = [\"here\"]\naet = \"S\"\n";
