@@ -216,10 +216,11 @@ mod tests {
     #[test]
     fn a_rejection_tells_what_its_numbers_do_not() {
         let mut event = event();
-        event.why_rejected = Some("nobody knows MR1".into());
-        let row = event
-            .refused(&Error::Refused(Rejection::CALLING_AE_TITLE))
-            .unwrap();
+        let rejection = event.reject(No::because(Rejection::CALLING_AE_TITLE, "nobody knows MR1"));
+        assert_eq!(rejection, Rejection::CALLING_AE_TITLE);
+        // It did not even wait for the answer.
+        let row = event.refused(&Error::Closed).unwrap();
+        assert_eq!(row.outcome, AssociationOutcome::Rejected);
         assert_eq!(
             row.reason,
             "calling AE title not recognized (1/1/3): nobody knows MR1"
