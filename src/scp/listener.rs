@@ -141,8 +141,8 @@ impl Scp {
         let connected = match self.places.connect(address) {
             Ok(connected) => connected,
             Err(full) => {
-                if let Some(before) = due(&self.turned_away, address) {
-                    tracing::warn!({ field::PEER } = %peer, %full, before, "connection closed without an answer");
+                if let Some(unlogged) = due(&self.turned_away, address) {
+                    tracing::warn!({ field::PEER } = %peer, %full, unlogged, "connection closed without an answer");
                 }
                 return;
             }
@@ -216,12 +216,12 @@ impl Scp {
             tracing::debug!("connection closed before an association");
             return;
         }
-        let Some(before) = due(&self.refusals, address) else {
+        let Some(unlogged) = due(&self.refusals, address) else {
             return;
         };
         match rejected {
-            Some(reason) => tracing::warn!(%reason, before, "association refused"),
-            None => tracing::warn!(%error, before, "no association"),
+            Some(reason) => tracing::warn!(%reason, unlogged, "association refused"),
+            None => tracing::warn!(%error, unlogged, "no association"),
         }
     }
 

@@ -250,6 +250,21 @@ mod tests {
     }
 
     #[test]
+    fn a_store_of_the_first_version_learns_of_associations() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.sqlite");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(include_str!("migrations/0001_first.sql"))
+            .unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        drop(old);
+        let store = Store::open(&path).unwrap();
+        store.note_association(end(1));
+        store.close();
+        assert_eq!(Store::open(&path).unwrap().associations(10).unwrap().len(), 1);
+    }
+
+    #[test]
     fn the_newest_are_kept() {
         let (_dir, store) = store();
         let ends: Vec<_> = (0..500).map(end).collect();

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketType};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::needs;
@@ -343,4 +344,33 @@ fn one_address_has_its_share_of_the_port_and_no_more() {
     )
     .unwrap();
     drop(silent);
+}
+
+#[test]
+fn a_node_that_stops_refuses_for_now_and_remembers_whom() {
+    needs!(Docker);
+    let mut node = TestNode::with(&Bucket::fixture("count"), "");
+    let mut open = Peer::connect(HERE, node.dicom_port());
+    assert_eq!(open.calls("MR1", "Count"), Accepted);
+    let pid = Pid::from_raw(node.ready().pid.cast_signed()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    // It refuses as long as it waits for the association that is open.
+    let look = || (call(HERE, &node, "MR2", "Count") == Rejected(2, 3, 1)).then_some(());
+    wait_until(PATIENCE, "a refusal by a node that stops", look).unwrap();
+    open.0.write_all(&RELEASE).unwrap();
+    assert_eq!(open.hears().unwrap().0, 6);
+    drop(open);
+    assert!(node.terminate().unwrap().success());
+
+    node.restart().unwrap();
+    let page: Value = node.api().get("/api/v1/associations").unwrap();
+    let newest = &page["associations"][0];
+    assert_eq!(
+        (&newest["outcome"], &newest["calling_ae_title"]),
+        (&"rejected".into(), &"MR2".into())
+    );
+    assert!(
+        newest["reason"].as_str().unwrap().contains("stopping"),
+        "{newest}"
+    );
 }
