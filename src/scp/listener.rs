@@ -245,6 +245,12 @@ impl Scp {
             .judge(&calling, address, stream.as_ref().map(|s| &s.ae_title))
             .map_err(|denied| No::because(Rejection::from(&denied), denied))?;
         let stream = stream.ok_or_else(|| No::because(Rejection::CALLED_AE_TITLE, Denied::Called))?;
+        if !self.stage.has_room() {
+            return Err(No::because(
+                Rejection::CONGESTION,
+                "the disk is down to its reserve",
+            ));
+        }
         let place = connected
             .associate()
             .map_err(|full| No::because(Rejection::LOCAL_LIMIT, full))?;

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::{Connection, params};
 
-use super::writer::Writer;
+use super::writer::{Sync, Writer};
 use super::{Result, Store, StoreError};
 use crate::model::{AssociationEnd, Timestamp};
 
@@ -147,8 +147,12 @@ fn run(writer: &Writer, waiting: &Receiver<AssociationEnd>, unrecorded: &AtomicU
         let ends: Vec<_> = std::iter::once(first)
             .chain(waiting.try_iter().take(BATCH - 1))
             .collect();
+        // Peers cause them: they cost no sync of the disk, and nothing was answered by them.
         let (rows, missing) = (ends.len() as u64, unrecorded.swap(0, Ordering::Relaxed));
-        if let Err(error) = writer.submit(move |db| write(db, &ends, missing)).wait() {
+        if let Err(error) = writer
+            .submit(Sync::Later, move |db| write(db, &ends, missing))
+            .wait()
+        {
             tracing::error!(%error, rows, "write the events of associations");
             unrecorded.fetch_add(rows + missing, Ordering::Relaxed);
         }

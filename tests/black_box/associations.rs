@@ -374,3 +374,14 @@ fn a_node_that_stops_refuses_for_now_and_remembers_whom() {
         "{newest}"
     );
 }
+
+#[test]
+fn a_disk_down_to_its_reserve_refuses_callers_for_now_and_tells_strangers_nothing() {
+    needs!(Docker);
+    let config = "[storage]\nreserve = \"1000TiB\"\n[dicom]\nnetworks = [\"127.0.0.1\"]\n";
+    let node = TestNode::with(&Bucket::fixture("count"), config);
+    assert_eq!(call(HERE, &node, "MR1", "Count"), Rejected(2, 3, 1));
+    assert_eq!(call(ELSEWHERE, &node, "MR1", "Count"), Rejected(1, 1, 3));
+    let row = events(&node, 2).remove(1);
+    assert!(row["reason"].as_str().unwrap().contains("disk"), "{row}");
+}
