@@ -11,21 +11,22 @@ use crate::telemetry::field;
 
 use super::storage;
 
-/// What an association did, for the one line in the log at its end.
+/// What an association did, for the one line in the log at its end and for its event.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     pub stored: u64,
     pub refused: u64,
     pub bytes: u64,
+    pub last_refusal: Option<(Status, String)>,
 }
 
-/// Serves an association to its end.
+/// Serves an association to its end; answers what it did, why it ended if not by release, and the peer's part to close.
 pub(super) fn serve(
     mut association: Association,
     stage: &Stage,
     stream: &Stream,
     origin: &Origin,
-) -> Closing {
+) -> (Account, Option<Error>, Closing) {
     let mut account = Account::default();
     let mut receiver = stage.receiver(stream.clone(), origin.clone());
     let end = messages(&mut association, &mut receiver, &mut account);
@@ -36,17 +37,19 @@ pub(super) fn serve(
         stored,
         refused,
         bytes,
+        ..
     } = account;
-    match end {
+    let closing = match &end {
         Ok(()) => {
             tracing::info!(stored, refused, { field::BYTES } = bytes, "association released");
             association.answer_release()
         }
         Err(error) => {
             tracing::warn!(stored, refused, { field::BYTES } = bytes, %error, "association ended");
-            association.abort(&error)
+            association.abort(error)
         }
-    }
+    };
+    (account, end.err(), closing)
 }
 
 /// Answers requests until the peer asks for release.
