@@ -187,11 +187,12 @@ impl Scp {
             })
         });
         match (accepted, taken) {
-            (Ok(association), Some((place, stream, origin))) => {
+            (Ok(mut association), Some((place, stream, origin))) => {
                 tracing::debug!("association open");
-                let (account, error, closing) = session::serve(association, &self.stage, &stream, &origin);
-                // It is over: how long the peer takes to close keeps nobody else out.
+                let (account, error) = session::serve(&mut association, &self.stage, &stream, &origin);
+                // It is over: whoever is told so may come again, and a peer that is slow to close keeps nobody out.
                 drop(place);
+                let closing = session::farewell(association, error.as_ref());
                 self.note(event.ended(error.as_ref(), account));
                 closing.wait();
             }
