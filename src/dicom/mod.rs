@@ -9,4 +9,6 @@ pub mod part10;
 pub mod scu;
 pub mod sop_class;
 pub mod status;
+pub mod transfer_capability;
+pub mod transfer_syntax;
 pub mod upper_layer;

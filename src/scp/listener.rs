@@ -183,7 +183,13 @@ impl Scp {
         };
         let place =
             Place::take(&self.associations, self.config.associations).ok_or(Rejection::LOCAL_LIMIT)?;
-        Ok((place, stream, origin, negotiate(&request.contexts)))
+        let private = |class: &str| {
+            self.config
+                .private_sop_classes
+                .iter()
+                .any(|p| p.as_str() == class)
+        };
+        Ok((place, stream, origin, negotiate(&request.contexts, private)))
     }
 
     const fn timeouts(&self) -> Timeouts {

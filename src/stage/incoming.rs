@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::dicom::header::{Header, HeaderScanner};
 use crate::dicom::part10::{self, FileMeta};
-use crate::dicom::sop_class::Encoding;
+use crate::dicom::transfer_syntax::Encoding;
 use crate::files;
 use crate::model::{JobId, Level, Origin, Place, Stream, Timestamp};
 use crate::store::{NewInstance, NewJob, Placed};
