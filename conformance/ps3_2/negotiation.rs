@@ -133,6 +133,32 @@ fn every_class_of_the_statement_is_negotiated_as_it_says() {
 }
 
 #[test]
+fn a_class_that_the_requestor_declares_as_storage_is_taken() {
+    needs!(Docker, Pynetdicom);
+    let statement = Statement::read();
+    let node = TestNode::with(&Bucket::fixture("count"), "");
+    let offered = shuffled(&statement.orders["II"], 1);
+    // A service of the standard is none of Storage, whoever says so.
+    let query = "1.2.840.10008.5.1.4.1.2.2.1";
+    for (class, declared, expected) in [
+        (UNKNOWN, UNKNOWN, preferred(&statement.orders["I"], &offered)),
+        (UNKNOWN, PRIVATE, (3, None)),
+        (query, query, (3, None)),
+    ] {
+        let port = node.dicom_port().to_string();
+        // Verification too, so that there is an association.
+        let proposed = json!([[class, offered], ["1.2.840.10008.1.1", ["1.2.840.10008.1.2"]]]);
+        let answers = peer(&["negotiate", &port, "Count", declared], &proposed);
+        let (result, syntax) = (answers[0][0].as_u64(), answers[0][1].as_str().map(str::to_owned));
+        assert_eq!(
+            (result, syntax),
+            (Some(expected.0), expected.1),
+            "{class}, declared {declared}"
+        );
+    }
+}
+
+#[test]
 fn every_storage_class_and_transfer_syntax_that_pynetdicom_knows_is_in_the_statement() {
     needs!(Pynetdicom);
     let statement = Statement::read();

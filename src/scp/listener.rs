@@ -188,13 +188,13 @@ impl Scp {
         };
         let place =
             Place::take(&self.associations, self.config.associations).ok_or(Rejection::LOCAL_LIMIT)?;
-        let private = |class: &str| {
-            self.config
-                .private_sop_classes
-                .iter()
-                .any(|p| p.as_str() == class)
+        let private = &self.config.private_sop_classes;
+        let also_storage = |class: &str| {
+            private.iter().any(|p| p.as_str() == class)
+                || request.user.storage_classes.iter().any(|c| c == class)
         };
-        Ok((place, stream, origin, negotiate(&request.contexts, private)))
+        let contexts = negotiate(&request.contexts, also_storage);
+        Ok((place, stream, origin, contexts))
     }
 
     const fn limits(&self) -> Limits {

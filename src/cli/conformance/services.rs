@@ -27,7 +27,7 @@ pub(super) fn write(d: &mut Document, site: &Site) {
     );
     d.heading("5.2", "DIMSE Services");
     d.text(
-        "C-ECHO is answered with Success. Any other request than C-ECHO and C-STORE is answered with 0211 (unrecognized \
+        "C-ECHO is answered in a context of Verification, C-STORE in one of Storage. Any other request than C-ECHO and C-STORE is answered with 0211 (unrecognized \
          operation) and the association goes on; a C-CANCEL is not answered, since nothing can be under way.",
     );
     for (number, service) in NOT_OFFERED {

@@ -67,7 +67,10 @@ pub(super) fn duration(duration: Duration) -> String {
 /// Bytes as the configuration has them: `128 KiB`, `1 GiB`.
 pub(super) fn bytes(bytes: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match units.iter().find(|(size, _)| bytes > 0 && bytes.is_multiple_of(*size)) {
+    match units
+        .iter()
+        .find(|(size, _)| bytes > 0 && bytes.is_multiple_of(*size))
+    {
         Some((size, unit)) => format!("{} {unit}", bytes / size),
         None => format!("{bytes} bytes"),
     }

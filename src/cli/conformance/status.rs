@@ -1,7 +1,7 @@
 //! Section 7.3.
 
 use super::markdown::Document;
-use super::site::{Site, bytes, duration};
+use super::site::{Site, duration};
 use crate::dicom::status::{Status, StatusClass};
 use crate::dicom::upper_layer::{AbortReason, Rejection};
 
@@ -20,7 +20,7 @@ pub(super) fn write(d: &mut Document, site: &Site) {
     d.table(
         "Status Codes returned by the Receiving AE",
         ["Status", "Meaning", "When"],
-        status_rows(site),
+        status_rows(),
     );
     d.heading("7.3.2.2", "Storage SCU");
     d.text(
@@ -49,48 +49,10 @@ pub(super) fn write(d: &mut Document, site: &Site) {
 }
 
 /// Every status the Receiving AE answers with.
-fn status_rows(site: &Site) -> Vec<[String; 3]> {
-    let no_room = format!(
-        "less than {} would be left on the disk; the disk or the job store fails; the bucket was removed meanwhile. The \
-         object may be sent again later",
-        bytes(site.config.storage.reserve)
-    );
-    let rows: [(Status, &str, &str); 8] = [
-        (Status::SUCCESS, "Success", "the object is stored; C-ECHO"),
-        (
-            Status::INVALID_SOP_INSTANCE,
-            "Invalid SOP Instance",
-            "Affected SOP Instance UID is no UID (PS3.5 §9.1)",
-        ),
-        (
-            Status::MISSING_ATTRIBUTE,
-            "Missing Attribute",
-            "the command lacks Affected SOP Class UID, Affected SOP Instance UID or its data set",
-        ),
-        (
-            Status::SOP_CLASS_NOT_SUPPORTED,
-            "SOP Class not supported",
-            "the SOP class is not that of the presentation context, or the context is for no Storage",
-        ),
-        (
-            Status::UNRECOGNIZED_OPERATION,
-            "Unrecognized operation",
-            "a request that is neither C-STORE nor C-ECHO",
-        ),
-        (Status::OUT_OF_RESOURCES, "Refused: Out of resources", &no_room),
-        (
-            Status::DATA_SET_DOES_NOT_MATCH,
-            "Error: Data Set does not match SOP Class",
-            "SOP Class UID or SOP Instance UID of the data set is not that of the command",
-        ),
-        (
-            Status::CANNOT_UNDERSTAND,
-            "Error: Cannot understand",
-            "the data set is not of its transfer syntax, is cut off, or lacks one of its UIDs (Annex A.A)",
-        ),
-    ];
-    rows.map(|(status, meaning, when)| [status.to_string(), meaning.to_owned(), when.to_owned()])
-        .to_vec()
+fn status_rows() -> impl Iterator<Item = [String; 3]> {
+    let row =
+        |(status, meaning, when): (Status, &str, &str)| [status.to_string(), meaning.into(), when.into()];
+    Status::ANSWERED.into_iter().map(row)
 }
 
 fn rejections(d: &mut Document) {
