@@ -2,7 +2,7 @@
 
 use super::transfer_capability::TransferCapability;
 
-pub use super::transfer_syntax::encoding;
+pub use super::transfer_syntax::{Encoding, encoding};
 
 /// Whether the table has it as a Storage SOP class (PS3.4 §B.5).
 #[must_use]

@@ -83,8 +83,8 @@ fn scp(d: &mut Document, site: &Site) {
     d.heading("5.2.5.2", "SCP of the Storage SOP Classes");
     let durability = match site.config.storage.durability {
         Durability::Instance => {
-            "Success says that the object would survive a loss of power: file, directory entry and the row in the job \
-             store have been synced to the disk."
+            "Success says that the object would survive a loss of power: its file and its name have been synced to the \
+             disk, from which a start of the node takes in what the job store may have lost."
         }
         Durability::None => {
             "Success says that the object would survive a crash of the program, but not one of the machine: \
