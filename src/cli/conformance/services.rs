@@ -100,6 +100,8 @@ fn scp(d: &mut Document, site: &Site) {
          Series Instance UID have to be there. So a non-patient object (hanging protocol, color palette, implant \
          template, inventory) without a study is answered with C000, although its class is negotiated.",
         "The IOD is not checked beyond that: an object with missing or wrong attributes is stored.",
+        "The same object again is answered with Success and kept once. An object with a SOP Instance UID that is there \
+         with other bytes is kept beside the earlier one; the bucket gets the later one.",
         "One object that is refused does not end the association.",
     ]);
 }
