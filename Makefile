@@ -29,14 +29,12 @@ lint:
 	cargo fmt --all -- --check
 	cargo clippy --all-targets -- -D warnings
 
-<<<<<<< HEAD
 # conformance/STATEMENT.md anew, from what the program runs with; a test compares them.
 statement:
 	MAGICKBOX_BLESS=1 cargo test --quiet --test conformance ps3_2::statement::the_file
-=======
+
 # Everything that reads what a peer sent, fuzzed for SECONDS each.
 SECONDS = 60
 fuzz:
 	@docker/setup.sh test
 	conformance/fuzz/run.sh $(SECONDS)
->>>>>>> main
