@@ -14,3 +14,5 @@
 
 #[path = "../tests/support/mod.rs"]
 mod support;
+
+mod ps3_2;
