@@ -36,6 +36,37 @@ pub struct Sample {
     pub peak_memory_bytes: Option<u64>,
 }
 
+/// The directory of one round. Its files are emptied behind it, not removed: ext4 goes round the numbers of files that
+/// were removed within the last minutes one by one, and a round behind another would measure that (it doubled the cost
+/// of a plain write). The whole is removed at the end of the run.
+struct Home(PathBuf);
+
+impl Home {
+    fn new(directory: &Path) -> Result<Self> {
+        Ok(Self(tempfile::tempdir_in(directory)?.keep()))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        empty(&self.0);
+    }
+}
+
+fn empty(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => empty(&entry.path()),
+            Ok(kind) if kind.is_file() => drop(fs::File::create(entry.path())),
+            _ => {}
+        }
+    }
+}
+
 /// What all rounds share.
 pub struct Bench {
     /// Everything is written below it.
@@ -51,8 +82,8 @@ impl Bench {
     /// # Errors
     /// When the receiver does not start, an object is not answered with Success, or is not on the disk.
     pub fn round(&self, scenario: Scenario, peer: Peer, objects: usize) -> Result<Sample> {
-        let home = tempfile::tempdir_in(&self.directory)?;
-        // What the round before has written is removed; what it left to the disk is finished before this one begins.
+        let home = Home::new(&self.directory)?;
+        // What the round before left to the disk is finished before this one begins.
         rustix::fs::sync();
         let size = pdus::data_set_length(scenario.size());
         if let Some(limit) = peer.limit() {

@@ -11,7 +11,7 @@ those of dcmtk at its best, the median of the rounds' ratios (below 1 is better)
 time, over the median. CPU: user and system time of the receiver, with its children, until it rests after the last
 answer. snd: the same of the sender. peak MB: VmHWM; for storescp --fork the largest sum of anonymous memory of all
 its processes, seen ten times a second. Receivers start anew for each round, with a warm-up; what a round wrote is
-removed and the disk synced before the next. Copying and writing are done by the benchmark itself, without a receiver.";
+emptied and the disk synced before the next. Copying and writing are done by the benchmark itself, without a receiver.";
 
 /// The lines of one block.
 pub fn lines(block: &Block) -> Vec<String> {
