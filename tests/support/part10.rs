@@ -78,9 +78,37 @@ impl Object {
         let path = directory.join(format!("{}.dcm", uid()));
         let mut file = File::create(&path).unwrap();
         file.write_all(&self.meta()).unwrap();
+        if self.is_native() {
+            file.write_all(&self.before_pixels()).unwrap();
+            let end = file.metadata().unwrap().len() + u64::from(self.pixels);
+            file.set_len(end).unwrap();
+        } else {
+            file.write_all(&self.data_set()).unwrap();
+        }
+        path
+    }
+
+    /// Its data set, whole.
+    pub fn data_set(&self) -> Vec<u8> {
+        let mut set = self.before_pixels();
+        if self.transfer_syntax == JPEG_BASELINE {
+            return set;
+        }
+        set.resize(set.len() + self.pixels as usize, 0);
+        if self.transfer_syntax == DEFLATED {
+            let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+            deflate.write_all(&set).unwrap();
+            set = deflate.finish().unwrap();
+            // Of even length (PS3.5 A.5).
+            set.resize(set.len().next_multiple_of(2), 0);
+        }
+        set
+    }
+
+    /// The data set as far as it is not zeros: all of it when encapsulated; not deflated.
+    fn before_pixels(&self) -> Vec<u8> {
         let mut set = self.attributes();
-        let encapsulated = self.transfer_syntax == JPEG_BASELINE;
-        if encapsulated {
+        if self.transfer_syntax == JPEG_BASELINE {
             // Undefined length, an empty offset table, one fragment, the delimiter.
             set.extend_from_slice(b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff");
             set.extend_from_slice(b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0\x04\0\0\0\xff\xd8\xff\xd9");
@@ -88,22 +116,11 @@ impl Object {
         } else {
             set.extend(self.element(0x7fe0, 0x0010, "OW", &[], self.pixels));
         }
-        if self.transfer_syntax == DEFLATED {
-            set.resize(set.len() + self.pixels as usize, 0);
-            let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
-            deflate.write_all(&set).unwrap();
-            let mut deflated = deflate.finish().unwrap();
-            // Of even length (PS3.5 A.5).
-            deflated.resize(deflated.len().next_multiple_of(2), 0);
-            file.write_all(&deflated).unwrap();
-            return path;
-        }
-        file.write_all(&set).unwrap();
-        if !encapsulated {
-            let end = file.metadata().unwrap().len() + u64::from(self.pixels);
-            file.set_len(end).unwrap();
-        }
-        path
+        set
+    }
+
+    fn is_native(&self) -> bool {
+        ![JPEG_BASELINE, DEFLATED].contains(&self.transfer_syntax)
     }
 
     fn meta(&self) -> Vec<u8> {
@@ -127,7 +144,8 @@ impl Object {
         .concat()
     }
 
-    fn attributes(&self) -> Vec<u8> {
+    /// What stands before the pixel data.
+    pub fn attributes(&self) -> Vec<u8> {
         let number = |n: u16| {
             if self.is_big() {
                 n.to_be_bytes()
@@ -153,7 +171,8 @@ impl Object {
         .concat()
     }
 
-    fn text(&self, group: u16, element: u16, vr: &str, value: &str) -> Vec<u8> {
+    /// One element of text, padded to even length.
+    pub fn text(&self, group: u16, element: u16, vr: &str, value: &str) -> Vec<u8> {
         let mut value = value.as_bytes().to_vec();
         if value.len() % 2 == 1 {
             value.push(if vr == "UI" { 0 } else { b' ' });
@@ -162,7 +181,7 @@ impl Object {
     }
 
     /// One element; `more` bytes of its value are left to the caller.
-    fn element(&self, group: u16, element: u16, vr: &str, value: &[u8], more: u32) -> Vec<u8> {
+    pub fn element(&self, group: u16, element: u16, vr: &str, value: &[u8], more: u32) -> Vec<u8> {
         let big = self.is_big();
         let short = |n: u16| if big { n.to_be_bytes() } else { n.to_le_bytes() };
         let long = |n: u32| if big { n.to_be_bytes() } else { n.to_le_bytes() };
