@@ -12,6 +12,7 @@
 )]
 #![allow(dead_code, reason = "the harness serves other tests too")]
 
+mod ps3_7;
 mod ps3_8;
 mod subject;
 #[path = "../tests/support/mod.rs"]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::support::PATIENCE;
 use crate::support::images::Bucket;
-use crate::support::parrot::Parrot;
 use crate::support::parrot::pdu::{Request, VERIFICATION};
+use crate::support::parrot::{Heard, Parrot};
 use crate::support::part10::{EXPLICIT_LITTLE, MR};
 use crate::support::under_test::TestNode;
 use crate::support::wait::wait_until;
@@ -41,10 +41,20 @@ pub fn request() -> Request {
         .context(ECHO, VERIFICATION, &[EXPLICIT_LITTLE])
 }
 
-/// An open association with the contexts of [`request`].
+/// An open association with the contexts of [`request`]. A full node is asked again: a place is free a moment after
+/// the last one's goodbye.
 #[track_caller]
 pub fn associate(node: &TestNode) -> Parrot {
-    Parrot::associate(node.dicom_port(), &request())
+    let accepted = wait_until(PATIENCE, "an association", || {
+        let mut parrot = Parrot::connect(node.dicom_port());
+        parrot.say(request().encode());
+        match parrot.hear() {
+            Heard::Accepted(_) => Some(parrot),
+            Heard::Rejected(2, 3, 2) => None,
+            other => panic!("an A-ASSOCIATE-AC was expected: {other:?}"),
+        }
+    });
+    accepted.unwrap()
 }
 
 /// An association from a peer address of its own, which a limit for each address leaves alone.
@@ -95,15 +105,7 @@ pub fn has_begun(node: &TestNode) {
 /// With `associations = 1` the next association is accepted once the last has given its place back.
 #[track_caller]
 pub fn gives_its_place_back(node: &TestNode) {
-    let next = wait_until(PATIENCE, "a free place", || {
-        let mut parrot = Parrot::connect(node.dicom_port());
-        parrot.say(request().encode());
-        match parrot.hear() {
-            crate::support::parrot::Heard::Accepted(_) => Some(parrot),
-            _ => None,
-        }
-    });
-    next.unwrap().release();
+    associate(node).release();
 }
 
 /// The node has warned in its log since it was that long.

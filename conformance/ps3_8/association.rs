@@ -2,7 +2,7 @@
 
 use crate::needs;
 use crate::subject::{CALLED, ECHO, associate, request, subject};
-use crate::support::parrot::pdu::{Accepted, Request, VERIFICATION, context_item, item};
+use crate::support::parrot::pdu::{Accepted, Request, VERIFICATION, context_item, item, title};
 use crate::support::parrot::{Heard, Parrot};
 use crate::support::part10::{CT, EXPLICIT_LITTLE, IMPLICIT_LITTLE, MR, uid_of_length};
 use crate::support::under_test::TestNode;
@@ -143,6 +143,22 @@ fn reserved_bytes_are_not_tested() {
     parrot.say(bytes);
     assert_eq!(results(&parrot.accepted()), [(1, 0), (3, 0)]);
     parrot.echo(ECHO);
+}
+
+#[test]
+fn the_titles_and_what_is_reserved_behind_them_come_back_as_they_were() {
+    needs!(Docker);
+    let node = subject("");
+    let request = Request {
+        called: title(b"  Count \0"),
+        calling: title(b" PARROT"),
+        ..request()
+    };
+    let mut bytes = request.encode();
+    bytes[42..74].fill(0xa5);
+    let mut parrot = Parrot::connect(node.dicom_port());
+    parrot.say(&bytes);
+    assert_eq!(parrot.accepted().reserved, bytes[10..74]);
 }
 
 #[test]

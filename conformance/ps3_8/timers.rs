@@ -8,7 +8,7 @@ use crate::subject::{
     request, subject,
 };
 use crate::support::parrot::command::Command;
-use crate::support::parrot::pdu::{COMMAND, LAST, Pdv, RELEASE_RQ, message, p_data, pdu};
+use crate::support::parrot::pdu::{COMMAND, LAST, Pdv, RELEASE_RQ, Request, message, p_data, pdu, title};
 use crate::support::parrot::{Heard, Parrot};
 use crate::support::part10::Object;
 
@@ -57,6 +57,24 @@ fn a_peer_that_does_not_close_after_our_last_word_is_left_after_artim() {
         assert_eq!(heard, Heard::Closed, "{what}");
         assert!(parrot.age() < ARTIM, "{what}: {:?}", parrot.age());
         gives_its_place_back(&node);
+    }
+    let nobody = Request {
+        called: title(b"NOBODY"),
+        ..request()
+    };
+    for (what, bytes, expected) in [
+        ("rejection", nobody.encode(), Heard::Rejected(1, 1, 7)),
+        (
+            "abort without an association",
+            RELEASE_RQ.to_vec(),
+            Heard::Aborted(0, 0),
+        ),
+    ] {
+        let mut parrot = Parrot::connect(node.dicom_port());
+        parrot.say(bytes);
+        assert_eq!(parrot.hear(), expected, "{what}");
+        assert_eq!(parrot.dribble_slowly([0; 60], PACE), Heard::Closed, "{what}");
+        assert!(parrot.age() < ARTIM, "{what}: {:?}", parrot.age());
     }
 }
 

@@ -179,6 +179,8 @@ pub fn message_of_bytes(context: u8, command: &[u8], data_set: Option<&[u8]>) ->
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
     pub version: u16,
+    /// The 64 reserved bytes where the request has its AE titles and more reserved bytes.
+    pub reserved: Vec<u8>,
     pub application_context: String,
     pub contexts: Vec<ContextResult>,
     /// Sub-items of the user information: type and value.
@@ -203,6 +205,7 @@ impl Accepted {
     fn parse(body: &[u8]) -> Option<Self> {
         let mut accepted = Self {
             version: u16::from_be_bytes(body.get(..2)?.try_into().ok()?),
+            reserved: body.get(4..68)?.to_vec(),
             application_context: String::new(),
             contexts: Vec::new(),
             user: Vec::new(),
