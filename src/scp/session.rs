@@ -1,8 +1,10 @@
 //! The messages of an open association (PS3.7 §6, §9): one request at a time, each answered.
 
+use dicom_dictionary_std::uids;
+
 use crate::dicom::command::{Command, LONGEST_COMMAND, field as command_field, response};
 use crate::dicom::status::Status;
-use crate::dicom::upper_layer::{AbortReason, Association, Error, Event};
+use crate::dicom::upper_layer::{AbortReason, Association, Closing, Context, Error, Event};
 use crate::model::{Origin, Stream};
 use crate::stage::Stage;
 use crate::telemetry::field;
@@ -18,7 +20,12 @@ pub(super) struct Account {
 }
 
 /// Serves an association to its end.
-pub(super) fn serve(mut association: Association, stage: &Stage, stream: &Stream, origin: &Origin) {
+pub(super) fn serve(
+    mut association: Association,
+    stage: &Stage,
+    stream: &Stream,
+    origin: &Origin,
+) -> Closing {
     let mut account = Account::default();
     let end = messages(&mut association, stage, stream, origin, &mut account);
     // It carries nothing more; how long the peer takes to close its end delays no set.
@@ -29,13 +36,13 @@ pub(super) fn serve(mut association: Association, stage: &Stage, stream: &Stream
         bytes,
     } = account;
     match end {
-        Ok(()) => match association.answer_release() {
-            Ok(()) => tracing::info!(stored, refused, { field::BYTES } = bytes, "association released"),
-            Err(error) => tracing::warn!(stored, refused, %error, "association released without our answer"),
-        },
+        Ok(()) => {
+            tracing::info!(stored, refused, { field::BYTES } = bytes, "association released");
+            association.answer_release()
+        }
         Err(error) => {
             tracing::warn!(stored, refused, { field::BYTES } = bytes, %error, "association ended");
-            association.abort(&error);
+            association.abort(&error)
         }
     }
 }
@@ -55,7 +62,8 @@ fn messages(
             }
             command_field::C_ECHO_RQ => {
                 skip_data_set(association, context, &command)?;
-                association.send_command(context, &response(&command, Status::SUCCESS, None))?;
+                let (status, comment) = echo(association.context(context), &command);
+                association.send_command(context, &response(&command, status, comment))?;
             }
             // A cancel of what is not under way is not answered (PS3.7 §9.3.2.3).
             command_field::C_CANCEL_RQ => {}
@@ -83,6 +91,22 @@ fn messages(
     Ok(())
 }
 
+/// C-ECHO (PS3.7 §9.1.5): there is nothing to do but to look at how it was asked.
+fn echo(context: Option<&Context>, command: &Command) -> (Status, Option<&'static str>) {
+    if command.fault.is_some() || command.has_data_set {
+        return (Status::MISTYPED_ARGUMENT, Some("a C-ECHO with too much in it"));
+    }
+    let verification = context.is_some_and(|c| c.abstract_syntax == uids::VERIFICATION);
+    if verification && command.is_of_class(uids::VERIFICATION) {
+        (Status::SUCCESS, None)
+    } else {
+        (
+            Status::SOP_CLASS_NOT_SUPPORTED,
+            Some("the SOP class is not the presentation context's"),
+        )
+    }
+}
+
 /// Collects the next command set; `None` when the peer asks for release.
 fn next_command(association: &mut Association) -> Result<Option<(u8, Command)>, Error> {
     let not_understood = |detail: String| Error::Protocol {
@@ -91,6 +115,7 @@ fn next_command(association: &mut Association) -> Result<Option<(u8, Command)>, 
     };
     let mut bytes = Vec::new();
     let mut context = None;
+    association.message_over();
     loop {
         let fragment = match association.next_event()? {
             Event::ReleaseRequested if context.is_none() => return Ok(None),

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use dicom_dictionary_std::uids;
+
 use crate::dicom::command::{Command, response};
 use crate::dicom::part10::FileMeta;
 use crate::dicom::status::Status;
@@ -96,35 +98,33 @@ pub(super) fn c_store(
 
 /// What the command says, held against the rules and the presentation context.
 fn identify(context: &upper_layer::Context, command: &Command) -> Result<Object, Refusal> {
-    let missing = |what: &str| Refusal::new(Status::MISSING_ATTRIBUTE, format!("the command has no {what}"));
-    if !command.has_data_set {
-        return Err(missing("data set"));
+    if let Some(fault) = command.fault {
+        return Err(Refusal::new(Status::MISTYPED_ARGUMENT, fault.to_string()));
     }
-    let class = command
-        .sop_class_uid
-        .as_deref()
-        .ok_or_else(|| missing("Affected SOP Class UID"))?;
-    let instance = command
-        .sop_instance_uid
-        .as_deref()
-        .ok_or_else(|| missing("Affected SOP Instance UID"))?;
+    if !command.has_data_set {
+        return Err(Refusal::new(
+            Status::MISTYPED_ARGUMENT,
+            "a C-STORE without a data set",
+        ));
+    }
     let not_of_context = || {
         Refusal::new(
             Status::SOP_CLASS_NOT_SUPPORTED,
             "the SOP class is not the presentation context's",
         )
     };
-    let sop_class_uid = Uid::parse(class).map_err(|_| not_of_context())?;
-    if sop_class_uid.as_str() != context.abstract_syntax || !sop_class::is_storage(&context.abstract_syntax) {
+    if !command.is_of_class(&context.abstract_syntax) || context.abstract_syntax == uids::VERIFICATION {
         return Err(not_of_context());
     }
+    let instance = command.sop_instance_uid.as_deref().unwrap_or_default();
     let sop_instance_uid = Uid::parse(instance).map_err(|error| {
         Refusal::new(
             Status::INVALID_SOP_INSTANCE,
             format!("Affected SOP Instance UID: {error}"),
         )
     })?;
-    let (Ok(transfer_syntax_uid), Some(encoding)) = (
+    let (Ok(sop_class_uid), Ok(transfer_syntax_uid), Some(encoding)) = (
+        Uid::parse(context.abstract_syntax.as_bytes()),
         Uid::parse(context.transfer_syntax.as_bytes()),
         sop_class::encoding(&context.transfer_syntax),
     ) else {
