@@ -12,6 +12,10 @@
 )]
 #![allow(dead_code, reason = "the harness serves other tests too")]
 
+mod matrix;
+mod ps3_10;
+mod ps3_4;
+mod ps3_5;
 mod ps3_7;
 mod ps3_8;
 mod subject;

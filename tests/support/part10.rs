@@ -91,11 +91,11 @@ impl Object {
     /// Its data set, whole.
     pub fn data_set(&self) -> Vec<u8> {
         let mut set = self.before_pixels();
-        if self.transfer_syntax == JPEG_BASELINE {
+        if self.is_encapsulated() {
             return set;
         }
         set.resize(set.len() + self.pixels as usize, 0);
-        if self.transfer_syntax == DEFLATED {
+        if self.is_deflated() {
             let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
             deflate.write_all(&set).unwrap();
             set = deflate.finish().unwrap();
@@ -108,7 +108,7 @@ impl Object {
     /// The data set as far as it is not zeros: all of it when encapsulated; not deflated.
     fn before_pixels(&self) -> Vec<u8> {
         let mut set = self.attributes();
-        if self.transfer_syntax == JPEG_BASELINE {
+        if self.is_encapsulated() {
             // Undefined length, an empty offset table, one fragment, the delimiter.
             set.extend_from_slice(b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff");
             set.extend_from_slice(b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0\x04\0\0\0\xff\xd8\xff\xd9");
@@ -120,7 +120,19 @@ impl Object {
     }
 
     fn is_native(&self) -> bool {
-        ![JPEG_BASELINE, DEFLATED].contains(&self.transfer_syntax)
+        !self.is_deflated() && !self.is_encapsulated()
+    }
+
+    /// Deflated as a whole: its own syntax, and those of JPIP (PS3.5 §A.5, §A.7).
+    fn is_deflated(&self) -> bool {
+        let jpip = ["1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"];
+        self.transfer_syntax == DEFLATED || jpip.contains(&self.transfer_syntax)
+    }
+
+    /// Whatever is not native is encapsulated (PS3.5 §A.4), but for what is deflated as a whole.
+    fn is_encapsulated(&self) -> bool {
+        let native = [EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG];
+        !self.is_deflated() && !native.contains(&self.transfer_syntax)
     }
 
     fn meta(&self) -> Vec<u8> {

@@ -199,12 +199,22 @@ impl Parrot {
     /// The next response, however it is cut into fragments and PDUs.
     #[track_caller]
     pub fn response(&mut self) -> Response {
+        self.answer()
+            .unwrap_or_else(|other| panic!("a response was expected: {other:?}"))
+    }
+
+    /// The next response, or what came in its place.
+    ///
+    /// # Errors
+    /// Whatever is no P-DATA-TF.
+    #[track_caller]
+    pub fn answer(&mut self) -> Result<Response, Heard> {
         let mut bytes = Vec::new();
         loop {
             if self.values.is_empty() {
                 match self.hear() {
                     Heard::Data(values) => self.values = values,
-                    other => panic!("a response was expected: {other:?}"),
+                    other => return Err(other),
                 }
                 continue;
             }
@@ -214,7 +224,7 @@ impl Parrot {
             if value.control & 2 == 2 {
                 let response = Response::parse(value.context, &bytes);
                 self.note(format!("that is {response:?}"));
-                return response;
+                return Ok(response);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! PDUs (PS3.8 §9.3) as a test wants them, lawful or not, and PDUs as they came.
 
+use std::fmt;
+
 use super::Heard;
 use super::command::Command;
 
@@ -115,7 +117,7 @@ pub fn title(text: &[u8]) -> [u8; 16] {
 }
 
 /// A presentation data value (PS3.8 §9.3.5.1). Control: bit 0 command, bit 1 last (§E.2).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Pdv {
     pub context: u8,
     pub control: u8,
@@ -125,6 +127,17 @@ pub struct Pdv {
 pub const COMMAND: u8 = 1;
 pub const DATA: u8 = 0;
 pub const LAST: u8 = 2;
+
+impl fmt::Debug for Pdv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (context, control) = (self.context, self.control);
+        write!(
+            f,
+            "context {context}, control {control}, {}",
+            super::excerpt(&self.data)
+        )
+    }
+}
 
 impl Pdv {
     pub fn new(context: u8, control: u8, data: impl AsRef<[u8]>) -> Self {
