@@ -1,6 +1,7 @@
 //! Statuses of C-STORE (§9.3.1.1.9, §C.5, PS3.4 §B.2.3): each says what was wrong, none ends the association.
 
 use std::fs;
+use std::path::Path;
 
 use crate::needs;
 use crate::subject::{CALLED, ECHO, STORE, associate, leaves_no_part, stored, subject};
@@ -73,8 +74,21 @@ fn an_instance_uid_that_is_none_is_0117() {
         assert_eq!(response.status, 0x0117, "{bad:?}: {response:?}");
     }
     assert_eq!(stored(&node).len(), 0);
+    assert_eq!(named_x(&node.scratch("")), Vec::<String>::new());
     assert_eq!(parrot.store(STORE, &good), 0x0000);
     parrot.release();
+}
+
+/// Files below a directory whose name begins with `x`, as the path above does.
+fn named_x(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap().map(|e| e.unwrap().path());
+    entries
+        .flat_map(|path| match path.file_name().unwrap().to_str().unwrap() {
+            name if name.starts_with('x') => vec![path.display().to_string()],
+            _ if path.is_dir() => named_x(&path),
+            _ => Vec::new(),
+        })
+        .collect()
 }
 
 #[test]

@@ -30,6 +30,23 @@ fn a_peer_that_connects_and_is_silent_is_left_after_artim() {
 }
 
 #[test]
+fn connections_that_say_nothing_take_no_place() {
+    needs!(Docker);
+    let node = subject("[dicom]\nassociations = 1\nassociations_per_address = 1\n");
+    let connect = |bytes: &[u8]| {
+        let mut parrot = Parrot::connect(node.dicom_port());
+        parrot.say(bytes);
+        parrot
+    };
+    let half = request().encode();
+    let silent: Vec<_> = (0..40).map(|n| connect(&half[..n])).collect();
+    let mut parrot = associate(&node);
+    parrot.echo(ECHO);
+    parrot.release();
+    drop(silent);
+}
+
+#[test]
 fn artim_is_one_deadline_over_the_whole_first_pdu() {
     needs!(Docker);
     let node = subject("[dicom]\nartim = \"2s\"\n");

@@ -13,7 +13,6 @@
 
 mod again;
 mod buckets_cli;
-mod encodings;
 mod first_light;
 mod memory;
 mod outcomes;
