@@ -6,7 +6,7 @@ use crate::dicom::command::{Command, LONGEST_COMMAND, field as command_field, re
 use crate::dicom::status::Status;
 use crate::dicom::upper_layer::{AbortReason, Association, Closing, Context, Error, Event};
 use crate::model::{Origin, Stream};
-use crate::stage::Stage;
+use crate::stage::{Receiver, Stage};
 use crate::telemetry::field;
 
 use super::storage;
@@ -27,7 +27,9 @@ pub(super) fn serve(
     origin: &Origin,
 ) -> Closing {
     let mut account = Account::default();
-    let end = messages(&mut association, stage, stream, origin, &mut account);
+    let mut receiver = stage.receiver(stream.clone(), origin.clone());
+    let end = messages(&mut association, &mut receiver, &mut account);
+    drop(receiver);
     // It carries nothing more; how long the peer takes to close its end delays no set.
     stage.completion().association_closed(origin.association);
     let Account {
@@ -50,15 +52,13 @@ pub(super) fn serve(
 /// Answers requests until the peer asks for release.
 fn messages(
     association: &mut Association,
-    stage: &Stage,
-    stream: &Stream,
-    origin: &Origin,
+    receiver: &mut Receiver,
     account: &mut Account,
 ) -> Result<(), Error> {
     while let Some((context, command)) = next_command(association)? {
         match command.command_field {
             command_field::C_STORE_RQ => {
-                storage::c_store(association, stage, stream, origin, context, &command, account)?;
+                storage::c_store(association, receiver, context, &command, account)?;
             }
             command_field::C_ECHO_RQ => {
                 skip_data_set(association, context, &command)?;

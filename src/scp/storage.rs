@@ -9,8 +9,8 @@ use crate::dicom::part10::FileMeta;
 use crate::dicom::status::Status;
 use crate::dicom::upper_layer::{Association, Error};
 use crate::dicom::{sop_class, upper_layer};
-use crate::model::{Origin, Stream, Uid};
-use crate::stage::{Object, Stage, StageError, Stored};
+use crate::model::Uid;
+use crate::stage::{Incoming, Object, Receiver, StageError, Stored};
 use crate::telemetry::field;
 
 use super::session::{Account, read_data_set};
@@ -37,12 +37,18 @@ impl From<&StageError> for Refusal {
         let status = match error {
             StageError::Header(_) => Status::CANNOT_UNDERSTAND,
             StageError::Mismatch { .. } => Status::DATA_SET_DOES_NOT_MATCH,
-            StageError::Io { .. } | StageError::Store(_) | StageError::Head(_) | StageError::NoBucket => {
-                Status::OUT_OF_RESOURCES
-            }
+            StageError::NoRoom
+            | StageError::Collision
+            | StageError::Io { .. }
+            | StageError::Store(_)
+            | StageError::Head(_)
+            | StageError::NoBucket => Status::OUT_OF_RESOURCES,
         };
         let comment = match error {
-            StageError::Header(_) | StageError::Mismatch { .. } | StageError::NoBucket => error.to_string(),
+            StageError::Header(_)
+            | StageError::Mismatch { .. }
+            | StageError::NoBucket
+            | StageError::NoRoom => error.to_string(),
             // What is wrong with our disk is nothing the peer can act on.
             _ => "cannot store the object now, send it again later".to_owned(),
         };
@@ -53,9 +59,7 @@ impl From<&StageError> for Refusal {
 /// Serves one C-STORE request: the data set is read to its end whatever becomes of it, so that the association lives.
 pub(super) fn c_store(
     association: &mut Association,
-    stage: &Stage,
-    stream: &Stream,
-    origin: &Origin,
+    receiver: &mut Receiver,
     context: u8,
     command: &Command,
     account: &mut Account,
@@ -71,7 +75,7 @@ pub(super) fn c_store(
         |context| identify(context, command),
     );
     let outcome = match object {
-        Ok(object) => receive(association, stage, stream, origin, context, object)?,
+        Ok(object) => receive(association, receiver, context, object)?,
         Err(refusal) => {
             if command.has_data_set {
                 read_data_set(association, context, |_| ())?;
@@ -93,7 +97,10 @@ pub(super) fn c_store(
             response(command, refusal.status, Some(&refusal.comment))
         }
     };
-    association.send_command(context, &answer)
+    let sent = association.send_command(context, &answer);
+    // The row may still be on its way: the peer prepares its next object meanwhile.
+    receiver.settle();
+    sent
 }
 
 /// What the command says, held against the rules and the presentation context.
@@ -143,19 +150,17 @@ fn identify(context: &upper_layer::Context, command: &Command) -> Result<Object,
 /// From the first fragment to the commit.
 fn receive(
     association: &mut Association,
-    stage: &Stage,
-    stream: &Stream,
-    origin: &Origin,
+    receiver: &mut Receiver,
     context: u8,
     object: Object,
 ) -> Result<Result<Stored, Refusal>, Error> {
-    let mut incoming = stage.begin(stream, origin, object);
+    let mut incoming = receiver.begin(object);
     read_data_set(association, context, |data| {
         if let Ok(incoming) = &mut incoming {
             incoming.write(data);
         }
     })?;
-    let stored = incoming.and_then(crate::stage::Incoming::commit);
+    let stored = incoming.and_then(Incoming::commit);
     Ok(stored.map_err(|error| {
         if !matches!(error, StageError::Header(_) | StageError::Mismatch { .. }) {
             tracing::error!(%error, "store an object");
@@ -190,10 +195,17 @@ mod tests {
                 0xA700,
             ),
             (StageError::Store(StoreError::Closed), 0xA700),
+            (StageError::NoRoom, 0xA700),
+            (StageError::Collision, 0xA700),
+            (StageError::NoBucket, 0xA700),
         ] {
             let refusal = Refusal::from(&error);
             assert_eq!(refusal.status, Status(status), "{error}");
             assert!(!refusal.comment.contains("secret"));
+            assert!(
+                Status::ANSWERED.iter().any(|(s, ..)| *s == refusal.status),
+                "{error}"
+            );
         }
     }
 }
