@@ -171,16 +171,6 @@ fn a_sequence_without_an_end_stops_nobody() {
         let set = with(&object, &unended);
         trial.answered(&format!("{what} that does not end"), EXPLICIT, &object, &set);
     }
-    // It ends with the data set.
-    let object = trial.object(EXPLICIT);
-    let set = [
-        &with(&object, &[])[..],
-        b"\xe0\x7f\x01\x10SQ\0\0",
-        UNDEFINED,
-        ITEM,
-    ]
-    .concat();
-    trial.refused("an open sequence at the end", EXPLICIT, &object, &set, &[0xc000]);
     trial.end();
 }
 

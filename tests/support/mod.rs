@@ -7,7 +7,6 @@ pub mod api;
 pub mod images;
 pub mod node;
 pub mod orthanc;
-#[allow(dead_code, reason = "bytes are spoken in conformance/ alone")]
 pub mod parrot;
 pub mod part10;
 pub mod peers;

@@ -14,8 +14,6 @@ pub const JPEG_BASELINE: &str = "1.2.840.10008.1.2.4.50";
 pub const MR: &str = "1.2.840.10008.5.1.4.1.1.4";
 pub const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
 pub const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
-pub const ENCAPSULATED_PDF: &str = "1.2.840.10008.5.1.4.1.1.104.1";
-pub const BASIC_TEXT_SR: &str = "1.2.840.10008.5.1.4.1.1.88.11";
 
 /// A UID that no other call in this run returns.
 pub fn uid() -> String {
