@@ -81,9 +81,16 @@ impl Node {
         let streams = buckets.streams();
         stage.resume(|title| streams.borrow().get(title).cloned())?;
 
-        let listener = Listener::bind(config.dicom.clone(), stage.clone(), streams)
-            .await
-            .with_context(|| format!("listen for DICOM on {}", config.dicom.address))?;
+        let dicom = config.dicom.address;
+        let listener = Listener::bind(
+            config.dicom,
+            config.callers,
+            stage.clone(),
+            store.clone(),
+            streams,
+        )
+        .await
+        .with_context(|| format!("listen for DICOM on {dicom}"))?;
         let http_socket = TcpListener::bind(config.http.address)
             .await
             .with_context(|| format!("listen for HTTP on {}", config.http.address))?;

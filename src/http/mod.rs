@@ -1,6 +1,7 @@
 //! The HTTP side: the API of version 1, and whether the node is ready.
 
 mod api;
+mod associations;
 mod problem;
 mod view;
 

@@ -13,6 +13,7 @@
 #![allow(dead_code, reason = "the harness serves other tests too")]
 
 mod again;
+mod associations;
 mod buckets_cli;
 mod first_light;
 mod memory;
