@@ -69,7 +69,6 @@ fn a_full_node_rejects_for_the_moment_2_3_2() {
 }
 
 #[test]
-#[ignore = "known gap: associations of one address are not counted"]
 fn one_address_that_has_its_share_is_rejected_2_3_2_and_others_are_not() {
     needs!(Docker);
     let node = subject("[dicom]\nassociations = 3\nassociations_per_address = 1\n");

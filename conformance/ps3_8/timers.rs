@@ -1,11 +1,12 @@
 //! ARTIM (§9.1.5) and our own limits of time: nobody holds a place by being slow.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::needs;
 use crate::subject::{
-    ARTIM, ECHO, STORE, associate, gives_its_place_back, has_begun, has_warned_since, leaves_no_part,
-    request, subject,
+    ARTIM, ECHO, STORE, associate, associate_from, gives_its_place_back, has_begun, has_warned_since,
+    leaves_no_part, request, subject,
 };
 use crate::support::parrot::command::Command;
 use crate::support::parrot::pdu::{COMMAND, LAST, Pdv, RELEASE_RQ, Request, message, p_data, pdu, title};
@@ -39,8 +40,13 @@ fn connections_that_say_nothing_take_no_place() {
         parrot
     };
     let half = request().encode();
-    let silent: Vec<_> = (0..40).map(|n| connect(&half[..n])).collect();
+    let mut silent: Vec<_> = (0..20).map(|n| connect(&half[..n])).collect();
     let mut parrot = associate(&node);
+    parrot.echo(ECHO);
+    parrot.release();
+    // However many one address opens, another is served.
+    silent.extend((0..60).map(|_| connect(&half[..1])));
+    let mut parrot = associate_from(&node, Ipv4Addr::new(127, 0, 0, 2));
     parrot.echo(ECHO);
     parrot.release();
     drop(silent);
