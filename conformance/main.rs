@@ -21,3 +21,5 @@ mod ps3_8;
 mod subject;
 #[path = "../tests/support/mod.rs"]
 mod support;
+
+mod ps3_2;

@@ -7,6 +7,7 @@ pub mod identity;
 pub mod negotiation;
 pub mod part10;
 pub mod scu;
-pub mod sop_class;
 pub mod status;
+pub mod transfer_capability;
+pub mod transfer_syntax;
 pub mod upper_layer;
