@@ -14,6 +14,7 @@
 
 mod matrix;
 mod ps3_10;
+mod ps3_2;
 mod ps3_4;
 mod ps3_5;
 mod ps3_7;
@@ -21,5 +22,3 @@ mod ps3_8;
 mod subject;
 #[path = "../tests/support/mod.rs"]
 mod support;
-
-mod ps3_2;
