@@ -10,11 +10,11 @@
     clippy::indexing_slicing,
     reason = "a test ends by panicking"
 )]
+#![allow(dead_code, reason = "the harness serves other tests too")]
 
 mod again;
 mod associations;
 mod buckets_cli;
-mod encodings;
 mod first_light;
 mod memory;
 mod outcomes;

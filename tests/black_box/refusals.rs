@@ -3,11 +3,10 @@
 use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
-use std::path::Path;
 
 use crate::needs;
 use crate::support::images::Bucket;
-use crate::support::part10::{self, Object};
+use crate::support::part10::Object;
 use crate::support::senders::{self, Association};
 use crate::support::under_test::{MAGICKBOX, TestNode, run, scratch};
 
@@ -30,61 +29,6 @@ fn an_ae_title_of_no_bucket_is_rejected_by_its_name() {
         assert_eq!(association, Association::Rejected(1, 1, 7), "{called}");
     }
     assert!(senders::echoscu(node.dicom_port(), "Count").success);
-}
-
-#[test]
-fn an_instance_uid_that_would_leave_the_store_is_refused_and_the_next_object_is_taken() {
-    needs!(Docker, Pynetdicom);
-    let node = TestNode::with(&Bucket::fixture("count"), "");
-    let good = Object::new();
-    let bad = Object {
-        sop_instance: "../../x".to_owned(),
-        ..good.clone()
-    };
-    let sent = [
-        bad.write(&node.scratch("sent")),
-        good.write(&node.scratch("sent")),
-    ];
-    let statuses = senders::pynetdicom(node.dicom_port(), "Count", &sent).statuses();
-    assert_eq!(statuses, ["0117", "0000"]);
-
-    assert_eq!(node.wait_for_end("Count").instances, 1);
-    assert_eq!(named_x(&node.scratch("")), Vec::<String>::new());
-}
-
-/// Files below a directory whose name begins with `x`.
-fn named_x(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).unwrap().map(|e| e.unwrap().path());
-    entries
-        .flat_map(|path| match path.file_name().unwrap().to_str().unwrap() {
-            name if name.starts_with('x') => vec![path.display().to_string()],
-            _ if path.is_dir() => named_x(&path),
-            _ => Vec::new(),
-        })
-        .collect()
-}
-
-#[test]
-fn an_object_that_is_not_the_one_it_was_announced_as_is_refused() {
-    needs!(Docker, Pynetdicom);
-    let node = TestNode::with(&Bucket::fixture("count"), "");
-    let object = Object::new();
-    let file = object.write(&node.scratch("sent"));
-    let mut bytes = fs::read(&file).unwrap();
-    // The sender takes what it announces from the file meta information.
-    let meta = bytes.len() - part10::data_set(&bytes).len();
-    let other = object.sop_instance.replacen("1.2.826", "1.2.827", 1);
-    part10::replace(
-        &mut bytes[..meta],
-        object.sop_instance.as_bytes(),
-        other.as_bytes(),
-    );
-    fs::write(&file, bytes).unwrap();
-    let sent = [file, object.write(&node.scratch("sent"))];
-    assert_eq!(
-        senders::pynetdicom(node.dicom_port(), "Count", &sent).statuses(),
-        ["A900", "0000"]
-    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod api;
 pub mod images;
 pub mod node;
 pub mod orthanc;
+pub mod parrot;
 pub mod part10;
 pub mod peers;
 pub mod phantom;

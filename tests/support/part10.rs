@@ -14,8 +14,6 @@ pub const JPEG_BASELINE: &str = "1.2.840.10008.1.2.4.50";
 pub const MR: &str = "1.2.840.10008.5.1.4.1.1.4";
 pub const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
 pub const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
-pub const ENCAPSULATED_PDF: &str = "1.2.840.10008.5.1.4.1.1.104.1";
-pub const BASIC_TEXT_SR: &str = "1.2.840.10008.5.1.4.1.1.88.11";
 
 /// A UID that no other call in this run returns.
 pub fn uid() -> String {
@@ -78,9 +76,37 @@ impl Object {
         let path = directory.join(format!("{}.dcm", uid()));
         let mut file = File::create(&path).unwrap();
         file.write_all(&self.meta()).unwrap();
+        if self.is_native() {
+            file.write_all(&self.before_pixels()).unwrap();
+            let end = file.metadata().unwrap().len() + u64::from(self.pixels);
+            file.set_len(end).unwrap();
+        } else {
+            file.write_all(&self.data_set()).unwrap();
+        }
+        path
+    }
+
+    /// Its data set, whole.
+    pub fn data_set(&self) -> Vec<u8> {
+        let mut set = self.before_pixels();
+        if self.is_encapsulated() {
+            return set;
+        }
+        set.resize(set.len() + self.pixels as usize, 0);
+        if self.is_deflated() {
+            let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+            deflate.write_all(&set).unwrap();
+            set = deflate.finish().unwrap();
+            // Of even length (PS3.5 A.5).
+            set.resize(set.len().next_multiple_of(2), 0);
+        }
+        set
+    }
+
+    /// The data set as far as it is not zeros: all of it when encapsulated; not deflated.
+    fn before_pixels(&self) -> Vec<u8> {
         let mut set = self.attributes();
-        let encapsulated = self.transfer_syntax == JPEG_BASELINE;
-        if encapsulated {
+        if self.is_encapsulated() {
             // Undefined length, an empty offset table, one fragment, the delimiter.
             set.extend_from_slice(b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff");
             set.extend_from_slice(b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0\x04\0\0\0\xff\xd8\xff\xd9");
@@ -88,22 +114,23 @@ impl Object {
         } else {
             set.extend(self.element(0x7fe0, 0x0010, "OW", &[], self.pixels));
         }
-        if self.transfer_syntax == DEFLATED {
-            set.resize(set.len() + self.pixels as usize, 0);
-            let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
-            deflate.write_all(&set).unwrap();
-            let mut deflated = deflate.finish().unwrap();
-            // Of even length (PS3.5 A.5).
-            deflated.resize(deflated.len().next_multiple_of(2), 0);
-            file.write_all(&deflated).unwrap();
-            return path;
-        }
-        file.write_all(&set).unwrap();
-        if !encapsulated {
-            let end = file.metadata().unwrap().len() + u64::from(self.pixels);
-            file.set_len(end).unwrap();
-        }
-        path
+        set
+    }
+
+    fn is_native(&self) -> bool {
+        !self.is_deflated() && !self.is_encapsulated()
+    }
+
+    /// Deflated as a whole: its own syntax, and those of JPIP (PS3.5 §A.5, §A.7).
+    fn is_deflated(&self) -> bool {
+        let jpip = ["1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"];
+        self.transfer_syntax == DEFLATED || jpip.contains(&self.transfer_syntax)
+    }
+
+    /// Whatever is not native is encapsulated (PS3.5 §A.4), but for what is deflated as a whole.
+    fn is_encapsulated(&self) -> bool {
+        let native = [EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG];
+        !self.is_deflated() && !native.contains(&self.transfer_syntax)
     }
 
     fn meta(&self) -> Vec<u8> {
@@ -127,7 +154,8 @@ impl Object {
         .concat()
     }
 
-    fn attributes(&self) -> Vec<u8> {
+    /// What stands before the pixel data.
+    pub fn attributes(&self) -> Vec<u8> {
         let number = |n: u16| {
             if self.is_big() {
                 n.to_be_bytes()
@@ -153,7 +181,8 @@ impl Object {
         .concat()
     }
 
-    fn text(&self, group: u16, element: u16, vr: &str, value: &str) -> Vec<u8> {
+    /// One element of text, padded to even length.
+    pub fn text(&self, group: u16, element: u16, vr: &str, value: &str) -> Vec<u8> {
         let mut value = value.as_bytes().to_vec();
         if value.len() % 2 == 1 {
             value.push(if vr == "UI" { 0 } else { b' ' });
@@ -162,7 +191,7 @@ impl Object {
     }
 
     /// One element; `more` bytes of its value are left to the caller.
-    fn element(&self, group: u16, element: u16, vr: &str, value: &[u8], more: u32) -> Vec<u8> {
+    pub fn element(&self, group: u16, element: u16, vr: &str, value: &[u8], more: u32) -> Vec<u8> {
         let big = self.is_big();
         let short = |n: u16| if big { n.to_be_bytes() } else { n.to_le_bytes() };
         let long = |n: u32| if big { n.to_be_bytes() } else { n.to_le_bytes() };

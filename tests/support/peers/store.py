@@ -36,6 +36,10 @@ if rejections:
 elif not association.is_established:
     sys.exit("no association: aborted or not connected")
 else:
+    # Nothing is asked of us, so the association's own thread need not look for requests: now and then it would take the
+    # response that the sender waits for.
+    get_message = association.dimse.get_msg
+    association.dimse.get_msg = lambda block=False: get_message(block) if block else (None, None)
     statuses = []
     for file in files:
         try:

@@ -1,0 +1,3 @@
+//! PS3.4 Annex B: the Storage service class.
+
+mod storage;
