@@ -11,7 +11,7 @@ use super::command::{Command, LONGEST_COMMAND, c_store_rq, field};
 use super::part10;
 use super::status::Status;
 use super::upper_layer::{
-    Association, Connection, Error, Event, Proposal, ProposedContext, Stop, Timeouts, request,
+    Association, Connection, Error, Event, Limits, Proposal, ProposedContext, Stop, request,
 };
 use crate::model::{AeTitle, RemoteAe, Uid};
 
@@ -106,14 +106,14 @@ pub fn send(
         for (index, file) in numbered.iter().filter(|(_, f)| group.contains(&kind(f))) {
             if stop.is_raised() {
                 // Between two objects: the one under way always gets its answer.
-                association.abort(&Error::Stopping);
+                association.abort(&Error::Stopping).wait();
                 return Err(failed(remote, Error::Stopping));
             }
             message_id = message_id.wrapping_add(1);
             match send_one(&mut association, message_id, file) {
                 Ok(answer) => answered(*index, answer),
                 Err(error) => {
-                    association.abort(&error);
+                    association.abort(&error).wait();
                     return Err(failed(remote, error));
                 }
             }
@@ -143,7 +143,7 @@ fn open(remote: &RemoteAe, kinds: &[(&Uid, &Uid)], timeouts: ScuTimeouts) -> Res
         address: remote.address.clone(),
         source,
     })?;
-    let connection = Connection::new(socket, Stop::default()).map_err(|e| failed(remote, e))?;
+    let connection = Connection::new(Box::new(socket), Stop::default()).map_err(|e| failed(remote, e))?;
     let context = |(i, (class, syntax)): (u8, &(&Uid, &Uid))| ProposedContext {
         id: i.saturating_mul(2).saturating_add(1),
         abstract_syntax: class.to_string(),
@@ -154,11 +154,13 @@ fn open(remote: &RemoteAe, kinds: &[(&Uid, &Uid)], timeouts: ScuTimeouts) -> Res
         called: remote.ae_title.clone(),
         contexts: (0u8..).zip(kinds).map(context).collect(),
     };
-    let waits = Timeouts {
+    let limits = Limits {
         artim: timeouts.response,
         idle: timeouts.response,
+        object: timeouts.response,
+        ..Limits::default()
     };
-    request(connection, waits, &proposal).map_err(|e| failed(remote, e))
+    request(connection, limits, &proposal).map_err(|e| failed(remote, e))
 }
 
 fn connect(address: &str, limit: Duration) -> std::io::Result<TcpStream> {
@@ -233,6 +235,7 @@ fn next_response(association: &mut Association) -> Result<Command, Error> {
         detail,
     };
     let mut bytes = Vec::new();
+    association.message_over();
     loop {
         match association.next_event()? {
             Event::Fragment(f) if f.command && bytes.len() + f.data.len() <= LONGEST_COMMAND => {

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use crate::config::DicomConfig;
 use crate::dicom::negotiation::negotiate;
 use crate::dicom::upper_layer::{
-    Acceptance, AssociateRq, Connection, Error, Rejection, Stop, Timeouts, accept,
+    Acceptance, AssociateRq, Connection, Deadline, Error, Limits, Rejection, Stop, accept,
 };
 use crate::model::{AeTitle, CalledAeTitle, CallingAeTitle, Origin, Stream, StreamTable};
 use crate::stage::Stage;
@@ -136,8 +136,10 @@ impl Scp {
         );
         let _in_span = span.enter();
         let mut taken = None;
-        let accepted = Connection::new(socket, self.stop.clone()).and_then(|connection| {
-            accept(connection, self.timeouts(), |request| {
+        // One deadline over everything until the whole request is there.
+        let artim = Deadline::after(self.config.artim, "send a whole A-ASSOCIATE-RQ");
+        let accepted = Connection::new(Box::new(socket), self.stop.clone()).and_then(|connection| {
+            accept(connection, self.limits(), &artim, |request| {
                 let (place, stream, origin, contexts) = self.decide(request, peer, number)?;
                 span.record(field::CALLING, origin.calling.0.as_str());
                 span.record(field::CALLED, origin.called.0.as_str());
@@ -146,9 +148,12 @@ impl Scp {
             })
         });
         match (accepted, taken) {
-            (Ok(association), Some((_place, stream, origin))) => {
+            (Ok(association), Some((place, stream, origin))) => {
                 tracing::debug!("association open");
-                session::serve(association, &self.stage, &stream, &origin);
+                let closing = session::serve(association, &self.stage, &stream, &origin);
+                // It is over: how long the peer takes to close keeps nobody else out.
+                drop(place);
+                closing.wait();
             }
             (Err(Error::Refused(rejection)), _) => tracing::warn!(%rejection, "association refused"),
             // A port that is looked at and left: load balancers do it every second.
@@ -186,10 +191,14 @@ impl Scp {
         Ok((place, stream, origin, negotiate(&request.contexts)))
     }
 
-    const fn timeouts(&self) -> Timeouts {
-        Timeouts {
+    const fn limits(&self) -> Limits {
+        Limits {
             artim: self.config.artim,
             idle: self.config.idle,
+            object: self.config.object_time,
+            maximum_pdu: self.config.maximum_pdu,
+            associate_request: self.config.associate_request,
+            asynchronous_operations: self.config.asynchronous_operations,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::dicom::command::{Command, LONGEST_COMMAND, field as command_field, response};
 use crate::dicom::status::Status;
-use crate::dicom::upper_layer::{AbortReason, Association, Error, Event};
+use crate::dicom::upper_layer::{AbortReason, Association, Closing, Error, Event};
 use crate::model::{Origin, Stream};
 use crate::stage::Stage;
 use crate::telemetry::field;
@@ -18,7 +18,12 @@ pub(super) struct Account {
 }
 
 /// Serves an association to its end.
-pub(super) fn serve(mut association: Association, stage: &Stage, stream: &Stream, origin: &Origin) {
+pub(super) fn serve(
+    mut association: Association,
+    stage: &Stage,
+    stream: &Stream,
+    origin: &Origin,
+) -> Closing {
     let mut account = Account::default();
     let end = messages(&mut association, stage, stream, origin, &mut account);
     // It carries nothing more; how long the peer takes to close its end delays no set.
@@ -29,13 +34,13 @@ pub(super) fn serve(mut association: Association, stage: &Stage, stream: &Stream
         bytes,
     } = account;
     match end {
-        Ok(()) => match association.answer_release() {
-            Ok(()) => tracing::info!(stored, refused, { field::BYTES } = bytes, "association released"),
-            Err(error) => tracing::warn!(stored, refused, %error, "association released without our answer"),
-        },
+        Ok(()) => {
+            tracing::info!(stored, refused, { field::BYTES } = bytes, "association released");
+            association.answer_release()
+        }
         Err(error) => {
             tracing::warn!(stored, refused, { field::BYTES } = bytes, %error, "association ended");
-            association.abort(&error);
+            association.abort(&error)
         }
     }
 }
@@ -91,6 +96,7 @@ fn next_command(association: &mut Association) -> Result<Option<(u8, Command)>, 
     };
     let mut bytes = Vec::new();
     let mut context = None;
+    association.message_over();
     loop {
         let fragment = match association.next_event()? {
             Event::ReleaseRequested if context.is_none() => return Ok(None),

@@ -1,21 +1,17 @@
 //! A connection becomes an association, or is refused (PS3.8 §9.2, Sta2 and Sta3).
 
-use std::time::Instant;
-
 use dicom_ul::pdu::{
     AssociationAC, Pdu, PresentationContextResult, PresentationContextResultReason, UserVariableItem,
 };
 
 use super::associate_rq::AssociateRq;
 use super::association::{Association, Context};
-use super::connection::{Connection, Timeouts};
+use super::connection::{Connection, PDU_HEADER};
+use super::deadline::Deadline;
 use super::error::Error;
-use super::pdu::{ContextResult, Rejection, abort, pdu_type};
-use super::{APPLICATION_CONTEXT, MAXIMUM_PDU_OFFERED};
-use crate::dicom::identity;
-
-/// The longest A-ASSOCIATE-RQ that is read, in bytes: 128 contexts with 60 transfer syntaxes each fit well.
-const LONGEST_ASSOCIATE_RQ: u32 = 1024 * 1024 / 8;
+use super::pdu::{AbortReason, ContextResult, Rejection};
+use super::state::{Action, Evt, Machine, Side};
+use super::{APPLICATION_CONTEXT, Limits};
 
 /// What negotiation made of one proposed presentation context.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,69 +26,97 @@ pub struct Acceptance {
     pub transfer_syntax: String,
 }
 
-/// Reads the request, lets `decide` judge it, answers.
+/// Reads the request, lets `decide` judge it, answers. `artim` is running since the connection was taken.
 ///
 /// # Errors
 /// [`Error::Refused`] when it was rejected; [`Error::Protocol`] and the rest when it came to no answer. Whatever the
 /// peer is owed has been sent.
 pub fn accept(
     mut connection: Connection,
-    timeouts: Timeouts,
+    limits: Limits,
+    artim: &Deadline,
     decide: impl FnOnce(&AssociateRq) -> Result<Vec<Acceptance>, Rejection>,
 ) -> Result<Association, Error> {
-    let request = match read_request(&mut connection, timeouts) {
+    // AE-5: ARTIM runs.
+    let mut machine = Machine::connected(Side::Acceptor);
+    let request = match read_request(&mut connection, &mut machine, limits, artim) {
         Ok(request) => request,
         Err(error) => {
-            // AA-1: in Sta2 any PDU but a request is answered by A-ABORT, and the peer has ARTIM to close.
-            if let Error::Protocol { .. } = error {
-                connection.send(&abort(None))?;
-                connection.await_close(timeouts.artim);
-            }
+            Association::new(connection, limits, machine, Vec::new(), 0)
+                .abort(&error)
+                .wait();
             return Err(error);
         }
     };
-    match check(&request).and_then(|()| decide(&request)) {
-        Ok(contexts) => {
-            connection.send(&encode_ac(&request, &contexts)?)?;
-            let accepted = contexts
-                .into_iter()
-                .filter(|c| c.result == ContextResult::Accepted)
-                .map(|c| Context {
-                    id: c.id,
-                    abstract_syntax: c.abstract_syntax,
-                    transfer_syntax: c.transfer_syntax,
-                });
-            Ok(Association::new(
-                connection,
-                timeouts,
-                accepted.collect(),
-                request.maximum_length,
-            ))
-        }
+    let decided = check(&request).and_then(|()| decide(&request));
+    let contexts = match decided {
+        Ok(contexts) => without_unmet_roles(&request, contexts),
         Err(rejection) => {
-            connection.send(&rejection.encode())?;
-            connection.await_close(timeouts.artim);
-            Err(Error::Refused(rejection))
+            let refused = Association::new(connection, limits, machine, Vec::new(), 0);
+            refused.reject(rejection)?.wait();
+            return Err(Error::Refused(rejection));
+        }
+    };
+    let bytes = encode_ac(&request, &contexts, limits)?;
+    let accepted = contexts
+        .into_iter()
+        .filter(|c| c.result == ContextResult::Accepted)
+        .map(|c| Context {
+            id: c.id,
+            abstract_syntax: c.abstract_syntax,
+            transfer_syntax: c.transfer_syntax,
+        })
+        .collect();
+    // AE-7.
+    machine.on(Evt::Evt7);
+    connection.send(&bytes)?;
+    let peer_maximum = request.user.maximum_length;
+    Ok(Association::new(
+        connection,
+        limits,
+        machine,
+        accepted,
+        peer_maximum,
+    ))
+}
+
+fn read_request(
+    connection: &mut Connection,
+    machine: &mut Machine,
+    limits: Limits,
+    artim: &Deadline,
+) -> Result<AssociateRq, Error> {
+    let header = connection.pdu_header(artim)?;
+    match machine.would(Evt::of_pdu(header.pdu_type)) {
+        Some(Action::Ae6) => {
+            let body = connection.whole_pdu(header, limits.associate_request, artim)?;
+            let request = AssociateRq::parse(body)?;
+            connection.consume(PDU_HEADER + header.length as usize);
+            machine.on(Evt::Evt6);
+            Ok(request)
+        }
+        // AA-2: an abort of nothing.
+        Some(Action::Aa2) => Err(Error::Closed),
+        _ => {
+            let detail = format!(
+                "the first PDU is of type {:02X}, no A-ASSOCIATE-RQ",
+                header.pdu_type
+            );
+            Err(Error::protocol(AbortReason::UnexpectedPdu, detail))
         }
     }
 }
 
-fn read_request(connection: &mut Connection, timeouts: Timeouts) -> Result<AssociateRq, Error> {
-    let (since, limit, expected) = (Instant::now(), timeouts.artim, "send a whole A-ASSOCIATE-RQ");
-    let header = connection.pdu_header(since, limit, expected)?;
-    match header.pdu_type {
-        pdu_type::ASSOCIATE_RQ => {
-            let body = connection.whole_pdu(header, LONGEST_ASSOCIATE_RQ, since, limit, expected)?;
-            let request = AssociateRq::parse(body);
-            connection.consume(6 + header.length as usize);
-            request
-        }
-        pdu_type::ABORT => Err(Error::Closed),
-        other => {
-            let detail = format!("the first PDU is of type {other:02X}, no A-ASSOCIATE-RQ");
-            Err(Error::protocol(super::pdu::AbortReason::UnexpectedPdu, detail))
+/// A SOP class for which the requestor would only offer the service, never use it, is of no use to us, who only offer.
+fn without_unmet_roles(request: &AssociateRq, mut contexts: Vec<Acceptance>) -> Vec<Acceptance> {
+    for context in &mut contexts {
+        if context.result == ContextResult::Accepted
+            && request.user.wants_us_as_scu_only(&context.abstract_syntax)
+        {
+            context.result = ContextResult::UserRejection;
         }
     }
+    contexts
 }
 
 const fn bit_0(version: u16) -> bool {
@@ -109,11 +133,12 @@ fn check(request: &AssociateRq) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn encode_ac(request: &AssociateRq, contexts: &[Acceptance]) -> Result<Vec<u8>, Error> {
+fn encode_ac(request: &AssociateRq, contexts: &[Acceptance], limits: Limits) -> Result<Vec<u8>, Error> {
     let result = |c: &Acceptance| PresentationContextResult {
         id: c.id,
         reason: match c.result {
             ContextResult::Accepted => PresentationContextResultReason::Acceptance,
+            ContextResult::UserRejection => PresentationContextResultReason::UserRejection,
             ContextResult::AbstractSyntaxNotSupported => {
                 PresentationContextResultReason::AbstractSyntaxNotSupported
             }
@@ -123,6 +148,15 @@ fn encode_ac(request: &AssociateRq, contexts: &[Acceptance]) -> Result<Vec<u8>, 
         },
         transfer_syntax: c.transfer_syntax.clone(),
     };
+    let accepted = |class: &str| {
+        contexts
+            .iter()
+            .any(|c| c.abstract_syntax == class && c.result == ContextResult::Accepted)
+    };
+    let user_variables: Vec<UserVariableItem> =
+        request
+            .user
+            .answer(limits.maximum_pdu, limits.asynchronous_operations, accepted);
     let pdu = Pdu::AssociationAC(AssociationAC {
         protocol_version: 1,
         // Sent back as they came (PS3.8 §9.3.3): the peer does not look at them.
@@ -130,18 +164,9 @@ fn encode_ac(request: &AssociateRq, contexts: &[Acceptance]) -> Result<Vec<u8>, 
         called_ae_title: request.called.trim_end().to_owned(),
         application_context_name: APPLICATION_CONTEXT.to_owned(),
         presentation_contexts: contexts.iter().map(result).collect(),
-        user_variables: user_variables(),
+        user_variables,
     });
     encode(&pdu)
-}
-
-/// What we say of ourselves, in request and acceptance.
-pub(super) fn user_variables() -> Vec<UserVariableItem> {
-    vec![
-        UserVariableItem::MaxLength(MAXIMUM_PDU_OFFERED),
-        UserVariableItem::ImplementationClassUID(identity::IMPLEMENTATION_CLASS_UID.to_owned()),
-        UserVariableItem::ImplementationVersionName(identity::IMPLEMENTATION_VERSION_NAME.to_owned()),
-    ]
 }
 
 pub(super) fn encode(pdu: &Pdu) -> Result<Vec<u8>, Error> {

@@ -3,6 +3,7 @@
 
 use super::error::Error;
 use super::pdu::AbortReason;
+use super::user_information::UserInformation;
 
 /// What a peer asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +18,8 @@ pub struct AssociateRq {
     pub application_context: String,
     /// Proposed presentation contexts, in the order of the PDU.
     pub contexts: Vec<ProposedContext>,
-    /// Maximum length the peer receives; 0: no limit.
-    pub maximum_length: u32,
+    /// What the peer says of itself.
+    pub user: UserInformation,
 }
 
 /// One proposed presentation context.
@@ -49,13 +50,13 @@ impl AssociateRq {
             calling: text(rest.get(18..34)),
             application_context: String::new(),
             contexts: Vec::new(),
-            maximum_length: 0,
+            user: UserInformation::default(),
         };
         for item in items(body.get(68..).unwrap_or_default()) {
             match item? {
                 (0x10, value) => request.application_context = uid_text(value),
                 (0x20, value) => request.context(value)?,
-                (0x50, value) => request.maximum_length = maximum_length(value)?,
+                (0x50, value) => request.user = UserInformation::parse(value)?,
                 _ => {}
             }
         }
@@ -88,17 +89,6 @@ impl AssociateRq {
         self.contexts.push(context);
         Ok(())
     }
-}
-
-/// The maximum length (PS3.8 §D.1) of a user information item; 0, no limit, when it does not say.
-pub(super) fn maximum_length(user_information: &[u8]) -> Result<u32, Error> {
-    let mut maximum = 0;
-    for item in items(user_information) {
-        if let (0x51, value) = item? {
-            maximum = value.try_into().map_or(0, u32::from_be_bytes);
-        }
-    }
-    Ok(maximum)
 }
 
 pub(super) fn invalid(detail: impl Into<String>) -> Error {

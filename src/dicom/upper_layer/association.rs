@@ -1,12 +1,14 @@
-//! An open association (PS3.8 §9.2, Sta6): fragments of messages in, messages out, and its end.
+//! An open association (PS3.8 §9.2, Sta6): fragments of messages in, messages out.
 
 use std::io::Read;
-use std::time::Instant;
 
-use super::MAXIMUM_PDU_OFFERED;
-use super::connection::{Connection, Timeouts};
+use super::Limits;
+use super::connection::{Connection, PDU_HEADER, PduHeader};
+use super::deadline::Deadline;
 use super::error::Error;
-use super::pdu::{AbortReason, RELEASE_RP, RELEASE_RQ, abort, pdu_type};
+use super::framing::{Framer, FramingError, Next, PDV_HEADER};
+use super::pdu::{AbortReason, pdu_type};
+use super::state::{Action, Evt, Machine};
 
 /// An accepted presentation context.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,50 +43,59 @@ pub enum Event<'a> {
     ReleaseRequested,
 }
 
-/// A presentation data value that is being received.
-#[derive(Debug)]
-struct Pdv {
-    context: u8,
-    command: bool,
-    last: bool,
-    left: usize,
-}
-
-/// Bytes of a data set that are worth passing on while more of the same PDV is to come.
+/// Bytes of a data set that are worth passing on while more of the same value is to come.
 const WORTH_PASSING_ON: usize = 64 * 1024;
 
-/// Header of a P-DATA-TF PDU with one PDV.
-const PDATA_HEADER: u32 = 12;
+/// Room in the buffer beyond a PDU of the largest size, in bytes: the start of the next one.
+const BEYOND_A_PDU: usize = 64 * 1024;
+
+/// The longest P-DATA-TF that we send, in bytes, whatever the peer would take.
+const LONGEST_PDU_SENT: u32 = 128 * 1024;
 
 /// An open association, on either side.
 #[derive(Debug)]
 pub struct Association {
-    connection: Connection,
-    timeouts: Timeouts,
+    pub(super) connection: Connection,
+    pub(super) limits: Limits,
+    pub(super) machine: Machine,
     contexts: Vec<Context>,
     peer_maximum: u32,
-    pdu_left: usize,
-    pdv: Option<Pdv>,
+    framer: Framer,
     /// Bytes handed out with the last event.
     lent: usize,
+    /// The end of the time for the message that is being received.
+    message: Option<Deadline>,
 }
 
 impl Association {
-    pub(super) const fn new(
-        connection: Connection,
-        timeouts: Timeouts,
+    pub(super) fn new(
+        mut connection: Connection,
+        limits: Limits,
+        machine: Machine,
         contexts: Vec<Context>,
         peer_maximum: u32,
     ) -> Self {
+        if !contexts.is_empty() {
+            connection.reserve(limits.maximum_pdu as usize + BEYOND_A_PDU);
+        }
         Self {
             connection,
-            timeouts,
+            limits,
+            machine,
             contexts,
             peer_maximum,
-            pdu_left: 0,
-            pdv: None,
+            framer: Framer::new(limits.maximum_pdu),
             lent: 0,
+            message: None,
         }
+    }
+
+    /// The peer accepted these contexts and takes PDUs of that size.
+    pub(super) fn opened(mut self, contexts: Vec<Context>, peer_maximum: u32) -> Self {
+        self.connection
+            .reserve(self.limits.maximum_pdu as usize + BEYOND_A_PDU);
+        (self.contexts, self.peer_maximum) = (contexts, peer_maximum);
+        self
     }
 
     /// The accepted presentation contexts.
@@ -99,92 +110,84 @@ impl Association {
         self.contexts.iter().find(|c| c.id == id)
     }
 
+    /// The message at hand is over: the time for the next one begins with its first byte.
+    pub const fn message_over(&mut self) {
+        self.message = None;
+    }
+
     /// Waits for what the peer does next.
     ///
     /// # Errors
     /// The association is over; the caller sends what the error asks for with [`Association::abort`].
     pub fn next_event(&mut self) -> Result<Event<'_>, Error> {
-        self.connection.consume(std::mem::take(&mut self.lent));
-        while self.pdv.is_none() {
-            if self.pdu_left > 0 {
-                self.begin_pdv()?;
-            } else if self.begin_pdu()? {
-                return Ok(Event::ReleaseRequested);
+        self.give_back();
+        loop {
+            match self.framer.next() {
+                Next::Payload { left, last } => return self.fragment(left, last).map(Event::Fragment),
+                Next::Pdv => self.begin_pdv()?,
+                Next::Pdu => {
+                    if self.begin_pdu()? {
+                        return Ok(Event::ReleaseRequested);
+                    }
+                }
             }
         }
-        self.fragment().map(Event::Fragment)
     }
 
-    /// Passes on what is there of the PDV at hand.
-    fn fragment(&mut self) -> Result<Fragment<'_>, Error> {
-        let pdv = self
-            .pdv
-            .as_mut()
-            .ok_or_else(|| Error::protocol(AbortReason::NotSpecified, "no PDV"))?;
-        while self.connection.buffered().len() < pdv.left.min(WORTH_PASSING_ON) {
-            if pdv.last {
+    pub(super) fn give_back(&mut self) {
+        self.connection.consume(std::mem::take(&mut self.lent));
+    }
+
+    /// The end of a wait for the next bytes: idle time, within the time for the message.
+    fn deadline(&self, expected: &'static str) -> Deadline {
+        Deadline::after(self.limits.idle, expected).or(self.message)
+    }
+
+    /// Passes on what is there of the value at hand.
+    fn fragment(&mut self, left: usize, last: bool) -> Result<Fragment<'_>, Error> {
+        while self.connection.buffered().len() < left.min(WORTH_PASSING_ON) {
+            if last {
                 self.connection.acknowledge_quickly();
             }
-            self.connection
-                .fill(Instant::now(), self.timeouts.idle, "send the rest of a message")?;
+            let deadline = self.deadline("send the rest of a message");
+            deadline.check()?;
+            self.connection.fill(&deadline)?;
         }
-        let now = self.connection.buffered().len().min(pdv.left);
-        pdv.left -= now;
-        let (context, command, ends) = (pdv.context, pdv.command, pdv.last && pdv.left == 0);
-        if pdv.left == 0 {
-            self.pdv = None;
-        }
+        let now = self.connection.buffered().len().min(left);
+        let piece = self
+            .framer
+            .take(now)
+            .ok_or_else(|| Error::protocol(AbortReason::NotSpecified, "no value"))?;
         self.lent = now;
         let data = self.connection.buffered().get(..now).unwrap_or_default();
         Ok(Fragment {
-            context,
-            command,
-            ends,
+            context: piece.context,
+            command: piece.command,
+            ends: piece.ends,
             data,
         })
     }
 
-    /// Reads a PDV's header (PS3.8 §9.3.5.1, Annex E.2).
     fn begin_pdv(&mut self) -> Result<(), Error> {
-        let invalid = |detail: String| Error::protocol(AbortReason::InvalidParameter, detail);
-        if self.pdu_left < 6 {
-            return Err(invalid(
-                "a P-DATA-TF PDU ends within the header of a value".to_owned(),
-            ));
-        }
-        self.connection.need(
-            6,
-            Instant::now(),
-            self.timeouts.idle,
-            "send the rest of a message",
-        )?;
-        let header: [u8; 6] = self
+        let invalid = |error: FramingError| Error::protocol(AbortReason::InvalidParameter, error.to_string());
+        self.framer.pdv_fits().map_err(invalid)?;
+        let deadline = self.deadline("send the rest of a message");
+        self.connection.need(PDV_HEADER, &deadline)?;
+        let header = self
             .connection
             .buffered()
             .first_chunk()
             .copied()
             .unwrap_or_default();
-        let [l0, l1, l2, l3, context, control] = header;
-        let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
-        if length < 2 || length > self.pdu_left - 4 {
-            return Err(invalid(format!(
-                "a presentation data value of {length} bytes in {} left",
-                self.pdu_left
-            )));
-        }
+        let context = self.framer.pdv(header).map_err(invalid)?;
         if self.context(context).is_none() {
-            return Err(invalid(format!(
-                "presentation context {context} was not accepted"
-            )));
+            let detail = format!("presentation context {context} was not accepted");
+            return Err(Error::protocol(AbortReason::InvalidParameter, detail));
         }
-        self.connection.consume(6);
-        self.pdu_left -= 4 + length;
-        self.pdv = Some(Pdv {
-            context,
-            command: control & 1 != 0,
-            last: control & 2 != 0,
-            left: length - 2,
-        });
+        self.connection.consume(PDV_HEADER);
+        if self.message.is_none() {
+            self.message = Some(Deadline::after(self.limits.object, "send a whole message"));
+        }
         Ok(())
     }
 
@@ -193,54 +196,52 @@ impl Association {
         if self.connection.buffered().is_empty() {
             self.connection.acknowledge_quickly();
         }
-        let (since, limit, expected) = (Instant::now(), self.timeouts.idle, "send anything");
-        let header = self.connection.pdu_header(since, limit, expected)?;
-        match header.pdu_type {
-            pdu_type::P_DATA_TF if header.length <= MAXIMUM_PDU_OFFERED => {
-                self.connection.consume(6);
-                self.pdu_left = header.length as usize;
+        let deadline = self.deadline("send anything");
+        let header = self.connection.pdu_header(&deadline)?;
+        let event = Evt::of_pdu(header.pdu_type);
+        match self.machine.would(event) {
+            Some(Action::Dt2) => {
+                self.framer
+                    .pdu(header.length)
+                    .map_err(|e| Error::protocol(AbortReason::InvalidParameter, e.to_string()))?;
+                self.connection.consume(PDU_HEADER);
+                self.machine.on(event);
                 Ok(false)
             }
-            pdu_type::P_DATA_TF => {
-                let detail = format!(
-                    "a P-DATA-TF of {} bytes, {MAXIMUM_PDU_OFFERED} were offered",
-                    header.length
-                );
-                Err(Error::protocol(AbortReason::InvalidParameter, detail))
-            }
-            pdu_type::RELEASE_RQ => {
-                self.connection.whole_pdu(header, 4, since, limit, expected)?;
-                self.connection.consume(6 + header.length as usize);
+            Some(Action::Ar2) => {
+                self.connection.whole_pdu(header, 4, &deadline)?;
+                self.connection.consume(PDU_HEADER + header.length as usize);
+                self.machine.on(event);
                 Ok(true)
             }
-            pdu_type::ABORT => {
-                let body = self.connection.whole_pdu(header, 4, since, limit, expected)?;
-                let at = |i: usize| body.get(i).copied().unwrap_or(0);
-                Err(Error::Aborted {
-                    source_of_abort: at(2),
-                    reason: at(3),
-                })
-            }
-            known @ (pdu_type::ASSOCIATE_RQ
-            | pdu_type::ASSOCIATE_AC
-            | pdu_type::ASSOCIATE_RJ
-            | pdu_type::RELEASE_RP) => {
-                let detail = format!("a PDU of type {known:02X} within an association");
-                Err(Error::protocol(AbortReason::UnexpectedPdu, detail))
-            }
-            unknown => {
-                let detail = format!("a PDU of the unknown type {unknown:02X}");
-                Err(Error::protocol(AbortReason::UnrecognizedPdu, detail))
-            }
+            Some(Action::Aa3) => Err(self.aborted(header, &deadline)?),
+            _ => Err(unexpected(header.pdu_type, "within an association")),
         }
     }
 
-    /// Sends a command set without a data set.
+    /// AA-3: reads the peer's A-ABORT.
+    pub(super) fn aborted(&mut self, header: PduHeader, deadline: &Deadline) -> Result<Error, Error> {
+        let body = self.connection.whole_pdu(header, 4, deadline)?;
+        let at = |i: usize| body.get(i).copied().unwrap_or(0);
+        let error = Error::Aborted {
+            source_of_abort: at(2),
+            reason: at(3),
+        };
+        self.machine.on(Evt::Evt16);
+        Ok(error)
+    }
+
+    /// Sends a command set, in PDUs of the size the peer takes.
     ///
     /// # Errors
     /// The association is over.
     pub fn send_command(&mut self, context: u8, command: &[u8]) -> Result<(), Error> {
-        self.send_fragment(context, 0b11, command)
+        let mut fragments = command.chunks(self.largest_fragment()).peekable();
+        while let Some(fragment) = fragments.next() {
+            let control = if fragments.peek().is_none() { 0b11 } else { 0b01 };
+            self.send_fragment(context, control, fragment)?;
+        }
+        Ok(())
     }
 
     /// Sends a data set of `length` bytes from `source`, in PDUs of the size the peer takes.
@@ -268,72 +269,49 @@ impl Association {
 
     /// Bytes of a message that fit in one PDU for this peer; 0 announced means no limit, which nobody needs.
     fn largest_fragment(&self) -> usize {
+        const HEADER: u32 = PDV_HEADER as u32;
         let maximum = match self.peer_maximum {
-            0 => MAXIMUM_PDU_OFFERED,
-            limited => limited.clamp(PDATA_HEADER + 2, MAXIMUM_PDU_OFFERED),
+            0 => LONGEST_PDU_SENT,
+            limited => limited.clamp(HEADER + 2, LONGEST_PDU_SENT),
         };
-        // The maximum counts what follows the PDU's own 6 bytes of header (PS3.8 §D.1); fragments are even.
-        ((maximum - 6) & !1) as usize
+        // The maximum counts what follows the PDU's own header (PS3.8 §D.1); fragments are even.
+        ((maximum - HEADER) & !1) as usize
     }
 
     fn send_fragment(&mut self, context: u8, control: u8, data: &[u8]) -> Result<(), Error> {
+        // DT-1.
+        self.machine.on(Evt::Evt9);
         let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
-        let mut head = [0; PDATA_HEADER as usize];
-        let [pdu_length, pdv_length] = [length + 6, length + 2].map(u32::to_be_bytes);
-        let fields = [
-            &[pdu_type::P_DATA_TF, 0][..],
-            &pdu_length[..],
-            &pdv_length[..],
-            &[context, control][..],
-        ]
-        .concat();
-        head.copy_from_slice(&fields);
+        let [p0, p1, p2, p3] = (length + 6).to_be_bytes();
+        let [v0, v1, v2, v3] = (length + 2).to_be_bytes();
+        let head = [
+            pdu_type::P_DATA_TF,
+            0,
+            p0,
+            p1,
+            p2,
+            p3,
+            v0,
+            v1,
+            v2,
+            v3,
+            context,
+            control,
+        ];
         self.connection.send_two(&head, data)
     }
+}
 
-    /// Answers a release request and waits for the peer to close.
-    ///
-    /// # Errors
-    /// When the answer cannot be sent.
-    pub fn answer_release(mut self) -> Result<(), Error> {
-        self.connection.consume(std::mem::take(&mut self.lent));
-        self.connection.send(&RELEASE_RP)?;
-        self.connection.await_close(self.timeouts.artim);
-        Ok(())
-    }
-
-    /// Asks for release and waits for the answer.
-    ///
-    /// # Errors
-    /// When the peer does not release in an orderly way; everything sent before was answered all the same.
-    pub fn release(mut self) -> Result<(), Error> {
-        self.connection.consume(std::mem::take(&mut self.lent));
-        self.connection.send(&RELEASE_RQ)?;
-        let (since, limit, expected) = (Instant::now(), self.timeouts.artim, "answer a release request");
-        let header = self.connection.pdu_header(since, limit, expected)?;
-        match header.pdu_type {
-            pdu_type::RELEASE_RP => Ok(()),
-            // Release collision (PS3.8 §9.2, AR-8): both asked at once; answer, then the peer's answer does not matter.
-            pdu_type::RELEASE_RQ => self.connection.send(&RELEASE_RP),
-            other => {
-                let detail = format!("a PDU of type {other:02X} where A-RELEASE-RP was due");
-                self.connection.send(&abort(Some(AbortReason::UnexpectedPdu)))?;
-                Err(Error::protocol(AbortReason::UnexpectedPdu, detail))
-            }
+/// A PDU where it is not due (AA-1, AA-8): known ones and unknown ones have reasons of their own.
+pub(super) fn unexpected(kind: u8, place: &str) -> Error {
+    match Evt::of_pdu(kind) {
+        Evt::Evt19 => {
+            let detail = format!("a PDU of the unknown type {kind:02X} {place}");
+            Error::protocol(AbortReason::UnrecognizedPdu, detail)
         }
-    }
-
-    /// Ends the association as `why` asks for: A-ABORT where the peer is still there, nothing where it is gone.
-    pub fn abort(mut self, why: &Error) {
-        let pdu = match why {
-            Error::Protocol { reason, .. } => abort(Some(*reason)),
-            Error::TimedOut { .. } | Error::Stopping | Error::Encode(_) => abort(None),
-            Error::Io(_) if self.connection.peer().is_ok() => abort(None),
-            _ => return,
-        };
-        // The peer may be gone meanwhile; there is nobody else to tell.
-        if self.connection.send(&pdu).is_ok() {
-            self.connection.await_close(self.timeouts.artim);
+        _ => {
+            let detail = format!("a PDU of type {kind:02X} {place}");
+            Error::protocol(AbortReason::UnexpectedPdu, detail)
         }
     }
 }

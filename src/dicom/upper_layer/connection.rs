@@ -1,31 +1,27 @@
-//! The socket of an association: one buffer, one deadline at a time, framing of PDUs and PDVs.
+//! The socket of an association: one buffer, one deadline at a time, PDU headers.
 //!
 //! The socket blocks, but never longer than [`TICK`]: then deadlines and the stop signal are looked at. So a read
 //! costs one system call and no deadline is later than a tick.
 
-use std::io::{ErrorKind, IoSlice, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{ErrorKind, IoSlice};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::deadline::Deadline;
 use super::error::Error;
 use super::pdu::AbortReason;
+use super::transport::Transport;
 
 /// The longest a read blocks before deadlines are looked at.
 const TICK: Duration = Duration::from_millis(250);
 
-/// The buffer of a connection, in bytes: room for a PDU of the size we offer and the start of the next.
-const BUFFER: usize = super::MAXIMUM_PDU_OFFERED as usize + 64 * 1024;
+/// The longest a write may make no progress.
+const WRITE: Duration = Duration::from_secs(30);
 
-/// How long an association waits for what.
-#[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
-    /// ARTIM: the whole first PDU; the peer's close at the end.
-    pub artim: Duration,
-    /// A byte from the peer while the association is open.
-    pub idle: Duration,
-}
+/// The buffer of a connection before it is an association, in bytes: most requests fit.
+const FIRST_BUFFER: usize = 16 * 1024;
 
 /// The signal that the node is stopping: raised once, it gives open associations some time to end.
 #[derive(Clone, Debug, Default)]
@@ -49,8 +45,8 @@ impl Stop {
 /// A connected socket with its receive buffer.
 #[derive(Debug)]
 pub struct Connection {
-    socket: TcpStream,
-    buffer: Box<[u8]>,
+    transport: Box<dyn Transport>,
+    buffer: Vec<u8>,
     start: usize,
     end: usize,
     stop: Stop,
@@ -63,20 +59,24 @@ pub(super) struct PduHeader {
     pub length: u32,
 }
 
+/// Bytes of a [`PduHeader`].
+pub(super) const PDU_HEADER: usize = 6;
+
 impl Connection {
     /// Takes a connected socket over.
     ///
     /// # Errors
     /// What setting its options says.
-    pub fn new(socket: TcpStream, stop: Stop) -> Result<Self, Error> {
+    pub fn new(transport: Box<dyn Transport>, stop: Stop) -> Result<Self, Error> {
+        let socket = transport.socket();
         socket.set_nonblocking(false)?;
         // Without it Nagle's algorithm and delayed ACK together cost 40 ms a message (spec folder, receiving.md).
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(TICK))?;
-        socket.set_write_timeout(Some(Duration::from_secs(30)))?;
+        socket.set_write_timeout(Some(WRITE))?;
         Ok(Self {
-            socket,
-            buffer: vec![0; BUFFER].into_boxed_slice(),
+            transport,
+            buffer: vec![0; FIRST_BUFFER],
             start: 0,
             end: 0,
             stop,
@@ -88,7 +88,21 @@ impl Connection {
     /// # Errors
     /// When the socket is not connected any more.
     pub fn peer(&self) -> Result<SocketAddr, Error> {
-        Ok(self.socket.peer_addr()?)
+        Ok(self.transport.socket().peer_addr()?)
+    }
+
+    /// Makes the buffer at least that large, in bytes.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        if self.buffer.len() < bytes {
+            // Fresh zeroed memory costs nothing until it is used; growing in place would touch all of it.
+            let mut larger = vec![0; bytes];
+            let held = self.end - self.start;
+            if let Some(front) = larger.get_mut(..held) {
+                front.copy_from_slice(self.buffered());
+            }
+            self.buffer = larger;
+            (self.start, self.end) = (0, held);
+        }
     }
 
     pub(super) fn buffered(&self) -> &[u8] {
@@ -102,20 +116,19 @@ impl Connection {
         }
     }
 
-    /// Reads once, at least a byte, into free room behind what is buffered.
-    pub(super) fn fill(
-        &mut self,
-        since: Instant,
-        limit: Duration,
-        expected: &'static str,
-    ) -> Result<(), Error> {
+    /// Reads once, at least a byte, into free room behind what is buffered; makes room if there is none.
+    pub(super) fn fill(&mut self, deadline: &Deadline) -> Result<(), Error> {
         if self.end == self.buffer.len() {
-            self.buffer.copy_within(self.start..self.end, 0);
-            (self.start, self.end) = (0, self.end - self.start);
+            if self.start == 0 {
+                self.reserve(self.buffer.len() * 2);
+            } else {
+                self.buffer.copy_within(self.start..self.end, 0);
+                (self.start, self.end) = (0, self.end - self.start);
+            }
         }
         loop {
             let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-            match self.socket.read(room) {
+            match self.transport.read(room) {
                 Ok(0) => return Err(Error::Closed),
                 Ok(read) => {
                     self.end += read;
@@ -126,28 +139,20 @@ impl Connection {
                 Err(error) if is_reset(&error) => return Err(Error::Closed),
                 Err(error) => return Err(error.into()),
             }
-            if since.elapsed() >= limit {
-                return Err(Error::TimedOut { expected, limit });
-            }
+            deadline.check()?;
             if self.stop.is_raised() {
                 return Err(Error::Stopping);
             }
         }
     }
 
-    /// Makes at least `bytes` buffered, all of them within `limit` of `since`: a byte a second does not help.
-    pub(super) fn need(
-        &mut self,
-        bytes: usize,
-        since: Instant,
-        limit: Duration,
-        expected: &'static str,
-    ) -> Result<(), Error> {
+    /// Makes at least `bytes` buffered, all of them before the deadline: a byte a second does not help.
+    ///
+    /// The buffer grows as bytes arrive, never by what a peer announces.
+    pub(super) fn need(&mut self, bytes: usize, deadline: &Deadline) -> Result<(), Error> {
         while self.buffered().len() < bytes {
-            if since.elapsed() >= limit {
-                return Err(Error::TimedOut { expected, limit });
-            }
-            self.fill(since, limit, expected)?;
+            deadline.check()?;
+            self.fill(deadline)?;
         }
         Ok(())
     }
@@ -156,18 +161,13 @@ impl Connection {
     /// algorithm on holds its last small segment back: before the end of a message.
     pub(super) fn acknowledge_quickly(&self) {
         // Best effort: an association works without it, only slower.
-        let _ = rustix::net::sockopt::set_tcp_quickack(&self.socket, true);
+        let _ = rustix::net::sockopt::set_tcp_quickack(self.transport.socket(), true);
     }
 
     /// The next PDU's header; the PDU itself is not consumed.
-    pub(super) fn pdu_header(
-        &mut self,
-        since: Instant,
-        limit: Duration,
-        expected: &'static str,
-    ) -> Result<PduHeader, Error> {
-        self.need(6, since, limit, expected)?;
-        let header: [u8; 6] = self
+    pub(super) fn pdu_header(&mut self, deadline: &Deadline) -> Result<PduHeader, Error> {
+        self.need(PDU_HEADER, deadline)?;
+        let header: [u8; PDU_HEADER] = self
             .buffered()
             .first_chunk()
             .copied()
@@ -184,9 +184,7 @@ impl Connection {
         &mut self,
         header: PduHeader,
         longest: u32,
-        since: Instant,
-        limit: Duration,
-        expected: &'static str,
+        deadline: &Deadline,
     ) -> Result<&[u8], Error> {
         if header.length > longest {
             let detail = format!(
@@ -195,14 +193,17 @@ impl Connection {
             );
             return Err(Error::protocol(AbortReason::InvalidParameter, detail));
         }
-        let end = 6 + header.length as usize;
-        self.need(end, since, limit, expected)?;
-        Ok(self.buffered().get(6..end).unwrap_or_default())
+        let end = PDU_HEADER + header.length as usize;
+        self.need(end, deadline)?;
+        Ok(self.buffered().get(PDU_HEADER..end).unwrap_or_default())
     }
 
     /// Sends everything, within the socket's write timeout per write.
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.socket.write_all(bytes).map_err(write_error)
+        self.transport
+            .write_all(bytes)
+            .and_then(|()| self.transport.flush())
+            .map_err(write_error)
     }
 
     /// Sends a header and its body without copying them together.
@@ -210,28 +211,27 @@ impl Connection {
         let mut slices = [IoSlice::new(head), IoSlice::new(body)];
         let mut rest = &mut slices[..];
         while !rest.is_empty() {
-            match self.socket.write_vectored(rest) {
+            match self.transport.write_vectored(rest) {
                 Ok(0) => return Err(Error::Closed),
                 Ok(written) => IoSlice::advance_slices(&mut rest, written),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(write_error(error)),
             }
         }
-        Ok(())
+        self.transport.flush().map_err(write_error)
     }
 
-    /// Waits for the peer to close, at most `limit` (Sta13); whatever it still sends is dropped.
-    ///
-    /// It is the peer's part to close: a connection that ends right behind our answer makes some peers (pynetdicom) miss
-    /// the answer.
-    pub(super) fn await_close(&mut self, limit: Duration) {
-        let since = Instant::now();
+    /// Drops `bytes` that are still to come.
+    pub(super) fn skip(&mut self, mut bytes: usize, deadline: &Deadline) -> Result<(), Error> {
         loop {
-            let buffered = self.buffered().len();
-            self.consume(buffered);
-            if self.fill(since, limit, "close the connection").is_err() || since.elapsed() >= limit {
-                return;
+            let now = self.buffered().len().min(bytes);
+            self.consume(now);
+            bytes -= now;
+            if bytes == 0 {
+                return Ok(());
             }
+            deadline.check()?;
+            self.fill(deadline)?;
         }
     }
 }
@@ -250,7 +250,7 @@ fn write_error(error: std::io::Error) -> Error {
     match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => Error::TimedOut {
             expected: "take what was sent",
-            limit: Duration::from_secs(30),
+            limit: WRITE,
         },
         _ if is_reset(&error) => Error::Closed,
         _ => Error::Io(error),

@@ -141,6 +141,8 @@ impl fmt::Display for Rejection {
 pub enum ContextResult {
     /// acceptance
     Accepted = 0,
+    /// user-rejection: none of the roles proposed for it can be met
+    UserRejection = 1,
     /// abstract-syntax-not-supported
     AbstractSyntaxNotSupported = 3,
     /// transfer-syntaxes-not-supported

@@ -1,20 +1,18 @@
 //! An association is asked for (PS3.8 §9.2, Sta4 and Sta5).
 
-use std::time::Instant;
-
 use dicom_ul::pdu::{AssociationRQ, Pdu, PresentationContextProposed};
 
-use super::acceptor::{encode, user_variables};
-use super::associate_rq::{invalid, items, maximum_length, uid_text};
-use super::association::{Association, Context};
-use super::connection::{Connection, Timeouts};
+use super::acceptor::encode;
+use super::associate_rq::{invalid, items, uid_text};
+use super::association::{Association, Context, unexpected};
+use super::connection::{Connection, PDU_HEADER};
+use super::deadline::Deadline;
 use super::error::Error;
-use super::pdu::{AbortReason, Rejection, abort, pdu_type};
-use super::{APPLICATION_CONTEXT, ProposedContext};
+use super::pdu::Rejection;
+use super::state::{Action, Evt, Machine, Side};
+use super::user_information::{UserInformation, ourselves};
+use super::{APPLICATION_CONTEXT, Limits, ProposedContext};
 use crate::model::AeTitle;
-
-/// The longest A-ASSOCIATE-AC that is read, in bytes.
-const LONGEST_ASSOCIATE_AC: u32 = 128 * 1024;
 
 /// What we ask a peer for.
 #[derive(Clone, Debug)]
@@ -33,7 +31,7 @@ pub struct Proposal {
 /// [`Error::Rejected`] with the peer's reason; the rest when it came to no answer.
 pub fn request(
     mut connection: Connection,
-    timeouts: Timeouts,
+    limits: Limits,
     proposal: &Proposal,
 ) -> Result<Association, Error> {
     let pdu = Pdu::AssociationRQ(AssociationRQ {
@@ -50,49 +48,59 @@ pub fn request(
                 transfer_syntaxes: c.transfer_syntaxes.clone(),
             })
             .collect(),
-        user_variables: user_variables(),
+        user_variables: ourselves(limits.maximum_pdu),
     });
     connection.send(&encode(&pdu)?)?;
-    let answer = read_answer(&mut connection, timeouts, proposal);
-    match answer {
-        Ok((contexts, maximum)) => Ok(Association::new(connection, timeouts, contexts, maximum)),
+    let mut association = Association::new(
+        connection,
+        limits,
+        Machine::connected(Side::Requestor),
+        Vec::new(),
+        0,
+    );
+    match read_answer(&mut association, proposal) {
+        Ok((contexts, maximum)) => Ok(association.opened(contexts, maximum)),
         Err(error) => {
-            if let Error::Protocol { reason, .. } = &error {
-                connection.send(&abort(Some(*reason)))?;
-            }
+            association.abort(&error).wait();
             Err(error)
         }
     }
 }
 
-fn read_answer(
-    connection: &mut Connection,
-    timeouts: Timeouts,
-    proposal: &Proposal,
-) -> Result<(Vec<Context>, u32), Error> {
-    let (since, limit, expected) = (Instant::now(), timeouts.artim, "answer an association request");
-    let header = connection.pdu_header(since, limit, expected)?;
-    let whole = 6 + header.length as usize;
-    let body = connection.whole_pdu(header, LONGEST_ASSOCIATE_AC, since, limit, expected)?;
-    let at = |i: usize| body.get(i).copied().unwrap_or(0);
-    let answer = match header.pdu_type {
-        pdu_type::ASSOCIATE_AC => accepted(body, proposal),
-        pdu_type::ASSOCIATE_RJ => Err(Error::Rejected(Rejection {
-            result: at(1),
-            source: at(2),
-            reason: at(3),
-        })),
-        pdu_type::ABORT => Err(Error::Aborted {
-            source_of_abort: at(2),
-            reason: at(3),
-        }),
-        other => {
-            let detail = format!("a PDU of type {other:02X} where an answer to A-ASSOCIATE-RQ was due");
-            Err(Error::protocol(AbortReason::UnexpectedPdu, detail))
+fn read_answer(association: &mut Association, proposal: &Proposal) -> Result<(Vec<Context>, u32), Error> {
+    let deadline = Deadline::after(association.limits.artim, "answer an association request");
+    let header = association.connection.pdu_header(&deadline)?;
+    let event = Evt::of_pdu(header.pdu_type);
+    let longest = association.limits.associate_request;
+    let answer = match association.machine.would(event) {
+        Some(Action::Ae3) => {
+            let body = association.connection.whole_pdu(header, longest, &deadline)?;
+            accepted(body, proposal)?
+        }
+        Some(Action::Ae4) => {
+            let body = association.connection.whole_pdu(header, 4, &deadline)?;
+            let at = |i: usize| body.get(i).copied().unwrap_or(0);
+            let rejection = Rejection {
+                result: at(1),
+                source: at(2),
+                reason: at(3),
+            };
+            association.machine.on(event);
+            return Err(Error::Rejected(rejection));
+        }
+        Some(Action::Aa3) => return Err(association.aborted(header, &deadline)?),
+        _ => {
+            return Err(unexpected(
+                header.pdu_type,
+                "where an answer to A-ASSOCIATE-RQ was due",
+            ));
         }
     };
-    connection.consume(whole);
-    answer
+    association.machine.on(event);
+    association
+        .connection
+        .consume(PDU_HEADER + header.length as usize);
+    Ok(answer)
 }
 
 /// Reads an A-ASSOCIATE-AC (PS3.8 §9.3.3) the tolerant way: unknown items are skipped, and what a refused context says of
@@ -105,7 +113,7 @@ fn accepted(body: &[u8], proposal: &Proposal) -> Result<(Vec<Context>, u32), Err
     for item in items(variable) {
         match item? {
             (0x21, value) => contexts.extend(accepted_context(value, proposal)?),
-            (0x50, value) => maximum = maximum_length(value)?,
+            (0x50, value) => maximum = UserInformation::parse(value)?.maximum_length,
             _ => {}
         }
     }

@@ -7,9 +7,13 @@ use std::time::Duration;
 use super::*;
 use crate::model::AeTitle;
 
-const TIMEOUTS: Timeouts = Timeouts {
+const LIMITS: Limits = Limits {
     artim: Duration::from_secs(5),
     idle: Duration::from_secs(5),
+    object: Duration::from_secs(5),
+    maximum_pdu: 128 * 1024,
+    associate_request: 128 * 1024,
+    asynchronous_operations: 16,
 };
 const MR: &str = "1.2.840.10008.5.1.4.1.1.4";
 const EXPLICIT: &str = "1.2.840.10008.1.2.1";
@@ -18,6 +22,10 @@ fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     (listener.accept().unwrap().0, client)
+}
+
+fn connection(socket: TcpStream) -> Connection {
+    Connection::new(Box::new(socket), Stop::default()).unwrap()
 }
 
 fn take_all(request: &AssociateRq) -> Result<Vec<Acceptance>, Rejection> {
@@ -52,7 +60,8 @@ type Served = Result<Vec<(bool, Vec<u8>)>, Error>;
 fn with_acceptor(peer: impl FnOnce(TcpStream)) -> Served {
     let (server, client) = pair();
     let acceptor = std::thread::spawn(move || {
-        let mut association = accept(Connection::new(server, Stop::default())?, TIMEOUTS, take_all)?;
+        let artim = Deadline::after(LIMITS.artim, "ask");
+        let mut association = accept(connection(server), LIMITS, &artim, take_all)?;
         let mut messages = Vec::new();
         let mut current = Vec::new();
         loop {
@@ -64,11 +73,11 @@ fn with_acceptor(peer: impl FnOnce(TcpStream)) -> Served {
                     }
                 }
                 Ok(Event::ReleaseRequested) => {
-                    association.answer_release()?;
+                    association.answer_release().wait();
                     return Ok(messages);
                 }
                 Err(error) => {
-                    association.abort(&error);
+                    association.abort(&error).wait();
                     return Err(error);
                 }
             }
@@ -79,12 +88,7 @@ fn with_acceptor(peer: impl FnOnce(TcpStream)) -> Served {
 }
 
 fn requestor(client: TcpStream) -> Association {
-    request(
-        Connection::new(client, Stop::default()).unwrap(),
-        TIMEOUTS,
-        &proposal(),
-    )
-    .unwrap()
+    request(connection(client), LIMITS, &proposal()).unwrap()
 }
 
 #[test]
@@ -112,11 +116,7 @@ fn request_bytes(proposal: &Proposal) -> Vec<u8> {
         bytes.truncate(read);
         bytes
     });
-    let asked = request(
-        Connection::new(client, Stop::default()).unwrap(),
-        TIMEOUTS,
-        proposal,
-    );
+    let asked = request(connection(client), LIMITS, proposal);
     assert!(asked.is_err());
     reader.join().unwrap()
 }
@@ -233,7 +233,7 @@ fn padding_and_unknown_items_of_a_request_are_tolerated() {
     let request = AssociateRq::parse(&body).unwrap();
     assert_eq!(request.application_context, APPLICATION_CONTEXT);
     assert_eq!(request.called.trim(), "YOU");
-    assert_eq!(request.maximum_length, 16384);
+    assert_eq!(request.user.maximum_length, 16384);
     assert_eq!(request.contexts[0].abstract_syntax, "1.2.840.10008.1.1");
     for (position, value) in [(1, 2u8), (1, 0)] {
         let mut even = body.clone();
@@ -248,6 +248,55 @@ fn padding_and_unknown_items_of_a_request_are_tolerated() {
     }
     assert!(AssociateRq::parse(&body[..body.len() - 3]).is_err());
     assert!(AssociateRq::parse(&[0; 10]).is_err());
+}
+
+#[test]
+fn after_a_release_a_new_request_is_answered_by_abort_and_the_rest_ignored() {
+    let request = request_bytes(&proposal());
+    let release = [5, 0, 0, 0, 0, 4, 0, 0, 0, 0];
+    let (result, answer) = scripted(|client| {
+        let ignored = [4, 0, 0, 0, 0, 6, 0, 0, 0, 2, 1, 3];
+        client
+            .write_all(&[&request[..], &release, &ignored, &request].concat())
+            .unwrap();
+    });
+    assert!(result.unwrap().is_empty());
+    let expected = [pdu::RELEASE_RP, pdu::abort(Some(AbortReason::UnexpectedPdu))].concat();
+    assert!(answer.ends_with(&expected), "{answer:02X?}");
+}
+
+#[test]
+fn a_release_collision_and_late_data_are_lived_through() {
+    let (mut server, client) = pair();
+    let peer = std::thread::spawn(move || {
+        let mut heard = Vec::new();
+        let mut hear = |server: &mut TcpStream, until: &[u8]| {
+            let mut bytes = [0; 4096];
+            while !heard.ends_with(until) {
+                let read = server.read(&mut bytes).unwrap();
+                assert!(read > 0);
+                heard.extend(&bytes[..read]);
+            }
+            heard.clear();
+        };
+        let request = request_bytes(&proposal());
+        hear(&mut server, &request);
+        let item =
+            |kind: u8, value: &[u8]| [&[kind, 0][..], &(value.len() as u16).to_be_bytes(), value].concat();
+        let context = [&[1, 0, 0, 0][..], &item(0x40, EXPLICIT.as_bytes())].concat();
+        let body = [vec![0; 68], item(0x21, &context)].concat();
+        server
+            .write_all(&[&[2, 0][..], &(body.len() as u32).to_be_bytes(), &body].concat())
+            .unwrap();
+        hear(&mut server, &pdu::RELEASE_RQ);
+        // Data that was under way (AR-6), then our own request for release (AR-8): the requestor answers first (AR-9).
+        server.write_all(&[4, 0, 0, 0, 0, 6, 0, 0, 0, 2, 1, 0]).unwrap();
+        server.write_all(&pdu::RELEASE_RQ).unwrap();
+        hear(&mut server, &pdu::RELEASE_RP);
+        server.write_all(&pdu::RELEASE_RP).unwrap();
+    });
+    requestor(client).release().unwrap();
+    peer.join().unwrap();
 }
 
 #[test]
@@ -273,12 +322,7 @@ fn an_acceptance_with_oddities_is_read_all_the_same() {
             .unwrap();
         server
     });
-    let association = request(
-        Connection::new(client, Stop::default()).unwrap(),
-        TIMEOUTS,
-        &proposal(),
-    )
-    .unwrap();
+    let association = request(connection(client), LIMITS, &proposal()).unwrap();
     assert_eq!(association.contexts().len(), 1);
     assert_eq!(association.contexts()[0].transfer_syntax, EXPLICIT);
     drop(peer.join().unwrap());
