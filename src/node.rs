@@ -13,15 +13,16 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::bucket::{Buckets, Capacity};
-use crate::config::{Config, EngineConfig};
+use crate::config::{Config, EngineConfig, TlsConfig};
 use crate::container::{Docker, DockerConfig, Runtime};
 use crate::delivery::Worker;
+use crate::dicom::tls;
 use crate::dicom::upper_layer::Stop;
 use crate::engine::{self, Engine};
 use crate::files;
 use crate::http;
 use crate::model::{Layout, Place};
-use crate::scp::{Listener, Scp};
+use crate::scp::{Listener, Scp, SecurePort};
 use crate::stage::Stage;
 use crate::store::Store;
 
@@ -40,6 +41,7 @@ pub struct Node {
     stop_http: Arc<Notify>,
     stop_sending: Stop,
     dicom_address: SocketAddr,
+    dicom_tls_address: Option<SocketAddr>,
     http_address: SocketAddr,
     /// Held as long as the process lives; given back by the system, even on kill -9.
     lock: File,
@@ -81,9 +83,17 @@ impl Node {
         let streams = buckets.streams();
         stage.resume(|title| streams.borrow().get(title).cloned())?;
 
-        let listener = Listener::bind(config.dicom.clone(), stage.clone(), streams)
+        let mut listener = Listener::bind(config.dicom.clone(), stage.clone(), streams)
             .await
             .with_context(|| format!("listen for DICOM on {}", config.dicom.address))?;
+        let secure = match config.dicom.tls {
+            Some(tls) => Some(secure_port(tls).await?),
+            None => None,
+        };
+        let dicom_tls_address = secure.as_ref().map(SecurePort::address).transpose()?;
+        if let Some(port) = secure {
+            listener = listener.with_tls(port);
+        }
         let http_socket = TcpListener::bind(config.http.address)
             .await
             .with_context(|| format!("listen for HTTP on {}", config.http.address))?;
@@ -126,6 +136,7 @@ impl Node {
             buckets,
             runtime,
             dicom: dicom_address,
+            dicom_tls: dicom_tls_address,
             http: http_address,
         };
         let stopped = stop_http.clone();
@@ -144,6 +155,7 @@ impl Node {
             stop_http,
             stop_sending,
             dicom_address,
+            dicom_tls_address,
             http_address,
             lock,
         };
@@ -153,15 +165,17 @@ impl Node {
 
     /// Tells where the node is: its last step of starting.
     fn announce(&self) -> Result<()> {
+        let dicom_tls = self.dicom_tls_address.map(|address| address.to_string());
         let said = json!({
             "pid": std::process::id(),
             "dicom": self.dicom_address.to_string(),
+            "dicom_tls": dicom_tls,
             "http": format!("http://{}", self.http_address),
             "version": env!("CARGO_PKG_VERSION"),
         });
         files::replace_file(&self.layout.path(Place::NodeFile), said.to_string().as_bytes())
             .context("write run/node.json")?;
-        tracing::info!(dicom = %self.dicom_address, http = %self.http_address, data = %self.layout.root().display(), "ready");
+        tracing::info!(dicom = %self.dicom_address, dicom_tls, http = %self.http_address, data = %self.layout.root().display(), "ready");
         Ok(())
     }
 
@@ -223,6 +237,15 @@ impl Node {
 fn make_parent(path: &Path) -> Result<()> {
     let parent = path.parent().unwrap_or(Path::new("/"));
     files::make_directory(parent).with_context(|| format!("make {}", parent.display()))
+}
+
+async fn secure_port(config: TlsConfig) -> Result<SecurePort> {
+    let address = config.address;
+    let server = tls::Server::open(config).context("set DICOM over TLS up")?;
+    let socket = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("listen for DICOM over TLS on {address}"))?;
+    Ok(SecurePort::new(socket, server))
 }
 
 /// One node per data directory.

@@ -9,4 +9,5 @@ pub mod part10;
 pub mod scu;
 pub mod sop_class;
 pub mod status;
+pub mod tls;
 pub mod upper_layer;

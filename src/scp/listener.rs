@@ -1,8 +1,8 @@
 //! Connections in, associations out.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -10,13 +10,16 @@ use tokio::sync::{Notify, watch};
 
 use crate::config::DicomConfig;
 use crate::dicom::negotiation::negotiate;
+use crate::dicom::tls;
 use crate::dicom::upper_layer::{
-    Acceptance, AssociateRq, Connection, Deadline, Error, Limits, Rejection, Stop, accept,
+    Acceptance, AssociateRq, Connection, Deadline, Error, Limits, Rejection, Stop, Transport, accept,
 };
 use crate::model::{AeTitle, CalledAeTitle, CallingAeTitle, Origin, Stream, StreamTable};
 use crate::stage::Stage;
 use crate::telemetry::field;
+use crate::telemetry::metrics::METRICS;
 
+use super::secure::{self, SecurePort};
 use super::session;
 
 /// Connections that may be open beyond the associations: about to ask, being refused, silent until ARTIM ends them.
@@ -41,9 +44,10 @@ pub struct Scp {
     numbers: Arc<AtomicU64>,
 }
 
-/// A bound DICOM port.
+/// A bound DICOM port, and the one for TLS where there is one.
 pub struct Listener {
     socket: TcpListener,
+    secure: Option<SecurePort>,
     scp: Scp,
 }
 
@@ -69,7 +73,20 @@ impl Listener {
             ended: Arc::default(),
             numbers: Arc::default(),
         };
-        Ok(Self { socket, scp })
+        Ok(Self {
+            socket,
+            secure: None,
+            scp,
+        })
+    }
+
+    /// With a port for TLS beside: the same services, the same limits.
+    #[must_use]
+    pub fn with_tls(self, port: SecurePort) -> Self {
+        Self {
+            secure: Some(port),
+            ..self
+        }
     }
 
     /// Where it listens.
@@ -88,10 +105,24 @@ impl Listener {
 
     /// Accepts connections until dropped.
     pub async fn run(self) {
+        let Self { socket, secure, scp } = self;
+        let plain = scp.take_connections(&socket, None);
+        match secure {
+            None => plain.await,
+            Some(SecurePort { socket, server }) => {
+                let encrypted = scp.take_connections(&socket, Some(&server));
+                tokio::join!(plain, encrypted, secure::watch(server.clone()));
+            }
+        }
+    }
+}
+
+impl Scp {
+    async fn take_connections(&self, socket: &TcpListener, tls: Option<&Arc<tls::Server>>) {
         loop {
-            match self.socket.accept().await {
+            match socket.accept().await {
                 Ok((socket, peer)) => match socket.into_std() {
-                    Ok(socket) => self.scp.begin(socket, peer),
+                    Ok(socket) => self.begin(socket, peer, tls.cloned()),
                     Err(error) => tracing::warn!(%error, { field::PEER } = %peer, "take a connection over"),
                 },
                 Err(error) => {
@@ -102,11 +133,10 @@ impl Listener {
             }
         }
     }
-}
 
-impl Scp {
-    fn begin(&self, socket: std::net::TcpStream, peer: SocketAddr) {
+    fn begin(&self, socket: std::net::TcpStream, peer: SocketAddr, tls: Option<Arc<tls::Server>>) {
         let open = self.open.fetch_add(1, Ordering::AcqRel) + 1;
+        METRICS.connections_open.up();
         let slot = Slot(self.clone());
         if open > self.config.associations + BEYOND {
             tracing::warn!({ field::PEER } = %peer, open, "too many connections: closed without an answer");
@@ -117,7 +147,7 @@ impl Scp {
             .name(format!("association-{number}"))
             .stack_size(512 * 1024);
         let spawned = thread.spawn(move || {
-            slot.0.associate(socket, peer, number);
+            slot.0.associate(socket, peer, number, tls.as_deref());
             drop(slot);
         });
         if let Err(error) = spawned {
@@ -126,20 +156,34 @@ impl Scp {
     }
 
     /// The whole life of an association.
-    fn associate(&self, socket: std::net::TcpStream, peer: SocketAddr, number: u64) {
+    fn associate(
+        &self,
+        socket: std::net::TcpStream,
+        peer: SocketAddr,
+        number: u64,
+        tls: Option<&tls::Server>,
+    ) {
         let span = tracing::info_span!(
             "association",
             { field::ASSOCIATION } = number,
             { field::PEER } = %peer,
+            { field::TLS_CLIENT } = tracing::field::Empty,
             { field::CALLING } = tracing::field::Empty,
             { field::CALLED } = tracing::field::Empty,
         );
         let _in_span = span.enter();
         let mut taken = None;
-        // One deadline over everything until the whole request is there.
+        // One deadline over everything until the whole request is there, a TLS handshake included.
         let artim = Deadline::after(self.config.artim, "send a whole A-ASSOCIATE-RQ");
-        let accepted = Connection::new(Box::new(socket), self.stop.clone()).and_then(|connection| {
+        let (transport, client) = match begin_tls(socket, tls) {
+            Ok(begun) => begun,
+            Err(error) => return tracing::error!(%error, "begin TLS"),
+        };
+        let accepted = Connection::new(transport, self.stop.clone()).and_then(|connection| {
             accept(connection, self.limits(), &artim, |request| {
+                if let Some(name) = client.and_then(|c| c.get()?.common_name.clone()) {
+                    span.record(field::TLS_CLIENT, name);
+                }
                 let (place, stream, origin, contexts) = self.decide(request, peer, number)?;
                 span.record(field::CALLING, origin.calling.0.as_str());
                 span.record(field::CALLED, origin.called.0.as_str());
@@ -149,16 +193,23 @@ impl Scp {
         });
         match (accepted, taken) {
             (Ok(association), Some((place, stream, origin))) => {
+                METRICS.associations_accepted.one();
                 tracing::debug!("association open");
                 let closing = session::serve(association, &self.stage, &stream, &origin);
                 // It is over: how long the peer takes to close keeps nobody else out.
                 drop(place);
                 closing.wait();
             }
-            (Err(Error::Refused(rejection)), _) => tracing::warn!(%rejection, "association refused"),
+            (Err(Error::Refused(rejection)), _) => {
+                METRICS.associations_rejected.one();
+                tracing::warn!(%rejection, "association refused");
+            }
             // A port that is looked at and left: load balancers do it every second.
             (Err(Error::Closed), _) => tracing::debug!("connection closed before an association"),
-            (Err(error), _) => tracing::warn!(%error, "no association"),
+            (Err(error), _) => {
+                METRICS.associations_failed.one();
+                tracing::warn!(%error, "no association");
+            }
             (Ok(_), None) => {}
         }
     }
@@ -230,12 +281,25 @@ impl Scp {
     }
 }
 
+/// Bare TCP, or TLS with a handle that tells who the client is once the handshake is done.
+type Begun = (Box<dyn Transport>, Option<Arc<OnceLock<tls::Client>>>);
+
+fn begin_tls(socket: std::net::TcpStream, tls: Option<&tls::Server>) -> Result<Begun, tls::TlsError> {
+    let Some(server) = tls else {
+        return Ok((Box::new(socket), None));
+    };
+    let stream = server.accept(socket)?;
+    let client = stream.client();
+    Ok((Box::new(stream), Some(client)))
+}
+
 /// A place among the associations; given back when dropped.
 struct Place(Arc<AtomicU32>);
 
 impl Place {
     fn take(associations: &Arc<AtomicU32>, limit: u32) -> Option<Self> {
         let taken = Self(associations.clone());
+        METRICS.associations_open.up();
         (associations.fetch_add(1, Ordering::AcqRel) < limit).then_some(taken)
     }
 }
@@ -243,6 +307,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
+        METRICS.associations_open.down();
     }
 }
 
@@ -252,6 +317,7 @@ struct Slot(Scp);
 impl Drop for Slot {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::AcqRel);
+        METRICS.connections_open.down();
         self.0.ended.notify_waiters();
     }
 }

@@ -4,7 +4,9 @@
 //! (spec folder, receiving.md). The runtime only accepts connections.
 
 mod listener;
+mod secure;
 mod session;
 mod storage;
 
 pub use listener::{Listener, Scp};
+pub use secure::SecurePort;

@@ -6,6 +6,7 @@ use crate::dicom::upper_layer::{AbortReason, Association, Closing, Error, Event}
 use crate::model::{Origin, Stream};
 use crate::stage::Stage;
 use crate::telemetry::field;
+use crate::telemetry::metrics::METRICS;
 
 use super::storage;
 
@@ -39,6 +40,7 @@ pub(super) fn serve(
             association.answer_release()
         }
         Err(error) => {
+            METRICS.associations_aborted.one();
             tracing::warn!(stored, refused, { field::BYTES } = bytes, %error, "association ended");
             association.abort(&error)
         }
