@@ -12,7 +12,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("dicom", &["model", "config"]),
     ("store", &["model"]),
     ("container", &[]),
-    ("stage", &["model", "files", "dicom", "store"]),
+    ("stage", &["model", "config", "files", "dicom", "store"]),
     ("bucket", &["model", "files", "store", "container"]),
     ("scp", &["model", "config", "telemetry", "dicom", "stage"]),
     (

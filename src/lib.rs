@@ -25,20 +25,21 @@
 //!
 //! # Who may import whom
 //! `model`, `files`, `telemetry` and `container` import nobody. `config` and `store` import `model`; `dicom` imports
-//! `model` and, for TLS, `config`.
-//! `stage` imports `dicom`, `store`. `bucket` imports `store`, `container`. `scp` imports
-//! `dicom`, `stage`. `engine` imports `stage`, `bucket`, `container`, `store`, `dicom`. `delivery` imports `dicom`,
-//! `store`. `http` imports `bucket`, `container`, `store`, `telemetry`. `node` wires them; `cli` starts the node, talks HTTP to
-//! one, or runs a bucket by `engine` without one. A unit test below holds the `use crate::` lines against this.
+//! `model` and, for TLS, `config`. `stage` imports `config`, `dicom`, `store`. `bucket` imports `store`, `container`.
+//! `scp` imports `dicom`, `stage`. `engine` imports `stage`, `bucket`, `container`, `store`, `dicom`. `delivery`
+//! imports `dicom`, `store`. `http` imports `bucket`, `container`, `store`, `telemetry`. `node` wires them; `cli`
+//! starts the node, talks HTTP to one, or runs a bucket by `engine` without one. A unit test below holds the
+//! `use crate::` lines against this.
 //!
 //! # The way of one object
 //! 1. [`scp`] takes a slot and accepts; `dicom::upper_layer` reads the request; the called AE title has to be an open
 //!    stream, `dicom::negotiation` judges the contexts; a refusal carries result, source and reason.
 //! 2. The session reads a command: C-ECHO, C-STORE; anything else gets 0211.
-//! 3. [`stage`] opens a `*.part`; fragments run from the socket's buffer into it, hashed on the way.
+//! 3. [`stage`]'s receiver opens a `*.part`; fragments run from the socket's buffer into it, hashed on the way.
 //! 4. `dicom::header` reads the UIDs from the first bytes; a mismatch with the command is A900, what cannot be read
 //!    is C000, no space is A700; the association lives on.
-//! 5. Commit: fdatasync, rename into the set's directory, fsync of it, one row — then, and only then, Success.
+//! 5. Commit: rename into the set's directory under a name that tells the hash, fsync of both, one row — then, and only
+//!    then, Success.
 //! 6. `stage::Completion`: quiet or capped: the job is queued, its objects frozen. Late ones make a new job.
 //! 7. [`engine`]'s scheduler takes it in order; the driver links the objects into INPUT, creates the container by
 //!    image digest, waits, keeps the log.
@@ -47,8 +48,8 @@
 //! 9. [`delivery`]'s worker sends, keeps each object's status, tries again on a schedule.
 //! 10. The last delivery settles the job. Each arrow is a row in `events`.
 //!
-//! A kill -9 between any two of them loses nothing that was answered: what is not in the store was not answered,
-//! and every step from 6 on can be done again.
+//! A kill -9 between any two of them loses nothing that was answered: a file that is what its name says is taken in at
+//! the next start, and every step from 6 on can be done again.
 //!
 //! # Threads and tasks
 //! An association is a thread with a blocking socket, on either side: it is 98 % kernel time, and a task would only

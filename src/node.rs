@@ -79,7 +79,7 @@ impl Node {
 
         let queued = Arc::new(Notify::new());
         let due = Arc::new(Notify::new());
-        let stage = Stage::open(layout.clone(), store.clone(), queued.clone())?;
+        let stage = Stage::open(layout.clone(), store.clone(), config.storage, queued.clone())?;
         let streams = buckets.streams();
         stage.resume(|title| streams.borrow().get(title).cloned())?;
 

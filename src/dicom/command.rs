@@ -46,9 +46,20 @@ pub enum CommandError {
     /// An element runs over the end or is not of group 0000.
     #[error("the command set is malformed at byte {0}")]
     Malformed(usize),
-    /// A required element is not there or has not the length of its VR.
+    /// An element without which there can be no answer is not there, or has not the length of its VR.
     #[error("the command set has no valid element (0000,{0:04X})")]
     Missing(u16),
+}
+
+/// What is wrong with a command set that can be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// An element is there twice.
+    #[error("element (0000,{0:04X}) is there twice")]
+    Repeated(u16),
+    /// An element has not the length of its VR.
+    #[error("element (0000,{0:04X}) has a wrong length")]
+    Length(u16),
 }
 
 /// A received command set: the elements that matter, still as bytes.
@@ -68,6 +79,8 @@ pub struct Command {
     pub sop_instance_uid: Option<Vec<u8>>,
     /// (0000,0902)
     pub error_comment: Option<String>,
+    /// The first thing wrong with it: such a request is never answered with Success.
+    pub fault: Option<Fault>,
 }
 
 impl Command {
@@ -85,12 +98,19 @@ impl Command {
             element::STATUS,
         ];
         let (mut sop_class_uid, mut sop_instance_uid, mut error_comment) = (None, None, None);
+        let (mut fault, mut seen) = (None, Vec::new());
         for item in elements(bytes) {
             let (tag, value) = item?;
+            if seen.contains(&tag) {
+                fault = fault.or(Some(Fault::Repeated(tag)));
+                continue;
+            }
+            seen.push(tag);
             match tag {
                 element::AFFECTED_SOP_CLASS_UID => sop_class_uid = Some(value.to_vec()),
                 element::AFFECTED_SOP_INSTANCE_UID => sop_instance_uid = Some(value.to_vec()),
                 element::ERROR_COMMENT => error_comment = Some(comment(value)),
+                element::PRIORITY if value.len() != 2 => fault = fault.or(Some(Fault::Length(tag))),
                 _ => {
                     for (slot, _) in short.iter_mut().zip(keys).filter(|(_, key)| *key == tag) {
                         *slot = value.try_into().ok().map(u16::from_le_bytes);
@@ -106,6 +126,7 @@ impl Command {
         } else {
             (request_id, element::MESSAGE_ID)
         };
+        // Without it nobody knows whether a data set follows.
         let data_set_type = data_set_type.ok_or(CommandError::Missing(element::COMMAND_DATA_SET_TYPE))?;
         Ok(Self {
             command_field,
@@ -115,7 +136,15 @@ impl Command {
             sop_class_uid,
             sop_instance_uid,
             error_comment,
+            fault,
         })
+    }
+
+    /// Whether the Affected SOP Class UID is this one.
+    #[must_use]
+    pub fn is_of_class(&self, sop_class: &str) -> bool {
+        let uid = self.sop_class_uid.as_deref().map(Uid::parse);
+        uid.is_some_and(|uid| uid.is_ok_and(|uid| uid.as_str() == sop_class))
     }
 }
 
@@ -274,6 +303,28 @@ mod tests {
         without_id.drain(at..at + 10);
         assert_eq!(Command::parse(&without_id), Err(CommandError::Missing(0x0110)));
         assert_eq!(Command::parse(&[]), Err(CommandError::Missing(0x0100)));
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_named_and_can_still_be_answered() {
+        let bytes = c_store_rq(1, &uid("1.2"), &uid("1.3"));
+        let again = |element: &[u8]| Command::parse(&[&bytes[..], element].concat()).unwrap();
+        assert_eq!(again(&[]).fault, None);
+        let other_instance = [0, 0, 0, 0x10, 4, 0, 0, 0, b'9', b'.', b'9', 0];
+        let contradictory = again(&other_instance);
+        assert_eq!(contradictory.fault, Some(Fault::Repeated(0x1000)));
+        assert_eq!(contradictory.message_id, 1);
+        assert_eq!(
+            again(&[0, 0, 0x10, 0x01, 2, 0, 0, 0, 9, 0]).fault,
+            Some(Fault::Repeated(0x0110))
+        );
+        let mut long_priority = bytes.clone();
+        let at = bytes.windows(4).position(|w| w == [0, 0, 0, 0x07]).unwrap();
+        long_priority.splice(at + 4..at + 10, [4, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(
+            Command::parse(&long_priority).unwrap().fault,
+            Some(Fault::Length(0x0700))
+        );
     }
 
     proptest! {

@@ -7,22 +7,66 @@ use std::fmt;
 pub struct Status(pub u16);
 
 impl Status {
-    /// Success.
+    /// Success (PS3.7 §C.1.1).
     pub const SUCCESS: Self = Self(0x0000);
-    /// The SOP Instance UID breaks the rules for UIDs (PS3.7 §C.5.6).
+    /// Invalid SOP Instance (PS3.7 §C.5.6).
     pub const INVALID_SOP_INSTANCE: Self = Self(0x0117);
-    /// A required element of the command is missing (PS3.7 §C.5.9, Missing Attribute).
-    pub const MISSING_ATTRIBUTE: Self = Self(0x0120);
-    /// The SOP class is not the one of the presentation context (PS3.7 §C.5.17).
+    /// SOP class not supported (PS3.7 §C.5.17).
     pub const SOP_CLASS_NOT_SUPPORTED: Self = Self(0x0122);
-    /// No such operation (PS3.7 §C.5.23).
+    /// Unrecognized operation (PS3.7 §C.5.23).
     pub const UNRECOGNIZED_OPERATION: Self = Self(0x0211);
-    /// Out of resources (PS3.4 §B.2.3).
+    /// Mistyped argument (PS3.7 §C.5.15).
+    pub const MISTYPED_ARGUMENT: Self = Self(0x0212);
+    /// Refused: out of resources (PS3.4 §B.2.3).
     pub const OUT_OF_RESOURCES: Self = Self(0xA700);
-    /// The data set does not match the SOP class or instance of the command (PS3.4 §B.2.3).
+    /// Error: data set does not match SOP class (PS3.4 §B.2.3).
     pub const DATA_SET_DOES_NOT_MATCH: Self = Self(0xA900);
-    /// The data set cannot be understood (PS3.4 §B.2.3).
+    /// Error: cannot understand (PS3.4 §B.2.3).
     pub const CANNOT_UNDERSTAND: Self = Self(0xC000);
+
+    /// Every status that we answer with: its name in the standard, and when. The conformance statement prints it.
+    pub const ANSWERED: [(Self, &'static str, &'static str); 8] = [
+        (
+            Self::SUCCESS,
+            "Success",
+            "C-STORE: the object is stored as `durability` says, or was stored before with the same bytes. C-ECHO: always.",
+        ),
+        (
+            Self::INVALID_SOP_INSTANCE,
+            "Invalid SOP Instance",
+            "The command has no Affected SOP Instance UID, or one that is no UID.",
+        ),
+        (
+            Self::SOP_CLASS_NOT_SUPPORTED,
+            "SOP class not supported",
+            "The Affected SOP Class UID is missing or not the one of the presentation context.",
+        ),
+        (
+            Self::UNRECOGNIZED_OPERATION,
+            "Unrecognized operation",
+            "Any request but C-STORE and C-ECHO.",
+        ),
+        (
+            Self::MISTYPED_ARGUMENT,
+            "Mistyped argument",
+            "An element of the command is repeated or has a wrong length; a C-STORE without a data set, a C-ECHO with one.",
+        ),
+        (
+            Self::OUT_OF_RESOURCES,
+            "Refused: Out of resources",
+            "No room on the disk, or the job store does not answer: nothing is stored, send it again later.",
+        ),
+        (
+            Self::DATA_SET_DOES_NOT_MATCH,
+            "Error: Data Set does not match SOP Class",
+            "SOP Class UID or SOP Instance UID of the data set is not the one of the command.",
+        ),
+        (
+            Self::CANNOT_UNDERSTAND,
+            "Error: Cannot understand",
+            "The data set is not of its transfer syntax, ends early, or has no Study or Series Instance UID.",
+        ),
+    ];
 
     /// What the status of a C-STORE response means for who sent the object.
     #[must_use]

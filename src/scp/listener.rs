@@ -220,7 +220,7 @@ impl Scp {
         peer: SocketAddr,
         number: u64,
     ) -> Result<(Place, Stream, Origin, Vec<Acceptance>), Rejection> {
-        if self.closing.is_raised() {
+        if self.closing.is_raised() || !self.stage.has_room() {
             return Err(Rejection::CONGESTION);
         }
         let called = AeTitle::parse(&request.called).map_err(|_| Rejection::CALLED_AE_TITLE)?;

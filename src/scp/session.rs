@@ -1,10 +1,12 @@
 //! The messages of an open association (PS3.7 §6, §9): one request at a time, each answered.
 
+use dicom_dictionary_std::uids;
+
 use crate::dicom::command::{Command, LONGEST_COMMAND, field as command_field, response};
 use crate::dicom::status::Status;
-use crate::dicom::upper_layer::{AbortReason, Association, Closing, Error, Event};
+use crate::dicom::upper_layer::{AbortReason, Association, Closing, Context, Error, Event};
 use crate::model::{Origin, Stream};
-use crate::stage::Stage;
+use crate::stage::{Receiver, Stage};
 use crate::telemetry::field;
 use crate::telemetry::metrics::METRICS;
 
@@ -26,7 +28,9 @@ pub(super) fn serve(
     origin: &Origin,
 ) -> Closing {
     let mut account = Account::default();
-    let end = messages(&mut association, stage, stream, origin, &mut account);
+    let mut receiver = stage.receiver(stream.clone(), origin.clone());
+    let end = messages(&mut association, &mut receiver, &mut account);
+    drop(receiver);
     // It carries nothing more; how long the peer takes to close its end delays no set.
     stage.completion().association_closed(origin.association);
     let Account {
@@ -50,19 +54,18 @@ pub(super) fn serve(
 /// Answers requests until the peer asks for release.
 fn messages(
     association: &mut Association,
-    stage: &Stage,
-    stream: &Stream,
-    origin: &Origin,
+    receiver: &mut Receiver,
     account: &mut Account,
 ) -> Result<(), Error> {
     while let Some((context, command)) = next_command(association)? {
         match command.command_field {
             command_field::C_STORE_RQ => {
-                storage::c_store(association, stage, stream, origin, context, &command, account)?;
+                storage::c_store(association, receiver, context, &command, account)?;
             }
             command_field::C_ECHO_RQ => {
                 skip_data_set(association, context, &command)?;
-                association.send_command(context, &response(&command, Status::SUCCESS, None))?;
+                let (status, comment) = echo(association.context(context), &command);
+                association.send_command(context, &response(&command, status, comment))?;
             }
             // A cancel of what is not under way is not answered (PS3.7 §9.3.2.3).
             command_field::C_CANCEL_RQ => {}
@@ -88,6 +91,22 @@ fn messages(
         }
     }
     Ok(())
+}
+
+/// C-ECHO (PS3.7 §9.1.5): there is nothing to do but to look at how it was asked.
+fn echo(context: Option<&Context>, command: &Command) -> (Status, Option<&'static str>) {
+    if command.fault.is_some() || command.has_data_set {
+        return (Status::MISTYPED_ARGUMENT, Some("a C-ECHO with too much in it"));
+    }
+    let verification = context.is_some_and(|c| c.abstract_syntax == uids::VERIFICATION);
+    if verification && command.is_of_class(uids::VERIFICATION) {
+        (Status::SUCCESS, None)
+    } else {
+        (
+            Status::SOP_CLASS_NOT_SUPPORTED,
+            Some("the SOP class is not the presentation context's"),
+        )
+    }
 }
 
 /// Collects the next command set; `None` when the peer asks for release.

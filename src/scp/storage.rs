@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
+use dicom_dictionary_std::uids;
+
 use crate::dicom::command::{Command, response};
 use crate::dicom::part10::FileMeta;
 use crate::dicom::status::Status;
 use crate::dicom::upper_layer::{Association, Error};
 use crate::dicom::{sop_class, upper_layer};
-use crate::model::{Origin, Stream, Uid};
-use crate::stage::{Object, Stage, StageError, Stored};
+use crate::model::Uid;
+use crate::stage::{Incoming, Object, Receiver, StageError, Stored};
 use crate::telemetry::field;
 use crate::telemetry::metrics::METRICS;
 
@@ -36,12 +38,18 @@ impl From<&StageError> for Refusal {
         let status = match error {
             StageError::Header(_) => Status::CANNOT_UNDERSTAND,
             StageError::Mismatch { .. } => Status::DATA_SET_DOES_NOT_MATCH,
-            StageError::Io { .. } | StageError::Store(_) | StageError::Head(_) | StageError::NoBucket => {
-                Status::OUT_OF_RESOURCES
-            }
+            StageError::NoRoom
+            | StageError::Collision
+            | StageError::Io { .. }
+            | StageError::Store(_)
+            | StageError::Head(_)
+            | StageError::NoBucket => Status::OUT_OF_RESOURCES,
         };
         let comment = match error {
-            StageError::Header(_) | StageError::Mismatch { .. } | StageError::NoBucket => error.to_string(),
+            StageError::Header(_)
+            | StageError::Mismatch { .. }
+            | StageError::NoBucket
+            | StageError::NoRoom => error.to_string(),
             // What is wrong with our disk is nothing the peer can act on.
             _ => "cannot store the object now, send it again later".to_owned(),
         };
@@ -52,9 +60,7 @@ impl From<&StageError> for Refusal {
 /// Serves one C-STORE request: the data set is read to its end whatever becomes of it, so that the association lives.
 pub(super) fn c_store(
     association: &mut Association,
-    stage: &Stage,
-    stream: &Stream,
-    origin: &Origin,
+    receiver: &mut Receiver,
     context: u8,
     command: &Command,
     account: &mut Account,
@@ -70,7 +76,7 @@ pub(super) fn c_store(
         |context| identify(context, command),
     );
     let outcome = match object {
-        Ok(object) => receive(association, stage, stream, origin, context, object)?,
+        Ok(object) => receive(association, receiver, context, object)?,
         Err(refusal) => {
             if command.has_data_set {
                 read_data_set(association, context, |_| ())?;
@@ -95,40 +101,41 @@ pub(super) fn c_store(
             response(command, refusal.status, Some(&refusal.comment))
         }
     };
-    association.send_command(context, &answer)
+    let sent = association.send_command(context, &answer);
+    // The row may still be on its way: the peer prepares its next object meanwhile.
+    receiver.settle();
+    sent
 }
 
 /// What the command says, held against the rules and the presentation context.
 fn identify(context: &upper_layer::Context, command: &Command) -> Result<Object, Refusal> {
-    let missing = |what: &str| Refusal::new(Status::MISSING_ATTRIBUTE, format!("the command has no {what}"));
-    if !command.has_data_set {
-        return Err(missing("data set"));
+    if let Some(fault) = command.fault {
+        return Err(Refusal::new(Status::MISTYPED_ARGUMENT, fault.to_string()));
     }
-    let class = command
-        .sop_class_uid
-        .as_deref()
-        .ok_or_else(|| missing("Affected SOP Class UID"))?;
-    let instance = command
-        .sop_instance_uid
-        .as_deref()
-        .ok_or_else(|| missing("Affected SOP Instance UID"))?;
+    if !command.has_data_set {
+        return Err(Refusal::new(
+            Status::MISTYPED_ARGUMENT,
+            "a C-STORE without a data set",
+        ));
+    }
     let not_of_context = || {
         Refusal::new(
             Status::SOP_CLASS_NOT_SUPPORTED,
             "the SOP class is not the presentation context's",
         )
     };
-    let sop_class_uid = Uid::parse(class).map_err(|_| not_of_context())?;
-    if sop_class_uid.as_str() != context.abstract_syntax || !sop_class::is_storage(&context.abstract_syntax) {
+    if !command.is_of_class(&context.abstract_syntax) || context.abstract_syntax == uids::VERIFICATION {
         return Err(not_of_context());
     }
+    let instance = command.sop_instance_uid.as_deref().unwrap_or_default();
     let sop_instance_uid = Uid::parse(instance).map_err(|error| {
         Refusal::new(
             Status::INVALID_SOP_INSTANCE,
             format!("Affected SOP Instance UID: {error}"),
         )
     })?;
-    let (Ok(transfer_syntax_uid), Some(encoding)) = (
+    let (Ok(sop_class_uid), Ok(transfer_syntax_uid), Some(encoding)) = (
+        Uid::parse(context.abstract_syntax.as_bytes()),
         Uid::parse(context.transfer_syntax.as_bytes()),
         sop_class::encoding(&context.transfer_syntax),
     ) else {
@@ -147,19 +154,17 @@ fn identify(context: &upper_layer::Context, command: &Command) -> Result<Object,
 /// From the first fragment to the commit.
 fn receive(
     association: &mut Association,
-    stage: &Stage,
-    stream: &Stream,
-    origin: &Origin,
+    receiver: &mut Receiver,
     context: u8,
     object: Object,
 ) -> Result<Result<Stored, Refusal>, Error> {
-    let mut incoming = stage.begin(stream, origin, object);
+    let mut incoming = receiver.begin(object);
     read_data_set(association, context, |data| {
         if let Ok(incoming) = &mut incoming {
             incoming.write(data);
         }
     })?;
-    let stored = incoming.and_then(crate::stage::Incoming::commit);
+    let stored = incoming.and_then(Incoming::commit);
     Ok(stored.map_err(|error| {
         if !matches!(error, StageError::Header(_) | StageError::Mismatch { .. }) {
             tracing::error!(%error, "store an object");
@@ -194,10 +199,17 @@ mod tests {
                 0xA700,
             ),
             (StageError::Store(StoreError::Closed), 0xA700),
+            (StageError::NoRoom, 0xA700),
+            (StageError::Collision, 0xA700),
+            (StageError::NoBucket, 0xA700),
         ] {
             let refusal = Refusal::from(&error);
             assert_eq!(refusal.status, Status(status), "{error}");
             assert!(!refusal.comment.contains("secret"));
+            assert!(
+                Status::ANSWERED.iter().any(|(s, ..)| *s == refusal.status),
+                "{error}"
+            );
         }
     }
 }

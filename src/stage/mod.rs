@@ -1,29 +1,36 @@
 //! The stage: the only code that writes DICOM to disk.
 //!
-//! An object runs into `*.part`; its commit is fdatasync, rename into the directory of its set, fsync of that
-//! directory, one row in the store — then, and only then, it counts as stored. `completion` decides when a set of
-//! objects is a job; `input` lays a job's objects out for its bucket.
+//! An object runs into `*.part`; its commit is a rename into the directory of its set under a name that tells its hash,
+//! fsync of file and directory, one row in the store — then, and only then, it counts as stored. The row of a set's first
+//! object is synced; those of the others need not be, since [`recovery`] takes in every whole file that lost its row.
+//! `completion` decides when a set of objects is a job; `input` lays a job's objects out for its bucket.
 
 mod completion;
+mod file_name;
 mod incoming;
 mod input;
+mod object_file;
 mod open_sets;
+mod receiver;
+mod recovery;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use tokio::sync::Notify;
 
+use crate::config::StorageConfig;
 use crate::dicom::header::HeaderError;
-use crate::files;
-use crate::model::{AeTitle, JobId, JobState, Layout, Origin, Stream};
+use crate::model::{AeTitle, JobState, Layout, Origin, Stream};
 use crate::store::{Store, StoreError};
 
 use open_sets::OpenSets;
 
 pub use completion::Completion;
+pub use file_name::DataSetHash;
 pub use incoming::{Incoming, Object, Stored};
 pub use input::{clear_output, lay_out};
+pub use receiver::Receiver;
 
 /// Why an object was not stored.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +51,12 @@ pub enum StageError {
     NoBucket,
 
     // Ours.
+    /// The disk is full but for its reserve.
+    #[error("the disk has no room for more")]
+    NoRoom,
+    /// Another object of this SOP Instance UID has other bytes and the same hash.
+    #[error("the object differs from one that is there with the same hash")]
+    Collision,
     /// The disk did not take it.
     #[error("{action}: {source}")]
     Io {
@@ -65,6 +78,7 @@ pub enum StageError {
 pub struct Stage {
     layout: Layout,
     store: Store,
+    storage: StorageConfig,
     completion: Completion,
     open_sets: OpenSets,
     parts: Arc<AtomicU64>,
@@ -72,20 +86,24 @@ pub struct Stage {
 
 impl Stage {
     /// Makes the stage ready: what was half received when the node last stopped is removed (it was never answered
-    /// with Success), open sets go on.
+    /// with Success), what was whole is taken in, open sets go on.
     ///
     /// # Errors
     /// [`StageError`] when the disk or the store does not answer.
-    pub fn open(layout: Layout, store: Store, queued: Arc<Notify>) -> Result<Self, StageError> {
-        let removed = remove_parts(&layout).map_err(io("remove unfinished objects"))?;
-        if removed > 0 {
-            tracing::info!(removed, "removed objects whose reception was cut off");
-        }
-        let left = sweep_sets(&layout, &store)?;
-        if left > 0 {
+    pub fn open(
+        layout: Layout,
+        store: Store,
+        storage: StorageConfig,
+        queued: Arc<Notify>,
+    ) -> Result<Self, StageError> {
+        let done = recovery::recover(&layout, &store)?;
+        if done != recovery::Recovered::default() {
             tracing::info!(
-                left,
-                "removed directories of sets that were laid out or never begun"
+                parts = done.parts,
+                directories = done.directories,
+                taken_in = done.taken_in,
+                torn = done.torn,
+                "cleaned up behind the last run"
             );
         }
         let open_sets = OpenSets::default();
@@ -93,6 +111,7 @@ impl Stage {
         Ok(Self {
             layout,
             store,
+            storage,
             completion,
             open_sets,
             parts: Arc::default(),
@@ -118,57 +137,28 @@ impl Stage {
         &self.completion
     }
 
-    /// Begins to receive an object.
-    ///
-    /// # Errors
-    /// [`StageError::Io`] when its file cannot be made.
-    pub fn begin(&self, stream: &Stream, origin: &Origin, object: Object) -> Result<Incoming, StageError> {
-        let number = self.parts.fetch_add(1, Ordering::Relaxed);
-        Incoming::begin(self.clone(), stream.clone(), origin.clone(), object, number)
+    /// The receiving end of an association.
+    #[must_use]
+    pub fn receiver(&self, stream: Stream, origin: Origin) -> Receiver {
+        Receiver::new(self.clone(), stream, origin)
     }
-}
 
-/// Removes the directories of sets that nobody needs: their job is beyond laying out, or no object of theirs ever got a
-/// row, so that none was answered with Success.
-fn sweep_sets(layout: &Layout, store: &Store) -> Result<usize, StageError> {
-    let read = io("read the directories of sets");
-    let mut removed = 0;
-    let streams = files::entries(&layout.root().join("streams")).map_err(read)?;
-    for stream in streams {
-        for set in files::entries(&stream.join("incoming")).map_err(io("read the directories of sets"))? {
-            // `.parts` is no job's name.
-            let Some(id) = set
-                .file_name()
-                .and_then(|n| n.to_str())
-                .and_then(|n| JobId::parse(n).ok())
-            else {
-                continue;
-            };
-            let state = store.job(&id)?.map(|job| job.state);
-            if !matches!(
-                state,
-                Some(JobState::Receiving | JobState::Queued | JobState::Running)
-            ) {
-                files::remove_directory(&set).map_err(io("remove the directory of a set"))?;
-                removed += 1;
+    /// Whether the disk of the data directory has more room than its reserve.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        match rustix::fs::statvfs(self.layout.root()) {
+            Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize) >= self.storage.reserve,
+            Err(error) => {
+                tracing::error!(%error, "ask the disk how much room it has");
+                false
             }
         }
     }
-    Ok(removed)
-}
-
-/// Removes every `*.part` of every stream; answers how many there were.
-fn remove_parts(layout: &Layout) -> std::io::Result<usize> {
-    let mut removed = 0;
-    for stream in files::entries(&layout.root().join("streams"))? {
-        for part in files::entries(&stream.join("incoming/.parts"))? {
-            files::remove_file(&part)?;
-            removed += 1;
-        }
-    }
-    Ok(removed)
 }
 
 fn io(action: &'static str) -> impl FnOnce(std::io::Error) -> StageError {
     move |source| StageError::Io { action, source }
 }
+
+#[cfg(test)]
+mod tests;

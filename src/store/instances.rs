@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::events::record;
 use super::jobs::{NewJob, job_id};
+use super::writer::Sync;
 use super::{Pending, Result, Store};
 use crate::model::{JobId, JobState, Timestamp, Uid};
 
@@ -22,8 +23,8 @@ pub struct NewInstance {
     pub file: String,
     /// Bytes of the data set.
     pub bytes: u64,
-    /// BLAKE3 of the data set.
-    pub hash: [u8; 32],
+    /// XXH3-128 of the data set.
+    pub hash: [u8; 16],
 }
 
 /// What became of an object.
@@ -31,8 +32,8 @@ pub struct NewInstance {
 pub enum Placed {
     /// A row of its own.
     Stored,
-    /// The same bytes were there already.
-    Duplicate,
+    /// The same bytes seem to be there already, in the file of that name.
+    Duplicate(String),
     /// Another object of this SOP Instance UID was there: both are kept, this one is current.
     Replaced,
     /// The set was frozen meanwhile: the object needs another one.
@@ -62,12 +63,24 @@ pub struct InstanceRow {
 
 impl Store {
     /// Adds an object to an open set; the set is made by its first object, in the same step.
-    pub fn place(&self, job: &JobId, set: NewJob, new: NewInstance, at: Timestamp) -> Pending<Placed> {
+    ///
+    /// `sync`: the row is on the disk before the answer. Otherwise it is there with the next one that is, and until then
+    /// its file has to stand in for it.
+    pub fn place(
+        &self,
+        job: &JobId,
+        set: NewJob,
+        new: NewInstance,
+        at: Timestamp,
+        sync: bool,
+    ) -> Pending<Placed> {
         let job = job.clone();
-        self.write(move |db| match open_set(db, &job, &set, at)? {
-            Set::Open(seq) => add(db, &job, seq, &new, at),
-            Set::Other(placed) => Ok(placed),
-        })
+        let sync = if sync { Sync::Now } else { Sync::Later };
+        self.writer
+            .submit(sync, move |db| match open_set(db, &job, &set, at)? {
+                Set::Open(seq) => add(db, &job, seq, &new, at),
+                Set::Other(placed) => Ok(placed),
+            })
     }
 
     /// The objects of a job, oldest first.
@@ -195,12 +208,17 @@ fn add(db: &Connection, job: &JobId, seq: i64, new: &NewInstance, at: Timestamp)
             at.0
         ])?;
     let placed = match (inserted, others) {
-        (0, _) => Placed::Duplicate,
+        (0, _) => Placed::Duplicate(
+            db.prepare_cached(
+                "SELECT file FROM instances WHERE job = ?1 AND sop_instance_uid = ?2 AND hash = ?3",
+            )?
+            .query_row(params![seq, uid, new.hash], |row| row.get(0))?,
+        ),
         (_, 0) => Placed::Stored,
         _ => Placed::Replaced,
     };
     let fresh = u32::from(placed == Placed::Stored);
-    let bytes = if placed == Placed::Duplicate {
+    let bytes = if inserted == 0 {
         0
     } else {
         i64::try_from(new.bytes).unwrap_or(i64::MAX)

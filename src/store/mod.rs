@@ -3,7 +3,8 @@
 //! Writes go through one thread that takes everything waiting, runs each request in a savepoint of its own, and
 //! commits once: associations that store at the same moment share one fsync (group commit), and a request that
 //! fails takes no other with it. An answer is given after the commit, so what was answered is on disk
-//! (`synchronous = FULL`). Reads use connections of their own and never wait for a writer (WAL).
+//! (`synchronous = FULL`) — but for rows that say they can wait: a commit of nothing but those is not synced
+//! (`NORMAL`), and the next one that is takes them along, since a WAL lasts in its order. Reads use connections of their own and never wait for a writer (WAL).
 
 mod buckets;
 mod connection;
@@ -25,6 +26,7 @@ pub use events::EventRow;
 pub use instances::{InstanceRow, NewInstance, Placed};
 pub use jobs::{JobFilter, NewJob, Occupancy};
 pub use writer::Pending;
+use writer::Sync;
 
 /// Why the store did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -106,7 +108,7 @@ impl Store {
         &self,
         request: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Pending<T> {
-        self.writer.submit(request)
+        self.writer.submit(Sync::Now, request)
     }
 
     /// Reads, at the state of the last commit.

@@ -25,7 +25,7 @@ fn bucket() -> BucketRow {
 fn open_set(store: &Store, study: &str, at: Timestamp) -> JobId {
     let job = JobId::generate(at);
     match store
-        .place(&job, new_job(study), instance("1.1", 1), at)
+        .place(&job, new_job(study), instance("1.1", 1), at, true)
         .wait()
         .unwrap()
     {
@@ -53,7 +53,7 @@ fn instance(uid: &str, hash: u8) -> NewInstance {
         series_instance_uid: uid_of("1.3"),
         file: format!("{uid}-{hash:02x}.dcm"),
         bytes: 10,
-        hash: [hash; 32],
+        hash: [hash; 16],
     }
 }
 
@@ -65,7 +65,7 @@ fn one_study_has_one_open_set_and_a_new_one_once_it_is_complete() {
     let other = JobId::generate(now);
     let place = |job: &JobId| {
         store
-            .place(job, new_job("1.2.3"), instance("1.2", 1), now)
+            .place(job, new_job("1.2.3"), instance("1.2", 1), now, false)
             .wait()
             .unwrap()
     };
@@ -94,7 +94,13 @@ fn a_bucket_with_open_jobs_stays_and_without_a_bucket_nothing_is_taken() {
     assert_eq!(store.remove_bucket(&title).wait().unwrap(), Removed::Yes);
     assert_eq!(store.remove_bucket(&title).wait().unwrap(), Removed::NotThere);
     let late = store
-        .place(&JobId::generate(now), new_job("1.2.4"), instance("1.1", 1), now)
+        .place(
+            &JobId::generate(now),
+            new_job("1.2.4"),
+            instance("1.1", 1),
+            now,
+            true,
+        )
         .wait()
         .unwrap();
     assert_eq!(late, Placed::NoBucket);
@@ -128,11 +134,11 @@ fn the_same_bytes_are_stored_once_and_other_bytes_are_kept_beside() {
     let job = open_set(&store, "1.2.3", now);
     let add = |uid, hash| {
         store
-            .place(&job, new_job("1.2.3"), instance(uid, hash), now)
+            .place(&job, new_job("1.2.3"), instance(uid, hash), now, false)
             .wait()
             .unwrap()
     };
-    assert_eq!(add("1.1", 1), Placed::Duplicate);
+    assert_eq!(add("1.1", 1), Placed::Duplicate("1.1-01.dcm".into()));
     assert_eq!(add("1.1", 2), Placed::Replaced);
     assert_eq!(add("1.2", 1), Placed::Stored);
     let rows = store.instances(&job).unwrap();
@@ -143,7 +149,7 @@ fn the_same_bytes_are_stored_once_and_other_bytes_are_kept_beside() {
         .collect();
     assert_eq!(current, ["1.1-02.dcm", "1.2-01.dcm"]);
     assert_eq!(rows.len(), 3);
-    assert_eq!(add("1.1", 1), Placed::Duplicate);
+    assert_eq!(add("1.1", 1), Placed::Duplicate("1.1-01.dcm".into()));
     assert!(
         store.instances(&job).unwrap().first().unwrap().current,
         "the one that came last is used"
@@ -158,7 +164,7 @@ fn a_request_that_fails_takes_no_other_with_it() {
     let pending: Vec<_> = (0..50)
         .map(|i| {
             let job = JobId::generate(now);
-            let good = store.place(&job, new_job(&format!("1.2.{i}")), instance("1.1", 1), now);
+            let good = store.place(&job, new_job(&format!("1.2.{i}")), instance("1.1", 1), now, true);
             let bad = store.write(|db| -> Result<()> {
                 db.execute("INSERT INTO node (key, value) VALUES ('half', 'done')", [])?;
                 Err(StoreError::State("no".into()))

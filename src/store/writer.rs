@@ -18,13 +18,24 @@ const QUEUE: usize = 1024;
 /// Requests that share one commit.
 const BATCH: usize = 256;
 
+/// When a request has to be on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sync {
+    /// Before it is answered.
+    Now,
+    /// With the next one that cannot wait.
+    Later,
+}
+
 /// A request with its answer inside: run it, then tell it how the commit went.
 trait Request: Send {
+    fn sync(&self) -> Sync;
     fn run(&mut self, transaction: &Connection) -> Result<()>;
     fn finish(self: Box<Self>, committed: Result<()>);
 }
 
 struct Typed<F, T> {
+    sync: Sync,
     request: Option<F>,
     answer: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
@@ -35,6 +46,10 @@ where
     F: FnOnce(&Connection) -> Result<T> + Send,
     T: Send,
 {
+    fn sync(&self) -> Sync {
+        self.sync
+    }
+
     fn run(&mut self, transaction: &Connection) -> Result<()> {
         let Some(request) = self.request.take() else {
             return Ok(());
@@ -109,10 +124,12 @@ impl Writer {
 
     pub(super) fn submit<T: Send + 'static>(
         &self,
+        sync: Sync,
         request: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Pending<T> {
         let (reply, answer) = oneshot::channel();
         let typed = Box::new(Typed {
+            sync,
             request: Some(request),
             answer: None,
             reply,
@@ -144,14 +161,34 @@ impl Writer {
 }
 
 fn run(mut connection: Connection, requests: &Receiver<Box<dyn Request>>) {
+    // The connection was opened with FULL.
+    let mut synchronous = Sync::Now;
     while let Ok(first) = requests.recv() {
         let mut batch = vec![first];
         batch.extend(requests.try_iter().take(BATCH - 1));
-        let committed = commit(&mut connection, &mut batch);
+        let wanted = if batch.iter().any(|r| r.sync() == Sync::Now) {
+            Sync::Now
+        } else {
+            Sync::Later
+        };
+        let committed = set_synchronous(&connection, &mut synchronous, wanted)
+            .and_then(|()| commit(&mut connection, &mut batch));
         for request in batch {
             request.finish(committed.clone());
         }
     }
+}
+
+fn set_synchronous(connection: &Connection, now: &mut Sync, wanted: Sync) -> Result<()> {
+    if *now != wanted {
+        let word = match wanted {
+            Sync::Now => "FULL",
+            Sync::Later => "NORMAL",
+        };
+        connection.pragma_update(None, "synchronous", word)?;
+        *now = wanted;
+    }
+    Ok(())
 }
 
 fn commit(connection: &mut Connection, batch: &mut [Box<dyn Request>]) -> Result<()> {
