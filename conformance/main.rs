@@ -12,5 +12,6 @@
 )]
 #![allow(dead_code, reason = "the harness serves other tests too")]
 
+mod ps3_15;
 #[path = "../tests/support/mod.rs"]
 mod support;

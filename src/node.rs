@@ -53,6 +53,8 @@ impl Node {
     /// # Errors
     /// What keeps it from serving, naming the input.
     pub async fn start(config: Config) -> Result<Self> {
+        // What the site has to mend is told before anything is begun.
+        let tls = config.dicom.tls.clone().map(open_tls).transpose()?;
         let root = std::path::absolute(&config.data)?;
         let layout = Layout::new(root);
         let lock = lock(&layout)?;
@@ -86,13 +88,13 @@ impl Node {
         let mut listener = Listener::bind(config.dicom.clone(), stage.clone(), streams)
             .await
             .with_context(|| format!("listen for DICOM on {}", config.dicom.address))?;
-        let secure = match config.dicom.tls {
-            Some(tls) => Some(secure_port(tls).await?),
-            None => None,
-        };
-        let dicom_tls_address = secure.as_ref().map(SecurePort::address).transpose()?;
-        if let Some(port) = secure {
-            listener = listener.with_tls(port);
+        let mut dicom_tls_address = None;
+        if let Some((server, address)) = tls {
+            let socket = TcpListener::bind(address)
+                .await
+                .with_context(|| format!("listen for DICOM over TLS on {address}"))?;
+            dicom_tls_address = Some(socket.local_addr()?);
+            listener = listener.with_tls(SecurePort::new(socket, server));
         }
         let http_socket = TcpListener::bind(config.http.address)
             .await
@@ -239,13 +241,11 @@ fn make_parent(path: &Path) -> Result<()> {
     files::make_directory(parent).with_context(|| format!("make {}", parent.display()))
 }
 
-async fn secure_port(config: TlsConfig) -> Result<SecurePort> {
+/// What is shown on the TLS port, and where that is to be.
+fn open_tls(config: TlsConfig) -> Result<(tls::Server, SocketAddr)> {
     let address = config.address;
     let server = tls::Server::open(config).context("set DICOM over TLS up")?;
-    let socket = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("listen for DICOM over TLS on {address}"))?;
-    Ok(SecurePort::new(socket, server))
+    Ok((server, address))
 }
 
 /// One node per data directory.

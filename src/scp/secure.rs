@@ -1,6 +1,5 @@
 //! The port for DICOM over TLS: its certificate is watched, on disk and on the calendar.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,14 +33,6 @@ impl SecurePort {
             socket,
             server: Arc::new(server),
         }
-    }
-
-    /// Where it listens.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn address(&self) -> std::io::Result<SocketAddr> {
-        self.socket.local_addr()
     }
 }
 

@@ -11,6 +11,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
+use sha2::{Digest, Sha256};
+
 use super::certificate::Certificate;
 use super::profile;
 use crate::config::{ClientCertificate, TlsConfig};
@@ -57,6 +59,16 @@ pub(super) struct Loaded {
     pub certificate: Certificate,
 }
 
+/// Tells one content from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hash([u8; 32]);
+
+impl Hash {
+    pub fn of(content: impl AsRef<[u8]>) -> Self {
+        Self(Sha256::digest(content).into())
+    }
+}
+
 /// The content of the files.
 pub(super) struct Files {
     certificate: Vec<u8>,
@@ -77,14 +89,10 @@ impl Files {
         })
     }
 
-    /// Tells one content from another.
-    pub fn hash(&self) -> blake3::Hash {
-        let mut hasher = blake3::Hasher::new();
+    pub fn hash(&self) -> Hash {
         let ca = self.client_ca.as_ref().map(|(_, content)| content.as_slice());
-        for content in [&self.certificate, &self.key, ca.unwrap_or_default()] {
-            hasher.update(&content.len().to_le_bytes()).update(content);
-        }
-        hasher.finalize()
+        let contents = [&self.certificate, &self.key, ca.unwrap_or_default()];
+        Hash::of(contents.map(|content| Sha256::digest(content)).concat())
     }
 
     pub fn load(&self, config: &TlsConfig) -> Result<Loaded, TlsError> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use rustls::ServerConnection;
 
 use super::certificate::Certificate;
-use super::load::{Files, Loaded, TlsError};
+use super::load::{Files, Hash, Loaded, TlsError};
 use super::stream::TlsStream;
 use crate::config::TlsConfig;
 
@@ -24,9 +24,9 @@ pub struct Server {
 #[derive(Debug)]
 struct Seen {
     /// Of the files in force.
-    current: blake3::Hash,
+    current: Hash,
     /// Of files that are not fit, and at how many looks.
-    unfit: Option<(blake3::Hash, u32)>,
+    unfit: Option<(Hash, u32)>,
 }
 
 /// What a look at the files found.
@@ -89,7 +89,7 @@ impl Server {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let hash = match &read {
             Ok(files) => files.hash(),
-            Err(error) => blake3::hash(error.to_string().as_bytes()),
+            Err(error) => Hash::of(error.to_string()),
         };
         if hash == seen.current {
             seen.unfit = None;
