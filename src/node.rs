@@ -168,13 +168,15 @@ impl Node {
     /// Tells where the node is: its last step of starting.
     fn announce(&self) -> Result<()> {
         let dicom_tls = self.dicom_tls_address.map(|address| address.to_string());
-        let said = json!({
+        let mut said = json!({
             "pid": std::process::id(),
             "dicom": self.dicom_address.to_string(),
-            "dicom_tls": dicom_tls,
             "http": format!("http://{}", self.http_address),
             "version": env!("CARGO_PKG_VERSION"),
         });
+        if let (Some(address), Some(said)) = (&dicom_tls, said.as_object_mut()) {
+            said.insert("dicom_tls".to_owned(), address.clone().into());
+        }
         files::replace_file(&self.layout.path(Place::NodeFile), said.to_string().as_bytes())
             .context("write run/node.json")?;
         tracing::info!(dicom = %self.dicom_address, dicom_tls, http = %self.http_address, data = %self.layout.root().display(), "ready");

@@ -34,11 +34,10 @@ try:
             # Common names as they stand in DER: OID 2.5.4.3 and a short string; the subject's is the last.
             names = re.findall(rb"\x55\x04\x03[\x0c\x13](.)([ -~]*)", secure.getpeercert(binary_form=True), re.S)
             said["name"] = [text[: length[0]].decode() for length, text in names][-1]
-            # In TLS 1.3 a client learns only by reading that its certificate is refused. One that is taken is to be
-            # hung up on: what is said is no DICOM.
+            # In TLS 1.3 a client learns only by reading that its certificate is refused. Where it is taken, A-ABORT
+            # comes: what is said is no DICOM.
             secure.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            while secure.recv(4096):
-                pass
+            secure.recv(4096)
 except OSError as error:
     said["error"] = str(error)
 print(json.dumps(said))
