@@ -1,7 +1,7 @@
 # Two commands do all set-up: `make demo` and `make test`. What is missing is installed, a Docker daemon is started if
 # none answers; docker/setup.sh says each thing it does.
 
-.PHONY: demo test lint
+.PHONY: demo test bench lint fuzz
 
 # A study through a node, with what came back. DATA=DIR sends your own DICOM files instead of a head phantom.
 demo:
@@ -14,8 +14,23 @@ demo:
 test:
 	@docker/setup.sh test
 	cargo test
+	cargo test --bench receiving -- --only one,sixteen,storescu --objects 16 --rounds 1 --peers none,best,fsync
+
+# Receiving, side by side with other receivers, in under three minutes once it is built. FULL=1: as many objects as the
+# published figures have. ONLY=one,large PEERS=ours,dcmtk-best ROUNDS=7 OBJECTS=1000 JSON=FILE: as you like; what there
+# is says `cargo bench --bench receiving -- --help`.
+bench:
+	@docker/setup.sh test
+	cargo bench --bench receiving -- $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) \
+	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(OBJECTS),--objects $(OBJECTS)) $(if $(JSON),--json $(abspath $(JSON)))
 
 # What a reviewer should not have to say.
 lint:
 	cargo fmt --all -- --check
 	cargo clippy --all-targets -- -D warnings
+
+# Everything that reads what a peer sent, fuzzed for SECONDS each.
+SECONDS = 60
+fuzz:
+	@docker/setup.sh test
+	conformance/fuzz/run.sh $(SECONDS)

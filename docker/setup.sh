@@ -39,6 +39,7 @@ need python3 python3
 if [ "$purpose" = test ]; then
     need dciodvfy dicom3tools
     need openssl openssl
+    need c++ g++ # libFuzzer
     need busybox busybox-static
     # The test images hold nothing but busybox: one that needs libraries would not start there.
     has busybox && ldd "$(command -v busybox)" >/dev/null 2>&1 && missing="$missing busybox-static"

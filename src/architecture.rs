@@ -14,7 +14,10 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("container", &[]),
     ("stage", &["model", "config", "files", "dicom", "store"]),
     ("bucket", &["model", "files", "store", "container"]),
-    ("scp", &["model", "config", "telemetry", "dicom", "stage"]),
+    (
+        "scp",
+        &["model", "config", "telemetry", "dicom", "store", "stage"],
+    ),
     (
         "delivery",
         &["model", "config", "files", "telemetry", "dicom", "store"],

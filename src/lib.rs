@@ -26,14 +26,15 @@
 //! # Who may import whom
 //! `model`, `files`, `telemetry` and `container` import nobody. `config` and `store` import `model`; `dicom` imports
 //! `model` and, for TLS, `config`. `stage` imports `config`, `dicom`, `store`. `bucket` imports `store`, `container`.
-//! `scp` imports `dicom`, `stage`. `engine` imports `stage`, `bucket`, `container`, `store`, `dicom`. `delivery`
+//! `scp` imports `dicom`, `store`, `stage`. `engine` imports `stage`, `bucket`, `container`, `store`, `dicom`. `delivery`
 //! imports `dicom`, `store`. `http` imports `bucket`, `container`, `store`, `telemetry`. `node` wires them; `cli`
 //! starts the node, talks HTTP to one, or runs a bucket by `engine` without one. A unit test below holds the
 //! `use crate::` lines against this.
 //!
 //! # The way of one object
-//! 1. [`scp`] takes a slot and accepts; `dicom::upper_layer` reads the request; the called AE title has to be an open
-//!    stream, `dicom::negotiation` judges the contexts; a refusal carries result, source and reason.
+//! 1. [`scp`] takes a place and accepts; `dicom::upper_layer` reads the request; the caller has to be allowed, the
+//!    called AE title an open stream; `dicom::negotiation` judges the contexts; a refusal carries result, source and
+//!    reason. An association that does not end well leaves a row in `associations`.
 //! 2. The session reads a command: C-ECHO, C-STORE; anything else gets 0211.
 //! 3. [`stage`]'s receiver opens a `*.part`; fragments run from the socket's buffer into it, hashed on the way.
 //! 4. `dicom::header` reads the UIDs from the first bytes; a mismatch with the command is A900, what cannot be read

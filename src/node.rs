@@ -85,9 +85,16 @@ impl Node {
         let streams = buckets.streams();
         stage.resume(|title| streams.borrow().get(title).cloned())?;
 
-        let mut listener = Listener::bind(config.dicom.clone(), stage.clone(), streams)
-            .await
-            .with_context(|| format!("listen for DICOM on {}", config.dicom.address))?;
+        let dicom = config.dicom.address;
+        let mut listener = Listener::bind(
+            config.dicom,
+            config.callers,
+            stage.clone(),
+            store.clone(),
+            streams,
+        )
+        .await
+        .with_context(|| format!("listen for DICOM on {dicom}"))?;
         let mut dicom_tls_address = None;
         if let Some((server, address)) = tls {
             let socket = TcpListener::bind(address)

@@ -3,14 +3,18 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{TlsConfig, socket_address, tls};
-use crate::model::{Reader, Uid};
+use super::{TlsConfig, callers, socket_address, tls};
+use crate::model::{AddressRange, Reader, Uid};
 
 /// `[dicom]`: how associations are taken, and the limits a peer meets.
 #[derive(Clone, Debug)]
 pub struct DicomConfig {
     /// `address`: where to listen. Default `0.0.0.0:11112`.
     pub address: SocketAddr,
+    /// `networks`: peers there may call with any AE title, beside the `[[caller]]`s. Default this machine alone
+    /// (`127.0.0.0/8`, `::1`), which a list that is given replaces: nothing is taken from the network until somebody
+    /// says from whom.
+    pub networks: Vec<AddressRange>,
     /// `associations`: open at once; one more is rejected as transient. Default 256.
     pub associations: u32,
     /// `associations_per_address`: open at once from one peer address, so that no peer can take all of them. Default 64.
@@ -51,6 +55,7 @@ pub(super) fn read(r: &Reader<'_>) -> DicomConfig {
         address: r
             .text("address", socket_address)
             .unwrap_or(SocketAddr::from(([0, 0, 0, 0], 11112))),
+        networks: callers::read_networks(r),
         associations: count("associations", 256),
         associations_per_address: count("associations_per_address", 64),
         artim: r.duration("artim").unwrap_or(Duration::from_secs(30)),

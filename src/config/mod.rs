@@ -3,6 +3,7 @@
 //! Every key has a default; unknown keys are refused; all findings are told at once, each with its line and what
 //! is allowed. Command line and environment win over the file.
 
+mod callers;
 mod delivery;
 mod dicom;
 mod engine;
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::model::{AeTitle, Reader, RemoteAe, Route, Settings};
+use crate::model::{AeTitle, Caller, Reader, RemoteAe, Route, Settings};
 
 pub use delivery::DeliveryConfig;
 pub use dicom::DicomConfig;
@@ -35,6 +36,8 @@ pub struct Config {
     pub data: PathBuf,
     /// `[dicom]`
     pub dicom: DicomConfig,
+    /// `[[caller]]`: who may call, beside the peers in `[dicom] networks`.
+    pub callers: Vec<Caller>,
     /// `[storage]`
     pub storage: StorageConfig,
     /// `[http]`
@@ -142,6 +145,11 @@ impl Config {
                 .text("data", |t| Ok::<_, String>(PathBuf::from(t)))
                 .unwrap_or_else(|| "/data".into()),
             dicom: dicom::read(&top.table("dicom")),
+            callers: top
+                .tables("caller")
+                .iter()
+                .filter_map(callers::read_caller)
+                .collect(),
             storage: storage::read(&top.table("storage")),
             http: http::read(&top.table("http")),
             engine: engine::read(&top.table("engine")),
@@ -188,6 +196,9 @@ mod tests {
         let config = Config::load(None).unwrap();
         assert_eq!(config.data, PathBuf::from("/data"));
         assert_eq!(config.dicom.address.to_string(), "0.0.0.0:11112");
+        let networks: Vec<_> = config.dicom.networks.iter().map(ToString::to_string).collect();
+        assert_eq!(networks, ["127.0.0.0/8", "::1"]);
+        assert!(config.callers.is_empty());
         assert_eq!(config.http.address.to_string(), "127.0.0.1:2813");
         assert_eq!(config.delivery.calling.as_str(), "MAGICKBOX");
     }
@@ -202,10 +213,43 @@ mod tests {
             "PACS"
         );
         assert_eq!(config.buckets.len(), 2);
+        assert_eq!(config.dicom.networks.len(), 2);
+        assert_eq!(config.callers.len(), 2);
+        let scanner = config.callers.first().unwrap();
+        assert_eq!(scanner.ae_title.as_ref().unwrap().as_str(), "SCANNER");
+        assert!(scanner.may_call(&AeTitle::parse("PROC T2").unwrap()));
+        assert!(!scanner.may_call(&AeTitle::parse("Other").unwrap()));
         let tls = config.dicom.tls.unwrap();
         assert_eq!(tls.address.port(), 12762);
         assert_eq!(tls.client_certificate, ClientCertificate::Optional);
         assert_eq!(tls.minimum, TlsVersion::V1_3);
+    }
+
+    #[test]
+    fn the_examples_of_the_readme_are_read() {
+        let blocks = include_str!("../../README.md").split("```toml\n").skip(1);
+        let examples: Vec<_> = blocks.filter_map(|rest| rest.split("```").next()).collect();
+        assert!(examples.len() >= 2);
+        for example in examples {
+            Config::parse(Path::new("README.md"), example).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_caller_that_allows_everybody_or_nobody_by_a_slip_is_found() {
+        let text = "[dicom]\nnetworks = [\"10.1.2.3/8\", \"::/0\"]\n[[caller]]\nbuckets = [\"A\"]\n\
+                    [[caller]]\nae_title = \"S\"\naddresses = []\n[[caller]]\naddresses = [\"here\"]\naet = \"S\"\n";
+        let error = Config::parse(Path::new("x.toml"), text).unwrap_err().to_string();
+        for expected in [
+            "x.toml has 5 findings",
+            "x.toml:2: dicom.networks[0]: \"10.1.2.3/8\": an address within a network",
+            "x.toml:3: caller[0].ae_title: is missing, and addresses too",
+            "x.toml:7: caller[1].addresses: is empty",
+            "x.toml:9: caller[2].addresses[0]: \"here\": an address or a network",
+            "x.toml:10: caller[2].aet: unknown key; allowed here: ae_title, addresses, buckets",
+        ] {
+            assert!(error.contains(expected), "{expected} not in\n{error}");
+        }
     }
 
     #[test]
@@ -241,7 +285,7 @@ mod tests {
         for expected in [
             "x.toml has 5 findings",
             "x.toml:2: dicom.address: \"here\": an address and port",
-            "x.toml:3: dicom.port: unknown key; allowed here: address, associations, ",
+            "x.toml:3: dicom.port: unknown key; allowed here: address, networks, associations, ",
             "x.toml:7: route[0].to: NOBODY is no [[remote_ae]]",
             "x.toml:10: bucket.ProcT1.timeout: \"soon\": a length of time",
             "x.toml:11: bucket.much too long an AE title",

@@ -70,7 +70,9 @@ pub fn read_head(path: &Path) -> std::io::Result<Option<(FileMeta, u64)>> {
     Ok(parse_head(&bytes))
 }
 
-fn parse_head(bytes: &[u8]) -> Option<(FileMeta, u64)> {
+/// Reads the head at the beginning of these bytes; answers the offset of the data set too. `None` when it is no usable head.
+#[must_use]
+pub fn parse_head(bytes: &[u8]) -> Option<(FileMeta, u64)> {
     if bytes.get(PREAMBLE..PREAMBLE + 4)? != MAGIC {
         return None;
     }

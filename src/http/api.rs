@@ -14,6 +14,7 @@ use crate::model::{AeTitle, Job, JobId, JobState, Place};
 use crate::store::{JobFilter, StoreError};
 
 use super::Context;
+use super::associations;
 use super::problem::Problem;
 use super::view::{self, JobView};
 
@@ -32,10 +33,11 @@ pub fn router() -> Router<Context> {
         .route("/jobs", get(jobs))
         .route("/jobs/{id}", get(job))
         .route("/jobs/{id}/log", get(log))
+        .route("/associations", get(associations::list))
 }
 
 /// Runs a question to store or disk off the runtime's threads.
-async fn ask<T: Send + 'static>(
+pub(super) async fn ask<T: Send + 'static>(
     question: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Problem> {
     match tokio::task::spawn_blocking(question).await {

@@ -1,6 +1,7 @@
 //! The HTTP side: the API of version 1, whether the node is ready, and numbers for a monitoring system.
 
 mod api;
+mod associations;
 mod problem;
 mod view;
 

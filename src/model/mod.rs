@@ -4,7 +4,9 @@
 //! printed, stored and made part of a path.
 
 pub mod ae_title;
+pub mod association_end;
 pub mod bucket;
+pub mod caller;
 pub mod delivery;
 pub mod durability;
 pub mod job;
@@ -21,7 +23,9 @@ pub mod timestamp;
 pub mod uid;
 
 pub use ae_title::{AeTitle, CalledAeTitle, CallingAeTitle};
+pub use association_end::{AssociationEnd, AssociationOutcome};
 pub use bucket::{Complete, Level, Network, Resources};
+pub use caller::{AddressRange, Caller};
 pub use delivery::{Delivery, DeliveryInstance, DeliveryState, InstanceState};
 pub use durability::Durability;
 pub use job::{Job, JobId};

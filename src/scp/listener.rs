@@ -1,47 +1,54 @@
 //! Connections in, associations out.
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::config::DicomConfig;
 use crate::dicom::negotiation::negotiate;
 use crate::dicom::tls;
 use crate::dicom::upper_layer::{
-    Acceptance, AssociateRq, Connection, Deadline, Error, Limits, Rejection, Stop, Transport, accept,
+    AssociateRq, Connection, Deadline, Error, Limits, Rejection, Stop, Transport, accept,
 };
-use crate::model::{AeTitle, CalledAeTitle, CallingAeTitle, Origin, Stream, StreamTable};
+use crate::model::{
+    AeTitle, AssociationEnd, CalledAeTitle, Caller, CallingAeTitle, Origin, Stream, StreamTable,
+};
 use crate::stage::Stage;
+use crate::store::Store;
 use crate::telemetry::field;
 use crate::telemetry::metrics::METRICS;
 
+use super::access::{Access, Denied};
+use super::event::{Event, No};
+use super::log_limit::LogLimit;
+use super::places::{self, Associated, Connected, Places};
 use super::secure::{self, SecurePort};
 use super::session;
 
-/// Connections that may be open beyond the associations: about to ask, being refused, silent until ARTIM ends them.
-/// More are closed at once.
-const BEYOND: u32 = 256;
+/// Lines a minute about refused associations of one address: enough for the mistakes of a person who sets it up.
+const REFUSALS_LOGGED: u32 = 10;
 
 /// What every association needs.
 #[derive(Clone)]
 pub struct Scp {
     config: DicomConfig,
+    access: Arc<Access>,
     stage: Stage,
+    store: Store,
     streams: watch::Receiver<StreamTable>,
     /// No new associations.
     closing: Stop,
     /// Open ones have had their time.
     stop: Stop,
-    /// Connections, whatever they are up to.
-    open: Arc<AtomicU32>,
-    /// Those of them that are associations.
-    associations: Arc<AtomicU32>,
-    ended: Arc<Notify>,
+    places: Arc<Places>,
     numbers: Arc<AtomicU64>,
+    /// Lines about connections that found no place, and about associations that were refused.
+    turned_away: Arc<Mutex<LogLimit>>,
+    refusals: Arc<Mutex<LogLimit>>,
 }
 
 /// A bound DICOM port, and the one for TLS where there is one.
@@ -58,20 +65,33 @@ impl Listener {
     /// What the system says: the port is taken, or below 1024 without the right.
     pub async fn bind(
         config: DicomConfig,
+        callers: Vec<Caller>,
         stage: Stage,
+        store: Store,
         streams: watch::Receiver<StreamTable>,
     ) -> std::io::Result<Self> {
         let socket = TcpListener::bind(config.address).await?;
+        let access = Access {
+            networks: config.networks.clone(),
+            callers,
+        };
+        tell(&access, &config, &streams.borrow());
+        let limits = places::Limits {
+            associations: config.associations,
+            associations_per_address: config.associations_per_address,
+        };
         let scp = Scp {
             config,
+            access: Arc::new(access),
             stage,
+            store,
             streams,
             closing: Stop::default(),
             stop: Stop::default(),
-            open: Arc::default(),
-            associations: Arc::default(),
-            ended: Arc::default(),
-            numbers: Arc::default(),
+            places: Places::new(limits),
+            numbers: Arc::new(AtomicU64::new(1)),
+            turned_away: Arc::new(Mutex::new(LogLimit::new(1))),
+            refusals: Arc::new(Mutex::new(LogLimit::new(REFUSALS_LOGGED))),
         };
         Ok(Self {
             socket,
@@ -117,6 +137,21 @@ impl Listener {
     }
 }
 
+/// Says at the start what of the rules somebody may not have meant.
+fn tell(access: &Access, config: &DicomConfig, streams: &StreamTable) {
+    let tls = config.tls.as_ref().map(|tls| tls.address);
+    let mut addresses = std::iter::once(config.address).chain(tls);
+    if access.is_this_machine_alone() && addresses.any(|a| !a.ip().is_loopback()) {
+        tracing::warn!(
+            "nobody but this machine may call: to take studies from the network, add a [[caller]] or [dicom] networks \
+             to the configuration"
+        );
+    }
+    for ae_title in access.missing(|title| streams.contains_key(title)) {
+        tracing::warn!(%ae_title, "a [[caller]] names a bucket that is not installed");
+    }
+}
+
 impl Scp {
     async fn take_connections(&self, socket: &TcpListener, tls: Option<&Arc<tls::Server>>) {
         loop {
@@ -135,20 +170,24 @@ impl Scp {
     }
 
     fn begin(&self, socket: std::net::TcpStream, peer: SocketAddr, tls: Option<Arc<tls::Server>>) {
-        let open = self.open.fetch_add(1, Ordering::AcqRel) + 1;
-        METRICS.connections_open.up();
-        let slot = Slot(self.clone());
-        if open > self.config.associations + BEYOND {
-            tracing::warn!({ field::PEER } = %peer, open, "too many connections: closed without an answer");
-            return;
-        }
+        let address = peer.ip().to_canonical();
+        let connected = match self.places.connect(address) {
+            Ok(connected) => connected,
+            Err(full) => {
+                if let Some(unlogged) = due(&self.turned_away, address) {
+                    tracing::warn!({ field::PEER } = %peer, %full, unlogged, "connection closed without an answer");
+                }
+                return;
+            }
+        };
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let thread = std::thread::Builder::new()
             .name(format!("association-{number}"))
             .stack_size(512 * 1024);
+        let scp = self.clone();
         let spawned = thread.spawn(move || {
-            slot.0.associate(socket, peer, number, tls.as_deref());
-            drop(slot);
+            scp.associate(socket, peer, number, &connected, tls.as_deref());
+            drop(connected);
         });
         if let Err(error) = spawned {
             tracing::error!(%error, { field::PEER } = %peer, "start a thread for an association");
@@ -161,6 +200,7 @@ impl Scp {
         socket: std::net::TcpStream,
         peer: SocketAddr,
         number: u64,
+        connected: &Connected,
         tls: Option<&tls::Server>,
     ) {
         let span = tracing::info_span!(
@@ -172,10 +212,12 @@ impl Scp {
             { field::CALLED } = tracing::field::Empty,
         );
         let _in_span = span.enter();
+        let address = peer.ip().to_canonical();
+        let mut event = Event::new(number, address, tls.is_some());
         let mut taken = None;
         // One deadline over everything until the whole request is there, a TLS handshake included.
         let artim = Deadline::after(self.config.artim, "send a whole A-ASSOCIATE-RQ");
-        let (transport, client) = match begin_tls(socket, tls) {
+        let (transport, client) = match secure::begin(socket, tls) {
             Ok(begun) => begun,
             Err(error) => return tracing::error!(%error, "begin TLS"),
         };
@@ -184,62 +226,96 @@ impl Scp {
                 if let Some(name) = client.and_then(|c| c.get()?.common_name.clone()) {
                     span.record(field::TLS_CLIENT, name);
                 }
-                let (place, stream, origin, contexts) = self.decide(request, peer, number)?;
-                span.record(field::CALLING, origin.calling.0.as_str());
-                span.record(field::CALLED, origin.called.0.as_str());
+                event.requested(request);
+                event.record_titles(&span);
+                let admitted = self.decide(request, address, number, connected);
+                let (place, stream, origin) = admitted.map_err(|no| event.reject(no))?;
                 taken = Some((place, stream, origin));
-                Ok(contexts)
+                Ok(negotiate(&request.contexts))
             })
         });
         match (accepted, taken) {
-            (Ok(association), Some((place, stream, origin))) => {
+            (Ok(mut association), Some((place, stream, origin))) => {
                 METRICS.associations_accepted.one();
                 tracing::debug!("association open");
-                let closing = session::serve(association, &self.stage, &stream, &origin);
-                // It is over: how long the peer takes to close keeps nobody else out.
+                let (account, error) = session::serve(&mut association, &self.stage, &stream, &origin);
+                // It is over: whoever is told so may come again, and a peer that is slow to close keeps nobody out.
                 drop(place);
+                let closing = session::farewell(association, error.as_ref());
+                self.note(event.ended(error.as_ref(), account));
                 closing.wait();
             }
-            (Err(Error::Refused(rejection)), _) => {
-                METRICS.associations_rejected.one();
-                tracing::warn!(%rejection, "association refused");
-            }
-            // A port that is looked at and left: load balancers do it every second.
-            (Err(Error::Closed), _) => tracing::debug!("connection closed before an association"),
             (Err(error), _) => {
-                METRICS.associations_failed.one();
-                tracing::warn!(%error, "no association");
+                if event.reason_of_rejection(&error).is_some() {
+                    METRICS.associations_rejected.one();
+                } else if !matches!(error, Error::Closed) {
+                    METRICS.associations_failed.one();
+                }
+                self.log_refusal(&event, &error, address);
+                self.note(event.refused(&error));
             }
             (Ok(_), None) => {}
         }
     }
 
+    fn note(&self, end: Option<AssociationEnd>) {
+        if let Some(end) = end {
+            self.store.note_association(end);
+        }
+    }
+
+    fn log_refusal(&self, event: &Event, error: &Error, address: IpAddr) {
+        let rejected = event.reason_of_rejection(error);
+        // A port that is looked at and left: load balancers do it every second.
+        if rejected.is_none() && matches!(error, Error::Closed) {
+            tracing::debug!("connection closed before an association");
+            return;
+        }
+        let Some(unlogged) = due(&self.refusals, address) else {
+            return;
+        };
+        match rejected {
+            Some(reason) => tracing::warn!(%reason, unlogged, "association refused"),
+            None => tracing::warn!(%error, unlogged, "no association"),
+        }
+    }
+
+    /// Whether the peer gets its association: the caller is judged before anything it calls is looked at.
     fn decide(
         &self,
         request: &AssociateRq,
-        peer: SocketAddr,
+        address: IpAddr,
         number: u64,
-    ) -> Result<(Place, Stream, Origin, Vec<Acceptance>), Rejection> {
-        if self.closing.is_raised() || !self.stage.has_room() {
-            return Err(Rejection::CONGESTION);
+        connected: &Connected,
+    ) -> Result<(Associated, Stream, Origin), No> {
+        if self.closing.is_raised() {
+            return Err(No::because(Rejection::CONGESTION, "this node is stopping"));
         }
-        let called = AeTitle::parse(&request.called).map_err(|_| Rejection::CALLED_AE_TITLE)?;
-        let calling = AeTitle::parse(&request.calling).map_err(|_| Rejection::CALLING_AE_TITLE)?;
-        let stream = self
-            .streams
-            .borrow()
-            .get(&called)
-            .cloned()
-            .ok_or(Rejection::CALLED_AE_TITLE)?;
+        let calling = AeTitle::parse(&request.calling)
+            .map_err(|e| No::because(Rejection::CALLING_AE_TITLE, format!("calling AE title: {e}")))?;
+        // A called AE title that is none is one that nobody has: strangers are told nothing else either.
+        let called = AeTitle::parse(&request.called).ok();
+        let stream = called.and_then(|title| self.streams.borrow().get(&title).cloned());
+        self.access
+            .judge(&calling, address, stream.as_ref().map(|s| &s.ae_title))
+            .map_err(|denied| No::because(Rejection::from(&denied), denied))?;
+        let stream = stream.ok_or_else(|| No::because(Rejection::CALLED_AE_TITLE, Denied::Called))?;
+        if !self.stage.has_room() {
+            return Err(No::because(
+                Rejection::CONGESTION,
+                "the disk is down to its reserve",
+            ));
+        }
+        let place = connected
+            .associate()
+            .map_err(|full| No::because(Rejection::LOCAL_LIMIT, full))?;
         let origin = Origin {
-            called: CalledAeTitle(called),
+            called: CalledAeTitle(stream.ae_title.clone()),
             calling: CallingAeTitle(calling),
-            address: peer.ip().to_canonical(),
+            address,
             association: number,
         };
-        let place =
-            Place::take(&self.associations, self.config.associations).ok_or(Rejection::LOCAL_LIMIT)?;
-        Ok((place, stream, origin, negotiate(&request.contexts)))
+        Ok((place, stream, origin))
     }
 
     const fn limits(&self) -> Limits {
@@ -260,64 +336,18 @@ impl Scp {
 
     /// Gives open associations `grace` to end, then aborts them; answers how many had to be.
     pub async fn finish(&self, grace: Duration) -> u32 {
-        if tokio::time::timeout(grace, self.all_ended()).await.is_ok() {
+        if tokio::time::timeout(grace, self.places.all_left()).await.is_ok() {
             return 0;
         }
-        let left = self.open.load(Ordering::Acquire);
+        let left = self.places.open();
         self.stop.raise();
         // Each sees the signal within a tick of its socket; it then has some seconds to say goodbye.
-        let _ = tokio::time::timeout(Duration::from_secs(5), self.all_ended()).await;
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.places.all_left()).await;
         left
     }
-
-    async fn all_ended(&self) {
-        loop {
-            let ended = self.ended.notified();
-            if self.open.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            ended.await;
-        }
-    }
 }
 
-/// Bare TCP, or TLS with a handle that tells who the client is once the handshake is done.
-type Begun = (Box<dyn Transport>, Option<Arc<OnceLock<tls::Client>>>);
-
-fn begin_tls(socket: std::net::TcpStream, tls: Option<&tls::Server>) -> Result<Begun, tls::TlsError> {
-    let Some(server) = tls else {
-        return Ok((Box::new(socket), None));
-    };
-    let stream = server.accept(socket)?;
-    let client = stream.client();
-    Ok((Box::new(stream), Some(client)))
-}
-
-/// A place among the associations; given back when dropped.
-struct Place(Arc<AtomicU32>);
-
-impl Place {
-    fn take(associations: &Arc<AtomicU32>, limit: u32) -> Option<Self> {
-        let taken = Self(associations.clone());
-        METRICS.associations_open.up();
-        (associations.fetch_add(1, Ordering::AcqRel) < limit).then_some(taken)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-        METRICS.associations_open.down();
-    }
-}
-
-/// An open connection; counted until dropped, whatever happens.
-struct Slot(Scp);
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::AcqRel);
-        METRICS.connections_open.down();
-        self.0.ended.notify_waiters();
-    }
+fn due(limit: &Mutex<LogLimit>, address: IpAddr) -> Option<u64> {
+    let mut limit = limit.lock().unwrap_or_else(PoisonError::into_inner);
+    limit.due(address, Instant::now())
 }

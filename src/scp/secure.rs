@@ -1,13 +1,15 @@
 //! The port for DICOM over TLS: its certificate is watched, on disk and on the calendar.
 
-use std::sync::Arc;
+use std::net::TcpStream;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::dicom::tls::{Certificate, Look, Server};
+use crate::dicom::tls::{Certificate, Client, Look, Server, TlsError};
+use crate::dicom::upper_layer::Transport;
 use crate::telemetry::metrics::METRICS;
 
 /// Between two looks at the files: short for whoever has renewed a certificate, nothing for the disk.
@@ -34,6 +36,19 @@ impl SecurePort {
             server: Arc::new(server),
         }
     }
+}
+
+/// Bare TCP, or TLS with a handle that tells who the client is once the handshake is done.
+pub(super) type Begun = (Box<dyn Transport>, Option<Arc<OnceLock<Client>>>);
+
+/// Begins TLS on a connection of the TLS port; the handshake runs with the first reads.
+pub(super) fn begin(socket: TcpStream, server: Option<&Server>) -> Result<Begun, TlsError> {
+    let Some(server) = server else {
+        return Ok((Box::new(socket), None));
+    };
+    let stream = server.accept(socket)?;
+    let client = stream.client();
+    Ok((Box::new(stream), Some(client)))
 }
 
 /// Puts new files in force within seconds, at once on SIGHUP; tells daily how long the certificate is valid.

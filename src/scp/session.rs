@@ -12,42 +12,45 @@ use crate::telemetry::metrics::METRICS;
 
 use super::storage;
 
-/// What an association did, for the one line in the log at its end.
+/// What an association did, for the one line in the log at its end and for its event.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     pub stored: u64,
     pub refused: u64,
     pub bytes: u64,
+    pub last_refusal: Option<(Status, String)>,
 }
 
-/// Serves an association to its end.
+/// Serves an association until the peer asks for release, or until it broke: the error tells why. What is left to do is
+/// [`farewell`].
 pub(super) fn serve(
-    mut association: Association,
+    association: &mut Association,
     stage: &Stage,
     stream: &Stream,
     origin: &Origin,
-) -> Closing {
+) -> (Account, Option<Error>) {
     let mut account = Account::default();
     let mut receiver = stage.receiver(stream.clone(), origin.clone());
-    let end = messages(&mut association, &mut receiver, &mut account);
+    let end = messages(association, &mut receiver, &mut account);
     drop(receiver);
     // It carries nothing more; how long the peer takes to close its end delays no set.
     stage.completion().association_closed(origin.association);
-    let Account {
-        stored,
-        refused,
-        bytes,
-    } = account;
-    match end {
-        Ok(()) => {
-            tracing::info!(stored, refused, { field::BYTES } = bytes, "association released");
-            association.answer_release()
-        }
+    let (stored, refused, bytes) = (account.stored, account.refused, account.bytes);
+    match &end {
+        Ok(()) => tracing::info!(stored, refused, { field::BYTES } = bytes, "association released"),
         Err(error) => {
             METRICS.associations_aborted.one();
             tracing::warn!(stored, refused, { field::BYTES } = bytes, %error, "association ended");
-            association.abort(&error)
         }
+    }
+    (account, end.err())
+}
+
+/// Answers the release, or aborts.
+pub(super) fn farewell(association: Association, error: Option<&Error>) -> Closing {
+    match error {
+        None => association.answer_release(),
+        Some(error) => association.abort(error),
     }
 }
 

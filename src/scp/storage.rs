@@ -97,6 +97,7 @@ pub(super) fn c_store(
         Err(refusal) => {
             account.refused += 1;
             METRICS.objects_refused.one();
+            account.last_refusal = Some((refusal.status, refusal.comment.clone()));
             tracing::warn!({ field::STATUS } = %refusal.status, reason = refusal.comment, "object refused");
             response(command, refusal.status, Some(&refusal.comment))
         }

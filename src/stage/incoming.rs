@@ -108,6 +108,7 @@ impl<'a> Incoming<'a> {
         let scanner = std::mem::replace(&mut self.scanner, HeaderScanner::new(self.object.encoding));
         let header = scanner.finish()?;
         check(&header, &self.object.meta)?;
+        self.file.flush().map_err(io("write an object"))?;
         let hash: DataSetHash = self.hash.finish_128().to_be_bytes();
         let unsettled = Unsettled {
             name: file_name(&header.sop_instance_uid, &hash),

@@ -12,7 +12,7 @@ use crate::store::{NewInstance, NewJob, Pending, Placed};
 
 use super::file_name::DataSetHash;
 use super::incoming::{Incoming, Object, Stored};
-use super::object_file::ObjectFile;
+use super::object_file::{Gathering, ObjectFile};
 use super::{Stage, StageError, io};
 
 /// The receiving end of an association; its objects come one after another.
@@ -22,6 +22,7 @@ pub struct Receiver {
     pub(super) origin: Origin,
     set: Option<SetDirectory>,
     later: Option<Later>,
+    gathering: Gathering,
 }
 
 /// The directory that the last object went to: the next one mostly goes there too.
@@ -49,13 +50,14 @@ struct Later {
 }
 
 impl Receiver {
-    pub(super) const fn new(stage: Stage, stream: Stream, origin: Origin) -> Self {
+    pub(super) fn new(stage: Stage, stream: Stream, origin: Origin) -> Self {
         Self {
             stage,
             stream,
             origin,
             set: None,
             later: None,
+            gathering: Gathering::default(),
         }
     }
 
@@ -74,7 +76,8 @@ impl Receiver {
         }
         let number = self.stage.parts.fetch_add(1, Ordering::Relaxed);
         let directory = self.stage.layout.path(Place::Parts(&self.stream.ae_title));
-        let file = ObjectFile::create(&directory, &format!("{}-{number}", self.origin.association))
+        let name = format!("{}-{number}", self.origin.association);
+        let file = ObjectFile::create(&directory, &name, std::mem::take(&mut self.gathering))
             .map_err(io("make the file of an object"))?;
         Incoming::begin(self, file, object)
     }
@@ -88,6 +91,7 @@ impl Receiver {
 
     /// Puts an object into its set and into the store, so that it lasts.
     pub(super) fn place(&mut self, mut object: Unsettled) -> Result<Stored, StageError> {
+        self.gathering = object.file.gathering();
         let mut job = self
             .stage
             .open_sets
@@ -112,6 +116,7 @@ impl Receiver {
         if !self.stage.open_sets.is_confirmed(title, group, &job) {
             return self.place(object);
         }
+        self.gathering = object.file.gathering();
         self.move_to_set(&mut object, &job)?;
         let placed = self.submit(&object, &job);
         // It counts as stored: from here on only the store's word removes it.

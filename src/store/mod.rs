@@ -6,6 +6,7 @@
 //! (`synchronous = FULL`) — but for rows that say they can wait: a commit of nothing but those is not synced
 //! (`NORMAL`), and the next one that is takes them along, since a WAL lasts in its order. Reads use connections of their own and never wait for a writer (WAL).
 
+mod associations;
 mod buckets;
 mod connection;
 mod deliveries;
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension};
 
+pub use associations::AssociationRow;
 pub use buckets::{BucketRow, Removed};
 pub use deliveries::NewDelivery;
 pub use events::EventRow;
@@ -68,6 +70,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 #[derive(Clone)]
 pub struct Store {
     writer: writer::Writer,
+    associations: associations::Journal,
     readers: Arc<Readers>,
     node_id: Arc<str>,
 }
@@ -87,8 +90,10 @@ impl Store {
         let mut connection = connection::open(path)?;
         connection::migrate(&mut connection, path)?;
         let node_id = node_id(&connection)?;
+        let writer = writer::Writer::start(connection)?;
         Ok(Self {
-            writer: writer::Writer::start(connection)?,
+            associations: associations::Journal::start(writer.clone())?,
+            writer,
             readers: Arc::new(Readers {
                 path: path.to_owned(),
                 idle: Mutex::default(),
@@ -128,6 +133,7 @@ impl Store {
 
     /// Finishes what was submitted and closes the file.
     pub fn close(&self) {
+        self.associations.close();
         self.writer.close();
         lock(&self.readers.idle).clear();
     }

@@ -12,6 +12,7 @@
 )]
 
 mod again;
+mod associations;
 mod buckets_cli;
 mod encodings;
 mod first_light;

@@ -92,7 +92,7 @@ impl Files {
     pub fn hash(&self) -> Hash {
         let ca = self.client_ca.as_ref().map(|(_, content)| content.as_slice());
         let contents = [&self.certificate, &self.key, ca.unwrap_or_default()];
-        Hash::of(contents.map(|content| Sha256::digest(content)).concat())
+        Hash::of(contents.map(Sha256::digest).concat())
     }
 
     pub fn load(&self, config: &TlsConfig) -> Result<Loaded, TlsError> {

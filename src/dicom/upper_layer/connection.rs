@@ -116,15 +116,14 @@ impl Connection {
         }
     }
 
-    /// Reads once, at least a byte, into free room behind what is buffered; makes room if there is none.
+    /// Reads once, at least a byte, into free room behind what is buffered; makes room if there is little.
     pub(super) fn fill(&mut self, deadline: &Deadline) -> Result<(), Error> {
+        if self.start > 0 && self.buffer.len() - self.end < self.buffer.len() / 2 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
         if self.end == self.buffer.len() {
-            if self.start == 0 {
-                self.reserve(self.buffer.len() * 2);
-            } else {
-                self.buffer.copy_within(self.start..self.end, 0);
-                (self.start, self.end) = (0, self.end - self.start);
-            }
+            self.reserve(self.buffer.len() * 2);
         }
         loop {
             let room = self.buffer.get_mut(self.end..).unwrap_or_default();
