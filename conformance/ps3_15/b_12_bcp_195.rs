@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::node::Secure;
 use crate::needs;
 use crate::support::part10::{Object, data_set};
@@ -120,7 +122,7 @@ fn without_a_certificate_of_a_known_ca_nobody_comes_in_where_one_is_required() {
     let stranger = Authority::new("OTHER", elsewhere.path()).issue("STRANGER", elsewhere.path());
     let expired = secure
         .authority
-        .issue_until("EXPIRED", secure.home(), Duration::ZERO);
+        .issue_until("EXPIRED", secure.home(), -time::Duration::HOUR);
     for version in ["1.2", "1.3"] {
         let refused = |client, alert: &str| {
             let probe = probe(secure.port(), client, version);
@@ -198,6 +200,8 @@ fn a_sender_without_tls_is_hung_up_on_and_leaves_nothing() {
         secure.node.log().contains("no TLS"),
         "the log does not say what was wrong"
     );
+    let told: Value = secure.node.api().get("/api/v1/associations").unwrap();
+    assert_eq!(told["associations"][0]["tls"], true, "{told}");
     // The port without TLS is another's matter.
     assert!(senders::echoscu(secure.node.dicom_port(), "Count").success);
 }

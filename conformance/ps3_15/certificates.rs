@@ -1,7 +1,8 @@
 //! The node's own certificate: on disk, in force, and until when.
 
 use std::fs;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use time::{Duration, OffsetDateTime};
 
 use super::node::Secure;
 use crate::needs;
@@ -9,8 +10,6 @@ use crate::support::PATIENCE;
 use crate::support::tls::{Authority, probe};
 use crate::support::under_test::{MAGICKBOX, run, scratch};
 use crate::support::wait::wait_until;
-
-const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The common name that is served now.
 fn served(secure: &Secure) -> String {
@@ -22,7 +21,9 @@ fn a_certificate_that_is_renewed_on_disk_is_served_without_a_restart() {
     needs!(Docker, Pynetdicom);
     let secure = Secure::start();
     assert_eq!(served(&secure), "NODE");
-    let renewed = secure.authority.issue_until("RENEWED", secure.home(), DAY * 700);
+    let renewed = secure
+        .authority
+        .issue_until("RENEWED", secure.home(), Duration::DAY * 700);
     fs::copy(&renewed.certificate, &secure.files.certificate).unwrap();
     fs::copy(&renewed.key, &secure.files.key).unwrap();
     wait_until(PATIENCE, "the new certificate", || {
@@ -74,15 +75,12 @@ fn a_ca_that_is_taken_off_the_list_lets_nobody_in_any_more() {
 fn the_day_it_expires_is_in_the_metrics_and_a_near_one_in_the_log() {
     needs!(Docker);
     let expiry = |secure: &Secure| secure.metric("tls_certificate_expiry_seconds");
-    let expected = |left: Duration| {
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + left;
-        i64::try_from(at.as_secs()).unwrap()
-    };
+    let expected = |left: Duration| (OffsetDateTime::now_utc() + left).unix_timestamp();
     for (left, word) in [
-        (DAY * 365, "TLS certificate in force"),
-        (DAY * 20, "the TLS certificate expires soon"),
+        (Duration::DAY * 365, "TLS certificate in force"),
+        (Duration::DAY * 20, "the TLS certificate expires soon"),
         // It starts all the same.
-        (Duration::ZERO, "the TLS certificate has expired"),
+        (-Duration::DAY, "the TLS certificate has expired"),
     ] {
         let secure = Secure::with("", "", |authority, at| authority.issue_until("NODE", at, left));
         assert!((expiry(&secure) - expected(left)).abs() < 300, "{left:?}");

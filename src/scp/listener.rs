@@ -11,9 +11,7 @@ use tokio::sync::watch;
 use crate::config::DicomConfig;
 use crate::dicom::negotiation::negotiate;
 use crate::dicom::tls;
-use crate::dicom::upper_layer::{
-    AssociateRq, Connection, Deadline, Error, Limits, Rejection, Stop, Transport, accept,
-};
+use crate::dicom::upper_layer::{AssociateRq, Connection, Deadline, Error, Limits, Rejection, Stop, accept};
 use crate::model::{
     AeTitle, AssociationEnd, CalledAeTitle, Caller, CallingAeTitle, Origin, Stream, StreamTable,
 };

@@ -10,6 +10,7 @@
     clippy::indexing_slicing,
     reason = "a test ends by panicking"
 )]
+#![allow(dead_code, reason = "the harness serves other tests too")]
 
 mod again;
 mod associations;

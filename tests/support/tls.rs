@@ -3,13 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
 };
 use serde::Deserialize;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::peers::python;
 
@@ -62,10 +61,10 @@ impl Authority {
 
     /// A certificate for this host with an elliptic key, valid for a year.
     pub fn issue(&self, name: &str, directory: &Path) -> Identity {
-        self.issue_until(name, directory, Duration::from_secs(365 * 24 * 3600))
+        self.issue_until(name, directory, Duration::days(365))
     }
 
-    /// The same, expiring so long from now.
+    /// The same, expiring so long from now, or before.
     pub fn issue_until(&self, name: &str, directory: &Path, left: Duration) -> Identity {
         self.sign(name, directory, &KeyPair::generate().unwrap(), left)
     }
@@ -77,7 +76,7 @@ impl Authority {
             .output()
             .unwrap();
         let key = KeyPair::from_pem(&String::from_utf8(made.stdout).unwrap()).unwrap();
-        self.sign(name, directory, &key, Duration::from_secs(365 * 24 * 3600))
+        self.sign(name, directory, &key, Duration::days(365))
     }
 
     fn sign(&self, name: &str, directory: &Path, key: &KeyPair, left: Duration) -> Identity {
