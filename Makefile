@@ -1,7 +1,7 @@
 # Two commands do all set-up: `make demo` and `make test`. What is missing is installed, a Docker daemon is started if
 # none answers; docker/setup.sh says each thing it does.
 
-.PHONY: demo test bench lint fuzz
+.PHONY: demo test bench lint fuzz statement
 
 # A study through a node, with what came back. DATA=DIR sends your own DICOM files instead of a head phantom.
 demo:
@@ -28,6 +28,10 @@ bench:
 lint:
 	cargo fmt --all -- --check
 	cargo clippy --all-targets -- -D warnings
+
+# conformance/STATEMENT.md anew, from what the program runs with; a test compares them.
+statement:
+	MAGICKBOX_BLESS=1 cargo test --quiet --test conformance ps3_2::statement::the_file
 
 # Everything that reads what a peer sent, fuzzed for SECONDS each.
 SECONDS = 60

@@ -15,3 +15,5 @@
 mod ps3_15;
 #[path = "../tests/support/mod.rs"]
 mod support;
+
+mod ps3_2;

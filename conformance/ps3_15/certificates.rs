@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use rustix::process::{Pid, Signal, kill_process};
 use time::{Duration, OffsetDateTime};
 
 use super::node::Secure;
@@ -64,6 +65,9 @@ fn a_ca_that_is_taken_off_the_list_lets_nobody_in_any_more() {
     assert_eq!(error(&secure.sender), "");
     assert_ne!(error(&newcomer), "");
     fs::copy(&other.certificate, &secure.authority.certificate).unwrap();
+    // To be at it at once; above all it does not end the node.
+    let node = Pid::from_raw(secure.node.ready().pid.cast_signed()).unwrap();
+    kill_process(node, Signal::HUP).unwrap();
     wait_until(PATIENCE, "the new CA", || {
         error(&newcomer).is_empty().then_some(())
     })

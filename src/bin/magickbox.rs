@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use magickbox::cli::conformance::Conformance;
 use magickbox::cli::serve::Serve;
 
 /// A DICOM processing node: studies in, containers run, results out.
@@ -16,12 +17,14 @@ struct Program {
 #[derive(Subcommand)]
 enum Command {
     Serve(Serve),
+    Conformance(Conformance),
 }
 
 fn main() -> ExitCode {
     let Program { command } = Program::parse();
     let done = match command {
         Command::Serve(serve) => serve.run(),
+        Command::Conformance(conformance) => conformance.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

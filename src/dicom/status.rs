@@ -29,7 +29,7 @@ impl Status {
         (
             Self::SUCCESS,
             "Success",
-            "C-STORE: the object is stored as `durability` says, or was stored before with the same bytes. C-ECHO: always.",
+            "C-STORE: the object is stored as `durability` says, or was stored before with the same bytes. C-ECHO: it arrived.",
         ),
         (
             Self::INVALID_SOP_INSTANCE,

@@ -11,7 +11,9 @@ use tokio::sync::watch;
 use crate::config::DicomConfig;
 use crate::dicom::negotiation::negotiate;
 use crate::dicom::tls;
-use crate::dicom::upper_layer::{AssociateRq, Connection, Deadline, Error, Limits, Rejection, Stop, accept};
+use crate::dicom::upper_layer::{
+    Acceptance, AssociateRq, Connection, Deadline, Error, Limits, Rejection, Stop, accept,
+};
 use crate::model::{
     AeTitle, AssociationEnd, CalledAeTitle, Caller, CallingAeTitle, Origin, Stream, StreamTable,
 };
@@ -229,7 +231,7 @@ impl Scp {
                 let admitted = self.decide(request, address, number, connected);
                 let (place, stream, origin) = admitted.map_err(|no| event.reject(no))?;
                 taken = Some((place, stream, origin));
-                Ok(negotiate(&request.contexts))
+                Ok(self.negotiate(request))
             })
         });
         match (accepted, taken) {
@@ -314,6 +316,15 @@ impl Scp {
             association: number,
         };
         Ok((place, stream, origin))
+    }
+
+    /// Private classes are Storage where the configuration or the requestor says so.
+    fn negotiate(&self, request: &AssociateRq) -> Vec<Acceptance> {
+        let private = &self.config.private_sop_classes;
+        negotiate(&request.contexts, |class: &str| {
+            private.iter().any(|p| p.as_str() == class)
+                || request.user.storage_classes.iter().any(|c| c == class)
+        })
     }
 
     const fn limits(&self) -> Limits {

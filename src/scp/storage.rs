@@ -8,7 +8,7 @@ use crate::dicom::command::{Command, response};
 use crate::dicom::part10::FileMeta;
 use crate::dicom::status::Status;
 use crate::dicom::upper_layer::{Association, Error};
-use crate::dicom::{sop_class, upper_layer};
+use crate::dicom::{transfer_syntax, upper_layer};
 use crate::model::Uid;
 use crate::stage::{Incoming, Object, Receiver, StageError, Stored};
 use crate::telemetry::field;
@@ -138,7 +138,7 @@ fn identify(context: &upper_layer::Context, command: &Command) -> Result<Object,
     let (Ok(sop_class_uid), Ok(transfer_syntax_uid), Some(encoding)) = (
         Uid::parse(context.abstract_syntax.as_bytes()),
         Uid::parse(context.transfer_syntax.as_bytes()),
-        sop_class::encoding(&context.transfer_syntax),
+        transfer_syntax::encoding(&context.transfer_syntax),
     ) else {
         return Err(not_of_context());
     };

@@ -4,7 +4,7 @@ use twox_hash::xxhash3_128;
 
 use crate::dicom::header::{Header, HeaderScanner};
 use crate::dicom::part10::{self, FileMeta};
-use crate::dicom::sop_class::Encoding;
+use crate::dicom::transfer_syntax::Encoding;
 use crate::model::{Durability, JobId, Level};
 use crate::store::Placed;
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use twox_hash::xxhash3_128;
 
 use crate::dicom::header::HeaderScanner;
-use crate::dicom::{part10, sop_class};
+use crate::dicom::{part10, transfer_syntax};
 use crate::files;
 use crate::model::{Job, JobId, JobState, Layout, Place, Timestamp};
 use crate::store::{NewInstance, NewJob, Placed, Store};
@@ -151,7 +151,7 @@ fn read_whole(path: &Path, name: &str) -> std::io::Result<Option<NewInstance>> {
     let (Some(expected), Some((meta, offset))) = (hash_in(name), part10::read_head(path)?) else {
         return Ok(None);
     };
-    let Some(encoding) = sop_class::encoding(meta.transfer_syntax_uid.as_str()) else {
+    let Some(encoding) = transfer_syntax::encoding(meta.transfer_syntax_uid.as_str()) else {
         return Ok(None);
     };
     let (mut hash, mut scanner) = (xxhash3_128::Hasher::new(), HeaderScanner::new(encoding));

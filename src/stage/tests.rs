@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::dicom::part10::FileMeta;
-use crate::dicom::sop_class::Encoding;
+use crate::dicom::transfer_syntax::Encoding;
 use crate::model::{CalledAeTitle, CallingAeTitle, Complete, Durability, Place, Timestamp, Uid};
 use crate::store::BucketRow;
 

@@ -5,7 +5,7 @@ use crate::support::under_test::{BUCKETS, MAGICKBOX, MB, run};
 #[test]
 fn help_names_the_commands() {
     for (program, commands) in [
-        (MAGICKBOX, ["serve"].as_slice()),
+        (MAGICKBOX, ["serve", "conformance"].as_slice()),
         (BUCKETS, &["install", "remove", "list", "run"]),
         (MB, &["push", "pull", "list", "log", "remove"]),
     ] {

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use magickbox::dicom::header::{Header, HeaderError, HeaderScanner};
-use magickbox::dicom::sop_class::Encoding;
+use magickbox::dicom::transfer_syntax::Encoding;
 
 fn scan(encoding: Encoding, bytes: &[u8], piece: usize) -> Result<Header, HeaderError> {
     let mut scanner = HeaderScanner::new(encoding);

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::dicom::header::{Header, HeaderScanner};
 use crate::dicom::part10::{self, FileMeta};
-use crate::dicom::sop_class;
+use crate::dicom::transfer_syntax;
 use crate::engine::output::{self, OutputFile};
 
 /// What a study is, as far as its papers tell.
@@ -68,7 +68,7 @@ pub fn lay_out(from: &Path, input: &Path) -> Result<Study> {
 
 /// The identity of a file's object, by the same scanner that reads arriving ones.
 fn header(path: &Path, meta: &FileMeta) -> Option<Header> {
-    let encoding = sop_class::encoding(meta.transfer_syntax_uid.as_str())?;
+    let encoding = transfer_syntax::encoding(meta.transfer_syntax_uid.as_str())?;
     let (_, offset) = part10::read_head(path).ok()??;
     let mut file = File::open(path).ok()?;
     file.seek(SeekFrom::Start(offset)).ok()?;

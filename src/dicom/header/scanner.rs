@@ -2,7 +2,7 @@
 
 use flate2::{Decompress, FlushDecompress, Status as Inflated};
 
-use crate::dicom::sop_class::Encoding;
+use crate::dicom::transfer_syntax::Encoding;
 
 use super::{Found, Header, HeaderError};
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::scanner::{ITEM, ITEM_DELIMITATION, SEQUENCE_DELIMITATION, UNDEFINED, is_short_vr};
 use super::*;
-use crate::dicom::sop_class::Encoding;
+use crate::dicom::transfer_syntax::Encoding;
 
 /// Tag, VR, value.
 type Element<'a> = (u32, &'a [u8; 2], Option<&'a [u8]>);

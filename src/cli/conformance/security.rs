@@ -1,0 +1,107 @@
+//! Section 8, and the settings of who may call.
+
+use super::configuration::{Setting, setting};
+use super::markdown::Document;
+use super::site::Site;
+use crate::config::Config;
+use crate::model::Caller;
+
+pub(super) fn write(d: &mut Document, site: &Site) {
+    d.heading("8", "Security");
+    d.heading("8.1", "Introduction");
+    d.text(
+        "The node is made for the network of a hospital's imaging systems, not for the internet. The container of a bucket \
+         has no network unless its description asks for one.",
+    );
+    d.heading("8.2", "External Network Requirements");
+    d.text(who_may_connect(site));
+    d.text("DNS only for remote AEs that are given by name. No time server, directory or configuration service is used.");
+    d.heading("8.3", "TCP Port Configuration");
+    ports(d, site);
+    d.heading("8.4", "DICOM Security Profiles Support");
+    d.text(security(site));
+    d.heading("8.5", "User Identity Negotiation Support");
+    d.text("See 7.2.1.2: an identity is accepted and not used. None is sent.");
+    d.heading("8.6", "Web Services Security Features");
+    d.text("Not applicable.");
+    d.heading("8.7", "Other Security Features");
+    d.list([
+        "Logs and events hold AE titles, addresses, UIDs and statuses, never an attribute of a patient.",
+        "Nothing that a peer sends becomes part of a path unless it is a valid UID or AE title.",
+        "Every wait for a peer has an end, and every peer's share of associations has a limit (6.2.5).",
+    ]);
+}
+
+/// Who is let in.
+fn who_may_connect(_: &Site) -> &'static str {
+    "A peer may call from the networks in `[dicom] networks` with any calling AE title, or as one of the `[[caller]]`s. \
+     Anybody else is rejected with 1/1/3, before it is told whether the called AE title exists. Without a configuration \
+     only this machine may call: nothing is taken from the network until somebody says from whom."
+}
+
+/// The settings of who may call.
+pub(super) fn access(config: &Config) -> Vec<Setting> {
+    let networks: Vec<_> = config.dicom.networks.iter().map(ToString::to_string).collect();
+    let mut settings = vec![setting(
+        "networks",
+        "`[dicom]`: peers there may call with any AE title",
+        "addresses and networks",
+        networks.join(", "),
+    )];
+    settings.extend(config.callers.iter().map(|caller| {
+        setting(
+            "[[caller]]",
+            "`ae_title`, `addresses`, `buckets`: who else may call, from where, and whom; what is absent holds for all",
+            "a table for each",
+            told(caller),
+        )
+    }));
+    settings
+}
+
+fn told(
+    Caller {
+        ae_title,
+        addresses,
+        buckets,
+    }: &Caller,
+) -> String {
+    let list = |items: Vec<String>| items.join(", ");
+    let title = ae_title
+        .as_ref()
+        .map_or("any AE title".to_owned(), ToString::to_string);
+    let from = addresses.as_ref().map_or("anywhere".to_owned(), |a| {
+        list(a.iter().map(ToString::to_string).collect())
+    });
+    let called = buckets.as_ref().map_or("every AE title".to_owned(), |b| {
+        list(b.iter().map(ToString::to_string).collect())
+    });
+    format!("{title} from {from} to {called}")
+}
+
+/// The profiles of PS3.15.
+fn security(_: &Site) -> &'static str {
+    "None of PS3.15: no TLS, no digital signatures, no encrypted media, no audit trail messages."
+}
+
+fn ports(d: &mut Document, site: &Site) {
+    let row = |port: String, direction: &str, what: &str| [port, direction.to_owned(), what.to_owned()];
+    let own = [
+        row(site.config.dicom.address.to_string(), "in", "DICOM, Receiving AE"),
+        row(
+            site.config.http.address.to_string(),
+            "in",
+            "HTTP, administration; not DICOM",
+        ),
+    ];
+    let remote = site
+        .config
+        .remote_aes
+        .iter()
+        .map(|r| row(r.address.clone(), "out", "DICOM, Sending AE"));
+    d.table(
+        "TCP Ports",
+        ["Address and Port", "Direction", "For"],
+        own.into_iter().chain(remote),
+    );
+}

@@ -1,0 +1,108 @@
+//! Section 5.
+
+use super::markdown::Document;
+use super::site::{Site, duration};
+use crate::model::Durability;
+
+/// Services that have a place in the template and none here.
+const NOT_OFFERED: [(&str, &str); 4] = [
+    ("5.2.1", "Basic Worklist Management Service"),
+    ("5.2.2", "Modality Performed Procedure Step Service"),
+    ("5.2.3", "Unified Worklist and Procedure Step Service"),
+    ("5.2.4", "Instance Availability Notification Service"),
+];
+
+pub(super) fn write(d: &mut Document, site: &Site) {
+    d.heading("5", "Service and Interoperability Description");
+    d.heading("5.1", "Mapping of Services to Application Entities");
+    let row = |service: &str, ae: &str, role: &str| [service, ae, role].map(str::to_owned);
+    d.table(
+        "Services and Application Entities",
+        ["Service", "Application Entity", "Role"],
+        [
+            row("Verification", "Receiving AE", "SCP"),
+            row("Storage", "Receiving AE", "SCP"),
+            row("Storage", "Sending AE", "SCU"),
+        ],
+    );
+    d.heading("5.2", "DIMSE Services");
+    d.text(
+        "C-ECHO is answered in a context of Verification, C-STORE in one of Storage. Any other request than C-ECHO and C-STORE is answered with 0211 (unrecognized \
+         operation) and the association goes on; a C-CANCEL is not answered, since nothing can be under way.",
+    );
+    for (number, service) in NOT_OFFERED {
+        d.heading(number, service);
+        d.text("Not supported.");
+    }
+    d.heading("5.2.5", "Storage Service");
+    scu(d, site);
+    scp(d, site);
+    d.heading("5.2.6", "Storage Commitment Service");
+    d.text("Not supported, neither as SCP for what is received nor as SCU for what is sent.");
+    d.heading("5.2.7", "Query/Retrieve Service");
+    d.text("Not supported.");
+    d.heading("5.2.8", "Print Management Service");
+    d.text("Not supported.");
+    d.heading("5.3", "DICOM Web Services");
+    d.text("Not supported.");
+    d.heading("5.4", "Media Services");
+    d.text("Not supported.");
+    d.heading("5.5", "Real-Time Video Services");
+    d.text("Not supported.");
+    d.heading("5.6", "Cross-Service Considerations");
+    d.text("None: what one service does changes nothing in another.");
+    d.heading("5.7", "Specific Character Sets");
+    d.text(
+        "Every one of PS3.3 §C.12.1.1.2, with and without code extensions, and any other: no value is decoded. Patient ID \
+         (0010,0020) is compared as bytes, to keep the sets of different patients apart. AE titles and UIDs are of the \
+         default repertoire. Error Comment (0000,0902) in responses is ASCII.",
+    );
+}
+
+fn scu(d: &mut Document, site: &Site) {
+    let delivery = &site.config.delivery;
+    d.heading("5.2.5.1", "SCU of the Storage SOP Classes");
+    d.text(&format!(
+        "A delivery sends each object of a job's output (or input, as its route says) once, one C-STORE after the other, \
+         as the file has it. Objects that were answered with Success or a warning are not sent again; what was refused is \
+         kept and shown. A connection that fails, a transient rejection, or a transient status is tried again after {}, \
+         then after twice as long each time up to {}, until {} have passed; then the delivery is held for a person to \
+         decide. See 7.3.2 for what each status means.",
+        duration(delivery.first_retry),
+        duration(delivery.longest_retry),
+        duration(delivery.give_up),
+    ));
+    d.heading("5.2.5.1.1", "Transcoding of Transfer Syntaxes");
+    d.text(
+        "None. An object is proposed in the transfer syntax its file is in; if the remote AE does not take that, the \
+         object counts as refused.",
+    );
+}
+
+fn scp(d: &mut Document, site: &Site) {
+    d.heading("5.2.5.2", "SCP of the Storage SOP Classes");
+    let durability = match site.config.storage.durability {
+        Durability::Instance => {
+            "Success says that the object would survive a loss of power: its file and its name have been synced to the \
+             disk, from which a start of the node takes in what the job store may have lost."
+        }
+        Durability::None => {
+            "Success says that the object would survive a crash of the program, but not one of the machine: \
+             `durability = \"none\"` is configured."
+        }
+    };
+    d.list([
+        "Level of storage support: 2 (full). All attributes are kept, private ones too, as the bytes they came in.",
+        "Level of Digital Signature support: 3, bit preserving. Element coercion: none.",
+        durability,
+        "Duration: an object is kept as long as its job. The node is no archive.",
+        "SOP Class UID and SOP Instance UID of the data set have to be those of the command; Study Instance UID and \
+         Series Instance UID have to be there.",
+        "The classes of Non-Patient Object Storage (PS3.4 Annex GG: hanging protocols, color palettes, implant templates, \
+         inventories …) are not taken: their objects belong to no study that a bucket could be called for.",
+        "The IOD is not checked beyond that: an object with missing or wrong attributes is stored.",
+        "The same object again is answered with Success and kept once. An object with a SOP Instance UID that is there \
+         with other bytes is kept beside the earlier one; the bucket gets the later one.",
+        "One object that is refused does not end the association.",
+    ]);
+}

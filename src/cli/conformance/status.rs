@@ -1,0 +1,175 @@
+//! Section 7.3.
+
+use super::markdown::Document;
+use super::site::{Site, duration};
+use crate::dicom::status::{Status, StatusClass};
+use crate::dicom::upper_layer::{AbortReason, Rejection};
+
+pub(super) fn write(d: &mut Document, site: &Site) {
+    d.heading("7.3", "Status Codes");
+    d.heading("7.3.1", "General Communication and Failure Behavior");
+    rejections(d);
+    aborts(d, site);
+    d.text(
+        "A connection whose A-ASSOCIATE-RQ is not whole when ARTIM expires is closed. Objects that were answered with \
+         Success stay stored, however the association ends; of one that was not, nothing \
+         is kept.",
+    );
+    d.heading("7.3.2", "DIMSE Services");
+    d.heading("7.3.2.1", "Storage SCP and Verification SCP");
+    d.table(
+        "Status Codes returned by the Receiving AE",
+        ["Status", "Meaning", "When"],
+        status_rows(),
+    );
+    d.heading("7.3.2.2", "Storage SCU");
+    d.text(
+        "Every status a remote AE can answer has its behavior. The comment of the peer, (0000,0902), is kept with the \
+         delivery.",
+    );
+    d.table(
+        "Status Codes received by the Sending AE",
+        ["Status", "Taken as", "Behavior"],
+        ranges().map(|(first, last, class)| {
+            let [name, behavior] = meaning(class);
+            let status = if first == last {
+                format!("{first:04X}")
+            } else {
+                format!("{first:04X} to {last:04X}")
+            };
+            [status, name.to_owned(), behavior.to_owned()]
+        }),
+    );
+    d.text(
+        "No answer within the time for one, a closed connection or an A-ABORT: the delivery is tried again, and sends \
+         what has no answer yet.",
+    );
+    d.heading("7.3.3", "DICOM Web Services");
+    d.text("Not applicable.");
+}
+
+/// Every status the Receiving AE answers with.
+fn status_rows() -> impl Iterator<Item = [String; 3]> {
+    let row =
+        |(status, meaning, when): (Status, &str, &str)| [status.to_string(), meaning.into(), when.into()];
+    Status::ANSWERED.into_iter().map(row)
+}
+
+fn rejections(d: &mut Document) {
+    let rows = [
+        (
+            Rejection::APPLICATION_CONTEXT,
+            "another application context than DICOM's",
+        ),
+        (
+            Rejection::CALLING_AE_TITLE,
+            "the calling AE title is no AE title, or may not call (8.2)",
+        ),
+        (
+            Rejection::CALLED_AE_TITLE,
+            "no bucket of that AE title is installed",
+        ),
+        (
+            Rejection::PROTOCOL_VERSION,
+            "bit 0 of the protocol version is not set",
+        ),
+        (
+            Rejection::CONGESTION,
+            "the node is stopping, or short of room on its disk",
+        ),
+        (
+            Rejection::LOCAL_LIMIT,
+            "as many associations as may be are open, in all or from this address",
+        ),
+    ];
+    d.table(
+        "Rejections (A-ASSOCIATE-RJ) by the Receiving AE",
+        ["Result", "Source", "Reason", "Meaning", "When"],
+        rows.map(|(rejection, when)| {
+            let result = if rejection.is_transient() {
+                "2 (transient)"
+            } else {
+                "1 (permanent)"
+            };
+            let source = match rejection.source {
+                1 => "1 (service user)",
+                2 => "2 (service provider, ACSE)",
+                _ => "3 (service provider, presentation)",
+            };
+            let text = rejection.to_string();
+            let meaning = text.split(" (").next().unwrap_or_default().to_owned();
+            [
+                result.into(),
+                source.into(),
+                rejection.reason.to_string(),
+                meaning,
+                when.into(),
+            ]
+        }),
+    );
+    d.text(
+        "Of rejections that the Sending AE gets, a transient one is tried again as 5.2.5.1 says; a permanent one ends the \
+         delivery as refused.",
+    );
+}
+
+fn aborts(d: &mut Document, site: &Site) {
+    let dicom = &site.config.dicom;
+    let provider = |reason: AbortReason, when: String| {
+        [
+            "2 (service provider)".to_owned(),
+            (reason as u8).to_string(),
+            when,
+        ]
+    };
+    d.table(
+        "Aborts (A-ABORT) by the Receiving AE",
+        ["Source", "Reason", "When"],
+        [
+            provider(AbortReason::NotSpecified, "messages that break PS3.7: a command set that cannot be read, mixed fragments".into()),
+            provider(AbortReason::UnrecognizedPdu, "a PDU of an unknown type".into()),
+            provider(AbortReason::UnexpectedPdu, "a PDU where PS3.8 §9.2 has none".into()),
+            provider(
+                AbortReason::InvalidParameter,
+                "a PDU longer than offered, items that run over their end, even or repeated context IDs".into(),
+            ),
+            [
+                "0 (service user)".to_owned(),
+                "0".to_owned(),
+                format!(
+                    "no byte for {}, or one object took more than {}; the node stops; the first PDU is no valid request",
+                    duration(dicom.idle),
+                    duration(dicom.object_time)
+                ),
+            ],
+        ],
+    );
+}
+
+/// All statuses with their class, neighbors of one class together.
+fn ranges() -> impl Iterator<Item = (u16, u16, StatusClass)> {
+    let mut found: Vec<(u16, u16, StatusClass)> = Vec::new();
+    for status in 0..=u16::MAX {
+        let class = Status(status).class();
+        match found.last_mut() {
+            Some((_, last, of_last)) if *of_last == class => *last = status,
+            _ => found.push((status, status, class)),
+        }
+    }
+    found.into_iter()
+}
+
+const fn meaning(class: StatusClass) -> [&'static str; 2] {
+    match class {
+        StatusClass::Success => ["success", "the object is sent"],
+        StatusClass::Warning => ["warning", "the object is sent; the status is kept"],
+        StatusClass::Transient => [
+            "failure of the moment",
+            "the object is sent again with the next try",
+        ],
+        StatusClass::Refused => [
+            "failure",
+            "the object is refused and not sent again; the others go on",
+        ],
+    }
+}
