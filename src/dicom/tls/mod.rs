@@ -19,6 +19,7 @@ mod stream;
 
 pub use certificate::Certificate;
 pub use load::TlsError;
+pub use profile::cipher_suite_names;
 pub use server::{Look, Server};
 pub use stream::{Client, TlsStream};
 

@@ -27,6 +27,13 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
     })
 }
 
+/// The names of [`CIPHER_SUITES`] as IANA registers them.
+pub fn cipher_suite_names() -> impl Iterator<Item = String> {
+    let names = CIPHER_SUITES.iter().filter_map(|suite| suite.suite().as_str());
+    // rustls tells the suites of TLS 1.3 by a prefix of its own.
+    names.map(|name| name.replacen("TLS13_", "TLS_", 1))
+}
+
 /// The versions spoken; 1.3 is taken where the peer has it.
 pub(super) fn versions(minimum: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
     static BOTH: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 
 use super::certificate::Certificate;
-use super::profile::CIPHER_SUITES;
+use super::profile::cipher_suite_names;
 use super::server::{Look, Server};
 use crate::config::{ClientCertificate, TlsConfig, TlsVersion};
 use crate::model::Timestamp;
@@ -37,20 +37,17 @@ fn config(directory: &Path) -> TlsConfig {
 
 #[test]
 fn every_cipher_suite_has_forward_secrecy_and_authenticated_encryption() {
-    let names: Vec<_> = CIPHER_SUITES
-        .iter()
-        .map(|s| s.suite().as_str().unwrap())
-        .collect();
+    let names: Vec<_> = cipher_suite_names().collect();
     // RFC 9325 §4.2 for TLS 1.2; RFC 8446 §9.1 for TLS 1.3.
     for recommended in [
-        "TLS13_AES_128_GCM_SHA256",
-        "TLS13_AES_256_GCM_SHA384",
+        "TLS_AES_128_GCM_SHA256",
+        "TLS_AES_256_GCM_SHA384",
         "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
         "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
         "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
         "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
     ] {
-        assert!(names.contains(&recommended), "{recommended}: {names:?}");
+        assert!(names.iter().any(|n| n == recommended), "{recommended}: {names:?}");
     }
     assert_eq!(names.len(), 6, "{names:?}");
 }
