@@ -14,6 +14,7 @@
 
 mod matrix;
 mod ps3_10;
+mod ps3_15;
 mod ps3_2;
 mod ps3_4;
 mod ps3_5;

@@ -38,6 +38,7 @@ need curl curl ca-certificates
 need python3 python3
 if [ "$purpose" = test ]; then
     need dciodvfy dicom3tools
+    need openssl openssl
     need c++ g++ # libFuzzer
     need busybox busybox-static
     # The test images hold nothing but busybox: one that needs libraries would not start there.

@@ -9,7 +9,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("files", &[]),
     ("telemetry", &[]),
     ("config", &["model"]),
-    ("dicom", &["model"]),
+    ("dicom", &["model", "config"]),
     ("store", &["model"]),
     ("container", &[]),
     ("stage", &["model", "config", "files", "dicom", "store"]),
@@ -22,7 +22,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
         "delivery",
         &["model", "config", "files", "telemetry", "dicom", "store"],
     ),
-    ("http", &["model", "store", "container", "bucket"]),
+    ("http", &["model", "telemetry", "store", "container", "bucket"]),
 ];
 const ENGINE: &[&str] = &["model", "files", "dicom", "store", "container", "stage", "bucket"];
 

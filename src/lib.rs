@@ -9,8 +9,8 @@
 //! model      the words, pure: no I/O, no runtime
 //! config     one struct per concern, from one TOML file
 //! files      files and directories so that they last
-//! telemetry  logs, names of their fields
-//! dicom      what we add to dicom-rs: upper layer, messages, negotiation, reading a header on the fly, SCU
+//! telemetry  logs, names of their fields, metrics
+//! dicom      what we add to dicom-rs: upper layer, TLS, messages, negotiation, reading a header on the fly, SCU
 //! store      the job store
 //! container  trait Runtime and its Docker implementation
 //! stage      the only code that writes DICOM to disk; when a set is complete; INPUT
@@ -24,11 +24,12 @@
 //! ```
 //!
 //! # Who may import whom
-//! `model`, `files`, `telemetry` and `container` import nobody. `config`, `dicom` and `store` import `model`.
-//! `stage` imports `config`, `dicom`, `store`. `bucket` imports `store`, `container`. `scp` imports
-//! `dicom`, `store`, `stage`. `engine` imports `stage`, `bucket`, `container`, `store`, `dicom`. `delivery` imports `dicom`,
-//! `store`. `http` imports `bucket`, `container`, `store`. `node` wires them; `cli` starts the node, talks HTTP to
-//! one, or runs a bucket by `engine` without one. A unit test below holds the `use crate::` lines against this.
+//! `model`, `files`, `telemetry` and `container` import nobody. `config` and `store` import `model`; `dicom` imports
+//! `model` and, for TLS, `config`. `stage` imports `config`, `dicom`, `store`. `bucket` imports `store`, `container`.
+//! `scp` imports `dicom`, `store`, `stage`. `engine` imports `stage`, `bucket`, `container`, `store`, `dicom`. `delivery`
+//! imports `dicom`, `store`. `http` imports `bucket`, `container`, `store`, `telemetry`. `node` wires them; `cli`
+//! starts the node, talks HTTP to one, or runs a bucket by `engine` without one. A unit test below holds the
+//! `use crate::` lines against this.
 //!
 //! # The way of one object
 //! 1. [`scp`] takes a place and accepts; `dicom::upper_layer` reads the request; the caller has to be allowed, the

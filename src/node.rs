@@ -13,15 +13,16 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::bucket::{Buckets, Capacity};
-use crate::config::{Config, EngineConfig};
+use crate::config::{Config, EngineConfig, TlsConfig};
 use crate::container::{Docker, DockerConfig, Runtime};
 use crate::delivery::Worker;
+use crate::dicom::tls;
 use crate::dicom::upper_layer::Stop;
 use crate::engine::{self, Engine};
 use crate::files;
 use crate::http;
 use crate::model::{Layout, Place};
-use crate::scp::{Listener, Scp};
+use crate::scp::{Listener, Scp, SecurePort};
 use crate::stage::Stage;
 use crate::store::Store;
 
@@ -40,6 +41,7 @@ pub struct Node {
     stop_http: Arc<Notify>,
     stop_sending: Stop,
     dicom_address: SocketAddr,
+    dicom_tls_address: Option<SocketAddr>,
     http_address: SocketAddr,
     /// Held as long as the process lives; given back by the system, even on kill -9.
     lock: File,
@@ -51,6 +53,8 @@ impl Node {
     /// # Errors
     /// What keeps it from serving, naming the input.
     pub async fn start(config: Config) -> Result<Self> {
+        // What the site has to mend is told before anything is begun.
+        let tls = config.dicom.tls.clone().map(open_tls).transpose()?;
         let root = std::path::absolute(&config.data)?;
         let layout = Layout::new(root);
         let lock = lock(&layout)?;
@@ -82,7 +86,7 @@ impl Node {
         stage.resume(|title| streams.borrow().get(title).cloned())?;
 
         let dicom = config.dicom.address;
-        let listener = Listener::bind(
+        let mut listener = Listener::bind(
             config.dicom,
             config.callers,
             stage.clone(),
@@ -91,6 +95,14 @@ impl Node {
         )
         .await
         .with_context(|| format!("listen for DICOM on {dicom}"))?;
+        let mut dicom_tls_address = None;
+        if let Some((server, address)) = tls {
+            let socket = TcpListener::bind(address)
+                .await
+                .with_context(|| format!("listen for DICOM over TLS on {address}"))?;
+            dicom_tls_address = Some(socket.local_addr()?);
+            listener = listener.with_tls(SecurePort::new(socket, server));
+        }
         let http_socket = TcpListener::bind(config.http.address)
             .await
             .with_context(|| format!("listen for HTTP on {}", config.http.address))?;
@@ -133,6 +145,7 @@ impl Node {
             buckets,
             runtime,
             dicom: dicom_address,
+            dicom_tls: dicom_tls_address,
             http: http_address,
         };
         let stopped = stop_http.clone();
@@ -151,6 +164,7 @@ impl Node {
             stop_http,
             stop_sending,
             dicom_address,
+            dicom_tls_address,
             http_address,
             lock,
         };
@@ -160,15 +174,19 @@ impl Node {
 
     /// Tells where the node is: its last step of starting.
     fn announce(&self) -> Result<()> {
-        let said = json!({
+        let dicom_tls = self.dicom_tls_address.map(|address| address.to_string());
+        let mut said = json!({
             "pid": std::process::id(),
             "dicom": self.dicom_address.to_string(),
             "http": format!("http://{}", self.http_address),
             "version": env!("CARGO_PKG_VERSION"),
         });
+        if let (Some(address), Some(said)) = (&dicom_tls, said.as_object_mut()) {
+            said.insert("dicom_tls".to_owned(), address.clone().into());
+        }
         files::replace_file(&self.layout.path(Place::NodeFile), said.to_string().as_bytes())
             .context("write run/node.json")?;
-        tracing::info!(dicom = %self.dicom_address, http = %self.http_address, data = %self.layout.root().display(), "ready");
+        tracing::info!(dicom = %self.dicom_address, dicom_tls, http = %self.http_address, data = %self.layout.root().display(), "ready");
         Ok(())
     }
 
@@ -230,6 +248,13 @@ impl Node {
 fn make_parent(path: &Path) -> Result<()> {
     let parent = path.parent().unwrap_or(Path::new("/"));
     files::make_directory(parent).with_context(|| format!("make {}", parent.display()))
+}
+
+/// What is shown on the TLS port, and where that is to be.
+fn open_tls(config: TlsConfig) -> Result<(tls::Server, SocketAddr)> {
+    let address = config.address;
+    let server = tls::Server::open(config).context("set DICOM over TLS up")?;
+    Ok((server, address))
 }
 
 /// One node per data directory.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{callers, socket_address};
+use super::{TlsConfig, callers, socket_address, tls};
 use crate::model::{AddressRange, Reader, Uid};
 
 /// `[dicom]`: how associations are taken, and the limits a peer meets.
@@ -36,6 +36,8 @@ pub struct DicomConfig {
     pub asynchronous_operations: u16,
     /// `private_sop_classes`: private SOP classes that are stored like the standard's. Default none.
     pub private_sop_classes: Vec<Uid>,
+    /// `[dicom.tls]`: the port for DICOM over TLS. Default none.
+    pub tls: Option<TlsConfig>,
 }
 
 pub(super) fn read(r: &Reader<'_>) -> DicomConfig {
@@ -68,6 +70,7 @@ pub(super) fn read(r: &Reader<'_>) -> DicomConfig {
         private_sop_classes: r
             .list("private_sop_classes", |text| Uid::parse(text.as_bytes()))
             .unwrap_or_default(),
+        tls: tls::read(&r.table("tls")),
     };
     r.deny_unknown();
     config

@@ -10,6 +10,7 @@ mod engine;
 mod http;
 mod routes;
 mod storage;
+mod tls;
 mod toml_file;
 
 use std::cell::RefCell;
@@ -26,6 +27,7 @@ pub use dicom::DicomConfig;
 pub use engine::EngineConfig;
 pub use http::HttpConfig;
 pub use storage::StorageConfig;
+pub use tls::{ClientCertificate, TlsConfig, TlsVersion};
 
 /// The whole configuration of a node.
 #[derive(Clone, Debug)]
@@ -217,6 +219,10 @@ mod tests {
         assert_eq!(scanner.ae_title.as_ref().unwrap().as_str(), "SCANNER");
         assert!(scanner.may_call(&AeTitle::parse("PROC T2").unwrap()));
         assert!(!scanner.may_call(&AeTitle::parse("Other").unwrap()));
+        let tls = config.dicom.tls.unwrap();
+        assert_eq!(tls.address.port(), 12762);
+        assert_eq!(tls.client_certificate, ClientCertificate::Optional);
+        assert_eq!(tls.minimum, TlsVersion::V1_3);
     }
 
     #[test]
@@ -244,6 +250,31 @@ mod tests {
         ] {
             assert!(error.contains(expected), "{expected} not in\n{error}");
         }
+    }
+
+    #[test]
+    fn tls_takes_a_certificate_and_a_key_and_unless_told_otherwise_the_senders_ca() {
+        let tls = |text: &str| {
+            Config::parse(Path::new("x.toml"), &format!("[dicom.tls]\n{text}")).map(|c| c.dicom.tls)
+        };
+        let read = tls("certificate = \"c\"\nkey = \"k\"\nclient_ca = \"a\"")
+            .unwrap()
+            .unwrap();
+        assert_eq!(read.address.to_string(), "0.0.0.0:2762");
+        assert_eq!(read.client_certificate, ClientCertificate::Required);
+        assert_eq!(read.minimum, TlsVersion::V1_2);
+        let error = tls("minimum = \"1.1\"\nkey = \"\"").unwrap_err().to_string();
+        for expected in [
+            "x.toml has 4 findings",
+            "x.toml:1: dicom.tls.certificate: is missing",
+            "x.toml:1: dicom.tls.client_ca: is missing: a PEM file with the CAs of the senders, or ",
+            "x.toml:2: dicom.tls.minimum: \"1.1\": one of: 1.2, 1.3",
+            "x.toml:3: dicom.tls.key: \"\": the name of a PEM file",
+        ] {
+            assert!(error.contains(expected), "{expected} not in\n{error}");
+        }
+        let error = tls("certificate = \"c\"\nkey = \"k\"\nclient_ca = \"a\"\nclient_certificate = \"none\"");
+        assert!(error.unwrap_err().to_string().contains("is of no use"));
     }
 
     #[test]

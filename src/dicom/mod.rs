@@ -8,6 +8,7 @@ pub mod negotiation;
 pub mod part10;
 pub mod scu;
 pub mod status;
+pub mod tls;
 pub mod transfer_capability;
 pub mod transfer_syntax;
 pub mod upper_layer;

@@ -1,4 +1,4 @@
-//! The HTTP side: the API of version 1, and whether the node is ready.
+//! The HTTP side: the API of version 1, whether the node is ready, and numbers for a monitoring system.
 
 mod api;
 mod associations;
@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::header;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
@@ -16,6 +18,7 @@ use crate::bucket::Buckets;
 use crate::container::Runtime;
 use crate::model::Layout;
 use crate::store::Store;
+use crate::telemetry::metrics::{self, METRICS};
 
 /// What handlers need.
 #[derive(Clone)]
@@ -30,6 +33,8 @@ pub struct Context {
     pub runtime: Arc<dyn Runtime>,
     /// Where DICOM is spoken.
     pub dicom: SocketAddr,
+    /// Where DICOM is spoken over TLS.
+    pub dicom_tls: Option<SocketAddr>,
     /// Where HTTP is.
     pub http: SocketAddr,
 }
@@ -38,11 +43,16 @@ pub struct Context {
 pub fn router(context: Context) -> Router {
     Router::new()
         .route("/readyz", get(async || "ready\n"))
+        .route("/metrics", get(metrics))
         .nest("/api/v1", api::router())
         .fallback(async || {
             problem::Problem::not_found("there is no such page here; the API is below /api/v1")
         })
         .with_state(context)
+}
+
+async fn metrics() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], METRICS.text())
 }
 
 /// Serves until `stopped`, then finishes what is under way.

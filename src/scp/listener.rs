@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::config::DicomConfig;
 use crate::dicom::negotiation::negotiate;
+use crate::dicom::tls;
 use crate::dicom::upper_layer::{
     Acceptance, AssociateRq, Connection, Deadline, Error, Limits, Rejection, Stop, accept,
 };
@@ -19,11 +20,13 @@ use crate::model::{
 use crate::stage::Stage;
 use crate::store::Store;
 use crate::telemetry::field;
+use crate::telemetry::metrics::METRICS;
 
 use super::access::{Access, Denied};
 use super::event::{Event, No};
 use super::log_limit::LogLimit;
 use super::places::{self, Associated, Connected, Places};
+use super::secure::{self, SecurePort};
 use super::session;
 
 /// Lines a minute about refused associations of one address: enough for the mistakes of a person who sets it up.
@@ -48,9 +51,10 @@ pub struct Scp {
     refusals: Arc<Mutex<LogLimit>>,
 }
 
-/// A bound DICOM port.
+/// A bound DICOM port, and the one for TLS where there is one.
 pub struct Listener {
     socket: TcpListener,
+    secure: Option<SecurePort>,
     scp: Scp,
 }
 
@@ -89,7 +93,20 @@ impl Listener {
             turned_away: Arc::new(Mutex::new(LogLimit::new(1))),
             refusals: Arc::new(Mutex::new(LogLimit::new(REFUSALS_LOGGED))),
         };
-        Ok(Self { socket, scp })
+        Ok(Self {
+            socket,
+            secure: None,
+            scp,
+        })
+    }
+
+    /// With a port for TLS beside: the same services, the same limits.
+    #[must_use]
+    pub fn with_tls(self, port: SecurePort) -> Self {
+        Self {
+            secure: Some(port),
+            ..self
+        }
     }
 
     /// Where it listens.
@@ -108,17 +125,13 @@ impl Listener {
 
     /// Accepts connections until dropped.
     pub async fn run(self) {
-        loop {
-            match self.socket.accept().await {
-                Ok((socket, peer)) => match socket.into_std() {
-                    Ok(socket) => self.scp.begin(socket, peer),
-                    Err(error) => tracing::warn!(%error, { field::PEER } = %peer, "take a connection over"),
-                },
-                Err(error) => {
-                    // Out of file descriptors, most likely: associations that end give some back.
-                    tracing::error!(%error, "accept a connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
+        let Self { socket, secure, scp } = self;
+        let plain = scp.take_connections(&socket, None);
+        match secure {
+            None => plain.await,
+            Some(SecurePort { socket, server }) => {
+                let encrypted = scp.take_connections(&socket, Some(&server));
+                tokio::join!(plain, encrypted, secure::watch(server.clone()));
             }
         }
     }
@@ -126,7 +139,9 @@ impl Listener {
 
 /// Says at the start what of the rules somebody may not have meant.
 fn tell(access: &Access, config: &DicomConfig, streams: &StreamTable) {
-    if access.is_this_machine_alone() && !config.address.ip().is_loopback() {
+    let tls = config.tls.as_ref().map(|tls| tls.address);
+    let mut addresses = std::iter::once(config.address).chain(tls);
+    if access.is_this_machine_alone() && addresses.any(|a| !a.ip().is_loopback()) {
         tracing::warn!(
             "nobody but this machine may call: to take studies from the network, add a [[caller]] or [dicom] networks \
              to the configuration"
@@ -138,7 +153,23 @@ fn tell(access: &Access, config: &DicomConfig, streams: &StreamTable) {
 }
 
 impl Scp {
-    fn begin(&self, socket: std::net::TcpStream, peer: SocketAddr) {
+    async fn take_connections(&self, socket: &TcpListener, tls: Option<&Arc<tls::Server>>) {
+        loop {
+            match socket.accept().await {
+                Ok((socket, peer)) => match socket.into_std() {
+                    Ok(socket) => self.begin(socket, peer, tls.cloned()),
+                    Err(error) => tracing::warn!(%error, { field::PEER } = %peer, "take a connection over"),
+                },
+                Err(error) => {
+                    // Out of file descriptors, most likely: associations that end give some back.
+                    tracing::error!(%error, "accept a connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    fn begin(&self, socket: std::net::TcpStream, peer: SocketAddr, tls: Option<Arc<tls::Server>>) {
         let address = peer.ip().to_canonical();
         let connected = match self.places.connect(address) {
             Ok(connected) => connected,
@@ -155,7 +186,7 @@ impl Scp {
             .stack_size(512 * 1024);
         let scp = self.clone();
         let spawned = thread.spawn(move || {
-            scp.associate(socket, peer, number, &connected);
+            scp.associate(socket, peer, number, &connected, tls.as_deref());
             drop(connected);
         });
         if let Err(error) = spawned {
@@ -164,22 +195,37 @@ impl Scp {
     }
 
     /// The whole life of an association.
-    fn associate(&self, socket: std::net::TcpStream, peer: SocketAddr, number: u64, connected: &Connected) {
+    fn associate(
+        &self,
+        socket: std::net::TcpStream,
+        peer: SocketAddr,
+        number: u64,
+        connected: &Connected,
+        tls: Option<&tls::Server>,
+    ) {
         let span = tracing::info_span!(
             "association",
             { field::ASSOCIATION } = number,
             { field::PEER } = %peer,
+            { field::TLS_CLIENT } = tracing::field::Empty,
             { field::CALLING } = tracing::field::Empty,
             { field::CALLED } = tracing::field::Empty,
         );
         let _in_span = span.enter();
         let address = peer.ip().to_canonical();
-        let mut event = Event::new(number, address, false);
+        let mut event = Event::new(number, address, tls.is_some());
         let mut taken = None;
-        // One deadline over everything until the whole request is there.
+        // One deadline over everything until the whole request is there, a TLS handshake included.
         let artim = Deadline::after(self.config.artim, "send a whole A-ASSOCIATE-RQ");
-        let accepted = Connection::new(Box::new(socket), self.stop.clone()).and_then(|connection| {
+        let (transport, client) = match secure::begin(socket, tls) {
+            Ok(begun) => begun,
+            Err(error) => return tracing::error!(%error, "begin TLS"),
+        };
+        let accepted = Connection::new(transport, self.stop.clone()).and_then(|connection| {
             accept(connection, self.limits(), &artim, |request| {
+                if let Some(name) = client.and_then(|c| c.get()?.common_name.clone()) {
+                    span.record(field::TLS_CLIENT, name);
+                }
                 event.requested(request);
                 event.record_titles(&span);
                 let admitted = self.decide(request, address, number, connected);
@@ -190,6 +236,7 @@ impl Scp {
         });
         match (accepted, taken) {
             (Ok(mut association), Some((place, stream, origin))) => {
+                METRICS.associations_accepted.one();
                 tracing::debug!("association open");
                 let (account, error) = session::serve(&mut association, &self.stage, &stream, &origin);
                 // It is over: whoever is told so may come again, and a peer that is slow to close keeps nobody out.
@@ -199,6 +246,11 @@ impl Scp {
                 closing.wait();
             }
             (Err(error), _) => {
+                if event.reason_of_rejection(&error).is_some() {
+                    METRICS.associations_rejected.one();
+                } else if !matches!(error, Error::Closed) {
+                    METRICS.associations_failed.one();
+                }
                 self.log_refusal(&event, &error, address);
                 self.note(event.refused(&error));
             }

@@ -7,6 +7,7 @@
 //! places.rs    how many there may be, in all and from one address
 //! access.rs    who may call: the decision
 //! listener.rs  connections in, associations out
+//! secure.rs    the port for TLS: its certificate is watched
 //! session.rs   the messages of an association
 //! storage.rs   C-STORE
 //! event.rs     what is told of an association that did not end well
@@ -18,7 +19,9 @@ mod event;
 mod listener;
 mod log_limit;
 mod places;
+mod secure;
 mod session;
 mod storage;
 
 pub use listener::{Listener, Scp};
+pub use secure::SecurePort;

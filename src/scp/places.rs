@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::telemetry::metrics::METRICS;
+
 /// Connections that may be open beyond the associations: about to ask, being refused, silent until ARTIM ends them.
 const BEYOND: u32 = 256;
 
@@ -91,6 +93,7 @@ impl Places {
         taken.all.connections += 1;
         taken.by_address.entry(address).or_default().connections += 1;
         drop(taken);
+        METRICS.connections_open.up();
         Ok(Connected {
             places: self.clone(),
             address,
@@ -158,6 +161,7 @@ impl Connected {
         taken.all.associations += 1;
         taken.by_address.entry(self.address).or_default().associations += 1;
         drop(taken);
+        METRICS.associations_open.up();
         Ok(Associated {
             places: self.places.clone(),
             address: self.address,
@@ -167,6 +171,7 @@ impl Connected {
 
 impl Drop for Connected {
     fn drop(&mut self) {
+        METRICS.connections_open.down();
         self.places.give_back(self.address, |c| &mut c.connections);
         self.places.left.notify_waiters();
     }
@@ -181,6 +186,7 @@ pub(super) struct Associated {
 
 impl Drop for Associated {
     fn drop(&mut self) {
+        METRICS.associations_open.down();
         self.places.give_back(self.address, |c| &mut c.associations);
     }
 }

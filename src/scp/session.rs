@@ -8,6 +8,7 @@ use crate::dicom::upper_layer::{AbortReason, Association, Closing, Context, Erro
 use crate::model::{Origin, Stream};
 use crate::stage::{Receiver, Stage};
 use crate::telemetry::field;
+use crate::telemetry::metrics::METRICS;
 
 use super::storage;
 
@@ -38,6 +39,7 @@ pub(super) fn serve(
     match &end {
         Ok(()) => tracing::info!(stored, refused, { field::BYTES } = bytes, "association released"),
         Err(error) => {
+            METRICS.associations_aborted.one();
             tracing::warn!(stored, refused, { field::BYTES } = bytes, %error, "association ended");
         }
     }

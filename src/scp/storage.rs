@@ -12,6 +12,7 @@ use crate::dicom::{transfer_syntax, upper_layer};
 use crate::model::Uid;
 use crate::stage::{Incoming, Object, Receiver, StageError, Stored};
 use crate::telemetry::field;
+use crate::telemetry::metrics::METRICS;
 
 use super::session::{Account, read_data_set};
 
@@ -87,12 +88,15 @@ pub(super) fn c_store(
         Ok(stored) => {
             account.stored += 1;
             account.bytes += stored.bytes;
+            METRICS.objects_stored.one();
+            METRICS.received_bytes.add(stored.bytes);
             let ms = begun.elapsed().as_millis();
             tracing::debug!({ field::JOB } = %stored.job, { field::BYTES } = stored.bytes, ms, "object stored");
             response(command, Status::SUCCESS, None)
         }
         Err(refusal) => {
             account.refused += 1;
+            METRICS.objects_refused.one();
             account.last_refusal = Some((refusal.status, refusal.comment.clone()));
             tracing::warn!({ field::STATUS } = %refusal.status, reason = refusal.comment, "object refused");
             response(command, refusal.status, Some(&refusal.comment))

@@ -116,6 +116,31 @@ impl Api {
             .is_ok_and(|r| r.status() == 200)
     }
 
+    /// What the node tells a monitoring system.
+    ///
+    /// # Errors
+    /// When the node does not answer.
+    pub fn metrics(&self) -> Result<String> {
+        let url = format!("{}/metrics", self.base);
+        Ok(self.agent.get(url).call()?.body_mut().read_to_string()?)
+    }
+
+    /// One number of [`Api::metrics`], by its name with its labels, without the prefix; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the node does not answer.
+    pub fn metric(&self, name: &str) -> Result<Option<i64>> {
+        let text = self.metrics()?;
+        let value = |line: &str| {
+            line.strip_prefix("magickbox_")?
+                .strip_prefix(name)?
+                .strip_prefix(' ')?
+                .parse()
+                .ok()
+        };
+        Ok(text.lines().find_map(value))
+    }
+
     /// Reads one resource.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ pub mod peers;
 pub mod phantom;
 pub mod process;
 pub mod senders;
+pub mod tls;
 pub mod under_test;
 pub mod wait;
 

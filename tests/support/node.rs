@@ -21,6 +21,8 @@ const START: Duration = Duration::from_secs(30);
 pub struct Ready {
     pub pid: u32,
     pub dicom: String,
+    #[serde(default)]
+    pub dicom_tls: Option<String>,
     pub http: String,
 }
 
@@ -86,12 +88,12 @@ impl Node {
 
     /// The port on which it receives DICOM.
     pub fn dicom_port(&self) -> u16 {
-        self.ready
-            .dicom
-            .rsplit(':')
-            .next()
-            .and_then(|p| p.parse().ok())
-            .unwrap_or_default()
+        port(&self.ready.dicom)
+    }
+
+    /// The port on which it receives DICOM over TLS; 0 where there is none.
+    pub fn tls_port(&self) -> u16 {
+        self.ready.dicom_tls.as_deref().map_or(0, port)
     }
 
     /// Its data directory.
@@ -120,6 +122,11 @@ impl Node {
             }
         }
     }
+}
+
+fn port(address: &str) -> u16 {
+    let port = address.rsplit(':').next();
+    port.and_then(|p| p.parse().ok()).unwrap_or_default()
 }
 
 impl Drop for Node {

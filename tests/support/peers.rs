@@ -11,6 +11,7 @@ use super::orthanc;
 pub enum Peer {
     Docker,
     Dcmtk,
+    Openssl,
     Orthanc,
     Pynetdicom,
 }
@@ -23,6 +24,7 @@ static DCMTK: LazyLock<bool> = LazyLock::new(|| {
         .iter()
         .all(|p| succeeds(p, &["--version"]))
 });
+static OPENSSL: LazyLock<bool> = LazyLock::new(|| succeeds("openssl", &["version"]));
 static PYNETDICOM: LazyLock<bool> =
     LazyLock::new(|| succeeds(&python().to_string_lossy(), &["-c", "import pynetdicom"]));
 
@@ -31,6 +33,7 @@ impl Peer {
         match self {
             Self::Docker => *DOCKER,
             Self::Dcmtk => *DCMTK,
+            Self::Openssl => *OPENSSL,
             Self::Orthanc => orthanc::program().is_some(),
             Self::Pynetdicom => *PYNETDICOM,
         }

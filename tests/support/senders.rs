@@ -1,11 +1,13 @@
 //! Peers that send: dcmtk's programs as Debian ships them, and pynetdicom through `peers/store.py`.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
 use super::peers::python;
+use super::tls::Identity;
 
 /// What a dcmtk program said, and how it ended.
 #[derive(Debug)]
@@ -35,6 +37,26 @@ pub fn dcmsend(port: u16, called: &str, files: &[PathBuf]) -> Said {
 /// dcmtk's echoscu asks whether somebody is there.
 pub fn echoscu(port: u16, called: &str) -> Said {
     dcmtk("echoscu", port, called, &[], &[])
+}
+
+/// dcmtk's storescu over TLS: options such as `+px` choose the profile; `None` has no certificate (`+tla`).
+pub fn storescu_tls(
+    port: u16,
+    called: &str,
+    directory: &Path,
+    client: Option<&Identity>,
+    ca: &Path,
+    options: &[&str],
+) -> Said {
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let mut all = match client {
+        Some(client) => vec!["+tls".to_owned(), text(&client.key), text(&client.certificate)],
+        None => vec!["+tla".to_owned()],
+    };
+    all.extend(["+cf".to_owned(), text(ca), "+sd".to_owned(), "+r".to_owned()]);
+    all.extend(options.iter().map(|o| (*o).to_owned()));
+    let all: Vec<_> = all.iter().map(String::as_str).collect();
+    dcmtk("storescu", port, called, &all, &[directory])
 }
 
 fn dcmtk(program: &str, port: u16, called: &str, options: &[&str], files: &[&Path]) -> Said {
@@ -85,9 +107,35 @@ impl Association {
 /// pynetdicom sends the files over one association, each in its own transfer syntax, its data set byte for byte.
 #[track_caller]
 pub fn pynetdicom(port: u16, called: &str, files: &[PathBuf]) -> Association {
+    store_py(&[], port, called, files)
+}
+
+/// The same over TLS of that version, `1.2` or `1.3`.
+#[track_caller]
+pub fn pynetdicom_tls(
+    port: u16,
+    called: &str,
+    files: &[PathBuf],
+    client: &Identity,
+    ca: &Path,
+    version: &str,
+) -> Association {
+    let tls: [&OsStr; 5] = [
+        "--tls".as_ref(),
+        version.as_ref(),
+        ca.as_ref(),
+        client.certificate.as_ref(),
+        client.key.as_ref(),
+    ];
+    store_py(&tls, port, called, files)
+}
+
+#[track_caller]
+fn store_py(options: &[&OsStr], port: u16, called: &str, files: &[PathBuf]) -> Association {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/peers/store.py");
     let output = Command::new(python())
         .arg(script)
+        .args(options)
         .arg(port.to_string())
         .arg(called)
         .args(files)

@@ -4,6 +4,7 @@ use super::configuration::{Setting, setting};
 use super::markdown::Document;
 use super::site::Site;
 use crate::config::Config;
+use crate::dicom::tls::cipher_suite_names;
 use crate::model::Caller;
 
 pub(super) fn write(d: &mut Document, site: &Site) {
@@ -19,7 +20,7 @@ pub(super) fn write(d: &mut Document, site: &Site) {
     d.heading("8.3", "TCP Port Configuration");
     ports(d, site);
     d.heading("8.4", "DICOM Security Profiles Support");
-    d.text(security(site));
+    security(d);
     d.heading("8.5", "User Identity Negotiation Support");
     d.text("See 7.2.1.2: an identity is accepted and not used. None is sent.");
     d.heading("8.6", "Web Services Security Features");
@@ -80,12 +81,26 @@ fn told(
 }
 
 /// The profiles of PS3.15.
-fn security(_: &Site) -> &'static str {
-    "None of PS3.15: no TLS, no digital signatures, no encrypted media, no audit trail messages."
+fn security(d: &mut Document) {
+    d.text(
+        "The BCP 195 RFC 8996, 9325 TLS Secure Transport Connection Profile (PS3.15 §B.12), as server, where `[dicom.tls]` is \
+         configured (6.2.5): TLS 1.3 and 1.2, nothing older, on a port of its own; by default a client has to show a \
+         certificate of a CA that the site accepts. The name in it goes to the log; who may call is decided as without TLS. \
+         Certificate revocation lists are not looked at. These cipher suites are taken:",
+    );
+    d.list(
+        cipher_suite_names()
+            .collect::<Vec<_>>()
+            .iter()
+            .map(String::as_str),
+    );
+    d.text("The Sending AE does not use TLS. No digital signatures, no encrypted media, no audit trail messages.");
 }
 
 fn ports(d: &mut Document, site: &Site) {
     let row = |port: String, direction: &str, what: &str| [port, direction.to_owned(), what.to_owned()];
+    let tls = site.config.dicom.tls.as_ref();
+    let tls = tls.map(|tls| row(tls.address.to_string(), "in", "DICOM over TLS, Receiving AE"));
     let own = [
         row(site.config.dicom.address.to_string(), "in", "DICOM, Receiving AE"),
         row(
@@ -102,6 +117,6 @@ fn ports(d: &mut Document, site: &Site) {
     d.table(
         "TCP Ports",
         ["Address and Port", "Direction", "For"],
-        own.into_iter().chain(remote),
+        own.into_iter().chain(tls).chain(remote),
     );
 }

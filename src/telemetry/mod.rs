@@ -1,4 +1,6 @@
-//! Logs: to stderr, with the same names for the same things everywhere.
+//! Logs: to stderr, with the same names for the same things everywhere. Metrics: numbers for a monitoring system.
+
+pub mod metrics;
 
 use tracing_subscriber::EnvFilter;
 
@@ -10,6 +12,8 @@ pub mod field {
     pub const CALLING: &str = "ae.calling";
     /// Called AE title.
     pub const CALLED: &str = "ae.called";
+    /// Common name of the certificate that a peer has shown over TLS.
+    pub const TLS_CLIENT: &str = "tls.client";
     /// Address and port of a peer.
     pub const PEER: &str = "peer.addr";
     /// A job's name.
