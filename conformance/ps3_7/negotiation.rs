@@ -170,7 +170,6 @@ fn extended_negotiation_of_storage_is_answered_with_what_we_do() {
 }
 
 #[test]
-#[ignore = "known gap: extended negotiation is answered for every class, also where none is defined or proposed"]
 fn extended_negotiation_of_what_has_none_is_left_alone() {
     needs!(Docker);
     let node = subject("");

@@ -60,6 +60,9 @@ pub enum Fault {
     /// An element has not the length of its VR.
     #[error("element (0000,{0:04X}) has a wrong length")]
     Length(u16),
+    /// The Command Group Length (0000,0000) is not the length of what follows it.
+    #[error("the command group length is not the length of the command")]
+    GroupLength,
 }
 
 /// A received command set: the elements that matter, still as bytes.
@@ -77,6 +80,8 @@ pub struct Command {
     pub sop_class_uid: Option<Vec<u8>>,
     /// (0000,1000), padding and all.
     pub sop_instance_uid: Option<Vec<u8>>,
+    /// Whether there is a (0000,0700); what it says nobody here needs.
+    pub has_priority: bool,
     /// (0000,0902)
     pub error_comment: Option<String>,
     /// The first thing wrong with it: such a request is never answered with Success.
@@ -110,6 +115,9 @@ impl Command {
                 element::AFFECTED_SOP_CLASS_UID => sop_class_uid = Some(value.to_vec()),
                 element::AFFECTED_SOP_INSTANCE_UID => sop_instance_uid = Some(value.to_vec()),
                 element::ERROR_COMMENT => error_comment = Some(comment(value)),
+                element::GROUP_LENGTH if value != group_length(bytes) => {
+                    fault = fault.or(Some(Fault::GroupLength));
+                }
                 element::PRIORITY if value.len() != 2 => fault = fault.or(Some(Fault::Length(tag))),
                 _ => {
                     for (slot, _) in short.iter_mut().zip(keys).filter(|(_, key)| *key == tag) {
@@ -135,6 +143,7 @@ impl Command {
             status: status.map(Status),
             sop_class_uid,
             sop_instance_uid,
+            has_priority: seen.contains(&element::PRIORITY),
             error_comment,
             fault,
         })
@@ -146,6 +155,12 @@ impl Command {
         let uid = self.sop_class_uid.as_deref().map(Uid::parse);
         uid.is_some_and(|uid| uid.is_ok_and(|uid| uid.as_str() == sop_class))
     }
+}
+
+/// What the group length of a command set has to be: the bytes behind its own 12.
+fn group_length(command_set: &[u8]) -> [u8; 4] {
+    let length = command_set.len().saturating_sub(12);
+    u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
 }
 
 /// Printable ASCII of an LO value: what may be shown and logged.
@@ -308,8 +323,15 @@ mod tests {
     #[test]
     fn what_contradicts_itself_is_named_and_can_still_be_answered() {
         let bytes = c_store_rq(1, &uid("1.2"), &uid("1.3"));
-        let again = |element: &[u8]| Command::parse(&[&bytes[..], element].concat()).unwrap();
+        let again = |element: &[u8]| {
+            let mut bytes = [&bytes[..], element].concat();
+            let length = group_length(&bytes);
+            bytes[8..12].copy_from_slice(&length);
+            Command::parse(&bytes).unwrap()
+        };
         assert_eq!(again(&[]).fault, None);
+        let longer = [&bytes[..], &[0, 0, 0x31, 0x10, 2, 0, 0, 0, 9, 0]].concat();
+        assert_eq!(Command::parse(&longer).unwrap().fault, Some(Fault::GroupLength));
         let other_instance = [0, 0, 0, 0x10, 4, 0, 0, 0, b'9', b'.', b'9', 0];
         let contradictory = again(&other_instance);
         assert_eq!(contradictory.fault, Some(Fault::Repeated(0x1000)));
@@ -321,6 +343,8 @@ mod tests {
         let mut long_priority = bytes.clone();
         let at = bytes.windows(4).position(|w| w == [0, 0, 0, 0x07]).unwrap();
         long_priority.splice(at + 4..at + 10, [4, 0, 0, 0, 0, 0, 0, 0]);
+        let length = group_length(&long_priority);
+        long_priority[8..12].copy_from_slice(&length);
         assert_eq!(
             Command::parse(&long_priority).unwrap().fault,
             Some(Fault::Length(0x0700))

@@ -49,7 +49,8 @@ impl Status {
         (
             Self::MISTYPED_ARGUMENT,
             "Mistyped argument",
-            "An element of the command is repeated or has a wrong length; a C-STORE without a data set, a C-ECHO with one.",
+            "An element of the command is repeated or has a wrong length, or the group length is wrong; a C-STORE without \
+             Priority or data set, a C-ECHO with a data set.",
         ),
         (
             Self::OUT_OF_RESOURCES,
@@ -64,7 +65,7 @@ impl Status {
         (
             Self::CANNOT_UNDERSTAND,
             "Error: Cannot understand",
-            "The data set is not of its transfer syntax, ends early, or has no Study or Series Instance UID.",
+            "The data set is not of its transfer syntax, ends within an element, or has no Study or Series Instance UID.",
         ),
     ];
 

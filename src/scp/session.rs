@@ -4,7 +4,7 @@ use dicom_dictionary_std::uids;
 
 use crate::dicom::command::{Command, LONGEST_COMMAND, field as command_field, response};
 use crate::dicom::status::Status;
-use crate::dicom::upper_layer::{AbortReason, Association, Closing, Context, Error, Event};
+use crate::dicom::upper_layer::{AbortReason, Association, Closing, Context, Error, Event, Nowhere};
 use crate::model::{Origin, Stream};
 use crate::stage::{Receiver, Stage};
 use crate::telemetry::field;
@@ -151,41 +151,9 @@ fn next_command(association: &mut Association) -> Result<Option<(u8, Command)>, 
     }
 }
 
-/// Reads the data set of a message piece by piece.
-pub(super) fn read_data_set(
-    association: &mut Association,
-    context: u8,
-    mut take: impl FnMut(&[u8]),
-) -> Result<(), Error> {
-    loop {
-        match association.next_event()? {
-            Event::Fragment(f) if !f.command && f.context == context => {
-                take(f.data);
-                if f.ends {
-                    return Ok(());
-                }
-            }
-            Event::Fragment(_) => {
-                let detail = "a message begins within the data set of another".to_owned();
-                return Err(Error::Protocol {
-                    reason: AbortReason::NotSpecified,
-                    detail,
-                });
-            }
-            Event::ReleaseRequested => {
-                let detail = "a release request within a data set".to_owned();
-                return Err(Error::Protocol {
-                    reason: AbortReason::UnexpectedPdu,
-                    detail,
-                });
-            }
-        }
-    }
-}
-
 fn skip_data_set(association: &mut Association, context: u8, command: &Command) -> Result<(), Error> {
     if command.has_data_set {
-        read_data_set(association, context, |_| ())
+        association.read_data_set(context, &mut Nowhere)
     } else {
         Ok(())
     }

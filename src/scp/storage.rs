@@ -7,14 +7,14 @@ use dicom_dictionary_std::uids;
 use crate::dicom::command::{Command, response};
 use crate::dicom::part10::FileMeta;
 use crate::dicom::status::Status;
-use crate::dicom::upper_layer::{Association, Error};
+use crate::dicom::upper_layer::{Association, Error, Nowhere};
 use crate::dicom::{transfer_syntax, upper_layer};
 use crate::model::Uid;
-use crate::stage::{Incoming, Object, Receiver, StageError, Stored};
+use crate::stage::{Object, Receiver, StageError, Stored};
 use crate::telemetry::field;
 use crate::telemetry::metrics::METRICS;
 
-use super::session::{Account, read_data_set};
+use super::session::Account;
 
 /// Why an object gets another answer than Success.
 struct Refusal {
@@ -39,7 +39,6 @@ impl From<&StageError> for Refusal {
             StageError::Header(_) => Status::CANNOT_UNDERSTAND,
             StageError::Mismatch { .. } => Status::DATA_SET_DOES_NOT_MATCH,
             StageError::NoRoom
-            | StageError::Collision
             | StageError::Io { .. }
             | StageError::Store(_)
             | StageError::Head(_)
@@ -79,7 +78,7 @@ pub(super) fn c_store(
         Ok(object) => receive(association, receiver, context, object)?,
         Err(refusal) => {
             if command.has_data_set {
-                read_data_set(association, context, |_| ())?;
+                association.read_data_set(context, &mut Nowhere)?;
             }
             Err(refusal)
         }
@@ -159,13 +158,16 @@ fn receive(
     context: u8,
     object: Object,
 ) -> Result<Result<Stored, Refusal>, Error> {
-    let mut incoming = receiver.begin(object);
-    read_data_set(association, context, |data| {
-        if let Ok(incoming) = &mut incoming {
-            incoming.write(data);
+    let stored = match receiver.begin(object) {
+        Ok(mut incoming) => {
+            association.read_data_set(context, &mut incoming)?;
+            incoming.commit()
         }
-    })?;
-    let stored = incoming.and_then(Incoming::commit);
+        Err(error) => {
+            association.read_data_set(context, &mut Nowhere)?;
+            Err(error)
+        }
+    };
     Ok(stored.map_err(|error| {
         if !matches!(error, StageError::Header(_) | StageError::Mismatch { .. }) {
             tracing::error!(%error, "store an object");
@@ -201,7 +203,6 @@ mod tests {
             ),
             (StageError::Store(StoreError::Closed), 0xA700),
             (StageError::NoRoom, 0xA700),
-            (StageError::Collision, 0xA700),
             (StageError::NoBucket, 0xA700),
         ] {
             let refusal = Refusal::from(&error);

@@ -3,9 +3,10 @@
 use twox_hash::xxhash3_128;
 
 use crate::dicom::header::{Header, HeaderScanner};
-use crate::dicom::part10::{self, FileMeta};
+use crate::dicom::part10::FileMeta;
 use crate::dicom::transfer_syntax::Encoding;
-use crate::model::{Durability, JobId, Level};
+use crate::dicom::upper_layer::Sink;
+use crate::model::{JobId, Level};
 use crate::store::Placed;
 
 use super::file_name::{DataSetHash, file_name};
@@ -27,8 +28,7 @@ pub struct Object {
 pub struct Stored {
     /// The set it is in.
     pub job: JobId,
-    /// New, there already, or in place of another; `None` while the store has not said so
-    /// ([`Durability::None`]).
+    /// New, there already, or in place of another; `None` while the store has not said so.
     pub placed: Option<Placed>,
     /// Bytes of its data set.
     pub bytes: u64,
@@ -48,14 +48,8 @@ pub struct Incoming<'a> {
 }
 
 impl<'a> Incoming<'a> {
-    pub(super) fn begin(
-        receiver: &'a mut Receiver,
-        mut file: ObjectFile,
-        object: Object,
-    ) -> Result<Self, StageError> {
-        let head = part10::head(&object.meta, Some(&receiver.origin.calling.0))?;
-        file.write(&head).map_err(io("write an object"))?;
-        Ok(Self {
+    pub(super) fn new(receiver: &'a mut Receiver, file: ObjectFile, object: Object) -> Self {
+        Self {
             receiver,
             scanner: HeaderScanner::new(object.encoding),
             object,
@@ -64,26 +58,6 @@ impl<'a> Incoming<'a> {
             announced: false,
             bytes: 0,
             failed: None,
-        })
-    }
-
-    /// Takes the next bytes of the data set. What goes wrong is told by [`Incoming::commit`].
-    pub fn write(&mut self, data: &[u8]) {
-        if self.failed.is_some() {
-            return;
-        }
-        self.bytes += data.len() as u64;
-        self.hash.write(data);
-        self.scanner.push(data);
-        if let Some(error) = self.scanner.failed() {
-            // It will be refused: no more of it needs to be on the disk.
-            self.failed = Some(error.into());
-        } else if let Err(error) = self.file.write(data) {
-            self.failed = Some(io("write an object")(error));
-        }
-        if !self.announced && self.scanner.is_over() {
-            self.announced = true;
-            self.announce();
         }
     }
 
@@ -95,8 +69,7 @@ impl<'a> Incoming<'a> {
         }
     }
 
-    /// Ends the object: when this answers `Ok`, it is on disk as its durability promises. With
-    /// [`Durability::Instance`] it is in the store too; with [`Durability::None`] the row is on its way, and the caller
+    /// Ends the object: when this answers `Ok`, it is on disk as its durability promises. Its row follows when the caller
     /// calls [`Receiver::settle`] behind its answer.
     ///
     /// # Errors
@@ -108,7 +81,6 @@ impl<'a> Incoming<'a> {
         let scanner = std::mem::replace(&mut self.scanner, HeaderScanner::new(self.object.encoding));
         let header = scanner.finish()?;
         check(&header, &self.object.meta)?;
-        self.file.flush().map_err(io("write an object"))?;
         let hash: DataSetHash = self.hash.finish_128().to_be_bytes();
         let unsettled = Unsettled {
             name: file_name(&header.sop_instance_uid, &hash),
@@ -119,9 +91,49 @@ impl<'a> Incoming<'a> {
             bytes: self.bytes,
             file: self.file,
         };
-        match self.receiver.durability() {
-            Durability::Instance => self.receiver.place(unsettled),
-            Durability::None => self.receiver.place_later(unsettled),
+        self.receiver.place(unsettled)
+    }
+}
+
+impl Sink for Incoming<'_> {
+    fn room(&mut self, most: usize) -> &mut [u8] {
+        if self.failed.is_some() {
+            return &mut [];
+        }
+        match self.file.room(most) {
+            Ok(room) => room,
+            Err(error) => {
+                self.failed = Some(io("write an object")(error));
+                &mut []
+            }
+        }
+    }
+
+    fn filled(&mut self, bytes: usize) {
+        let data = self.file.filled(bytes);
+        self.bytes += data.len() as u64;
+        self.hash.write(data);
+        self.scanner.push(data);
+        if let Some(error) = self.scanner.failed() {
+            // It will be refused: no more of it needs to be on the disk.
+            self.failed = Some(error.into());
+        }
+        if !self.announced && self.scanner.is_identified() {
+            self.announced = true;
+            self.announce();
+        }
+    }
+
+    /// What goes wrong is told by [`Incoming::commit`].
+    fn take(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() && self.failed.is_none() {
+            let room = self.room(bytes.len());
+            let (now, later) = bytes.split_at(room.len().min(bytes.len()));
+            if let Some(room) = room.get_mut(..now.len()) {
+                room.copy_from_slice(now);
+            }
+            self.filled(now.len());
+            bytes = later;
         }
     }
 }

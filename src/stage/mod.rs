@@ -54,9 +54,6 @@ pub enum StageError {
     /// The disk is full but for its reserve.
     #[error("the disk has no room for more")]
     NoRoom,
-    /// Another object of this SOP Instance UID has other bytes and the same hash.
-    #[error("the object differs from one that is there with the same hash")]
-    Collision,
     /// The disk did not take it.
     #[error("{action}: {source}")]
     Io {

@@ -1,14 +1,16 @@
 //! What one association stores, from its first object to its last.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use crate::dicom::header::Header;
+use crate::dicom::part10;
 use crate::files;
 use crate::model::{Durability, JobId, Origin, Place, Stream, Timestamp, Uid};
-use crate::store::{NewInstance, NewJob, Pending, Placed};
+use crate::store::{NewInstance, NewJob, Pending, Placed, When};
 
 use super::file_name::DataSetHash;
 use super::incoming::{Incoming, Object, Stored};
@@ -21,7 +23,10 @@ pub struct Receiver {
     pub(super) stream: Stream,
     pub(super) origin: Origin,
     set: Option<SetDirectory>,
-    later: Option<Later>,
+    /// Objects whose rows are on their way, oldest first; at most [`ON_THEIR_WAY`].
+    later: VecDeque<Later>,
+    /// The last object, if its row is still to be submitted.
+    unplaced: Option<(Unsettled, JobId)>,
     gathering: Gathering,
 }
 
@@ -42,6 +47,9 @@ pub(super) struct Unsettled {
     pub bytes: u64,
 }
 
+/// Rows that an association may have on their way.
+const ON_THEIR_WAY: usize = 64;
+
 /// An object whose row is on its way.
 struct Later {
     object: Unsettled,
@@ -56,7 +64,8 @@ impl Receiver {
             stream,
             origin,
             set: None,
-            later: None,
+            later: VecDeque::new(),
+            unplaced: None,
             gathering: Gathering::default(),
         }
     }
@@ -68,18 +77,17 @@ impl Receiver {
     /// Begins to receive an object.
     ///
     /// # Errors
-    /// [`StageError::NoRoom`] when the disk is full but for its reserve, [`StageError::Io`] when the file cannot be made.
+    /// [`StageError::NoRoom`] when the disk is full but for its reserve.
     pub fn begin(&mut self, object: Object) -> Result<Incoming<'_>, StageError> {
-        self.settle();
         if !self.stage.has_room() {
             return Err(StageError::NoRoom);
         }
         let number = self.stage.parts.fetch_add(1, Ordering::Relaxed);
         let directory = self.stage.layout.path(Place::Parts(&self.stream.ae_title));
-        let name = format!("{}-{number}", self.origin.association);
-        let file = ObjectFile::create(&directory, &name, std::mem::take(&mut self.gathering))
-            .map_err(io("make the file of an object"))?;
-        Incoming::begin(self, file, object)
+        let part = directory.join(format!("{}-{number}.part", self.origin.association));
+        let head = part10::head(&object.meta, Some(&self.origin.calling.0))?;
+        let file = ObjectFile::begin(part, std::mem::take(&mut self.gathering), &head);
+        Ok(Incoming::new(self, file, object))
     }
 
     /// A set that is open hears that more of it is under way.
@@ -89,17 +97,35 @@ impl Receiver {
         }
     }
 
-    /// Puts an object into its set and into the store, so that it lasts.
+    /// Puts an object into its set, so that it lasts as its durability promises. The first object of a set waits for its
+    /// row too; that of any other follows with [`Receiver::settle`], since its file can stand in for it.
     pub(super) fn place(&mut self, mut object: Unsettled) -> Result<Stored, StageError> {
-        self.gathering = object.file.gathering();
-        let mut job = self
-            .stage
-            .open_sets
-            .name(&self.stream.ae_title, &object.group_key);
+        let (title, group) = (&self.stream.ae_title, &object.group_key);
+        let job = self.stage.open_sets.name(title, group);
+        if !self.stage.open_sets.is_confirmed(title, group, &job) {
+            return self.place_now(object, job);
+        }
+        self.bring(&mut object, &job)?;
+        // It counts as stored: from here on only the store's word removes it.
+        object.file.keep(true);
+        let stored = Stored {
+            job: job.clone(),
+            placed: None,
+            bytes: object.bytes,
+        };
+        self.unplaced = Some((object, job));
+        Ok(stored)
+    }
+
+    /// Puts an object into a set and into the store.
+    fn place_now(&mut self, mut object: Unsettled, mut job: JobId) -> Result<Stored, StageError> {
+        let when = match self.durability() {
+            Durability::Instance => When::Synced,
+            Durability::None => When::Unsynced,
+        };
         loop {
-            self.move_to_set(&mut object, &job)?;
-            self.sync(&object)?;
-            let placed = self.submit(&object, &job).wait();
+            self.bring(&mut object, &job)?;
+            let placed = self.submit(&object, &job, when).wait();
             // A store in trouble may have kept the row although it said otherwise: the file stays for it.
             object.file.keep(placed.is_err());
             match self.settled(&mut object, &job, placed?)? {
@@ -109,42 +135,45 @@ impl Receiver {
         }
     }
 
-    /// Puts an object into its set and its row on its way; the first object of a set waits for its row.
-    pub(super) fn place_later(&mut self, mut object: Unsettled) -> Result<Stored, StageError> {
-        let (title, group) = (&self.stream.ae_title, &object.group_key);
-        let job = self.stage.open_sets.name(title, group);
-        if !self.stage.open_sets.is_confirmed(title, group, &job) {
-            return self.place(object);
+    /// Puts the row of the last object on its way, if it has none. Called behind the answer, while the peer prepares its
+    /// next object; waits only for what was submitted long ago.
+    pub fn settle(&mut self) {
+        if let Some((object, job)) = self.unplaced.take() {
+            let placed = self.submit(&object, &job, When::Lazy);
+            self.later.push_back(Later { object, job, placed });
         }
-        self.gathering = object.file.gathering();
-        self.move_to_set(&mut object, &job)?;
-        let placed = self.submit(&object, &job);
-        // It counts as stored: from here on only the store's word removes it.
-        object.file.keep(true);
-        let stored = Stored {
-            job: job.clone(),
-            placed: None,
-            bytes: object.bytes,
-        };
-        self.later = Some(Later { object, job, placed });
-        Ok(stored)
+        while self.later.len() > ON_THEIR_WAY {
+            self.settle_oldest();
+        }
     }
 
-    /// Waits for the row that is on its way, if there is one. Called behind the answer, while the peer prepares its next
-    /// object.
-    pub fn settle(&mut self) {
+    /// Waits for every row that is on its way.
+    pub(super) fn settle_all(&mut self) {
+        self.settle();
+        if self.later.is_empty() {
+            return;
+        }
+        // What is lazy goes with the first that is not.
+        let hurry = self.stage.store.hurry();
+        while !self.later.is_empty() {
+            self.settle_oldest();
+        }
+        drop(hurry);
+    }
+
+    fn settle_oldest(&mut self) {
         let Some(Later {
             mut object,
             job,
             placed,
-        }) = self.later.take()
+        }) = self.later.pop_front()
         else {
             return;
         };
         let result = match placed.wait() {
             Ok(placed) => match self.settled(&mut object, &job, placed) {
                 Ok(Ok(_)) => Ok(()),
-                Ok(Err(_)) => self.place(object).map(|_| ()),
+                Ok(Err(other)) => self.place_now(object, other).map(|_| ()),
                 Err(error) => Err(error),
             },
             Err(error) => Err(error.into()),
@@ -179,10 +208,14 @@ impl Receiver {
             }
             Placed::Stored | Placed::Duplicate(_) | Placed::Replaced => {
                 self.stage.open_sets.confirm(title, group, job);
-                object.file.keep(!matches!(placed, Placed::Duplicate(_)));
-                if let Placed::Duplicate(other) = &placed {
-                    self.compare(object, job, other)?;
+                if let Placed::Duplicate(other) = &placed
+                    && !self.is_the_same(object, job, other)
+                {
+                    // Other bytes under one hash: nobody's accident. Both are kept, this one under a hash of its own.
+                    object.hash = uuid::Uuid::new_v4().into_bytes();
+                    return Ok(Err(job.clone()));
                 }
+                object.file.keep(!matches!(placed, Placed::Duplicate(_)));
                 self.stage
                     .completion
                     .touch(job, self.origin.association, &self.stream.complete);
@@ -196,65 +229,55 @@ impl Receiver {
     }
 
     /// Of the same bytes one file is enough. That they are the same is not left to a hash.
-    fn compare(&self, object: &Unsettled, job: &JobId, other: &str) -> Result<(), StageError> {
-        let other = self
-            .stage
-            .layout
-            .path(Place::Set(&self.stream.ae_title, job))
-            .join(other);
-        // Both are whole files that nobody writes to any more.
-        let same = same_bytes(object.file.path(), &other)
-            .map_err(io("compare an object with the one that is there"))?;
-        if same { Ok(()) } else { Err(StageError::Collision) }
+    fn is_the_same(&self, object: &Unsettled, job: &JobId, other: &str) -> bool {
+        let set = self.stage.layout.path(Place::Set(&self.stream.ae_title, job));
+        match same_bytes(object.file.path(), &set.join(other)) {
+            Ok(same) => same,
+            // Laid out meanwhile, so that there is nothing left to compare but the hash.
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
     }
 
-    /// Moves the file into a set's directory, which is made when this is the set's first object.
-    fn move_to_set(&mut self, object: &mut Unsettled, job: &JobId) -> Result<(), StageError> {
+    /// Brings the file into a set's directory, which is made when this is the set's first object, and makes it last.
+    fn bring(&mut self, object: &mut Unsettled, job: &JobId) -> Result<(), StageError> {
         let path = self.stage.layout.path(Place::Set(&self.stream.ae_title, job));
-        if self.set.as_ref().is_none_or(|set| set.job != *job) {
-            match self.durability() {
-                Durability::Instance => files::make_directory(&path),
-                Durability::None => fs::create_dir_all(&path),
+        let handle = match &mut self.set {
+            Some(set) if set.job == *job => &set.handle,
+            set => {
+                match self.stage.storage.durability {
+                    Durability::Instance => files::make_directory(&path),
+                    Durability::None => fs::create_dir_all(&path),
+                }
+                .map_err(io("make the directory of a set"))?;
+                let handle = File::open(&path).map_err(io("open the directory of a set"))?;
+                let job = job.clone();
+                &set.insert(SetDirectory { job, handle }).handle
             }
-            .map_err(io("make the directory of a set"))?;
-            let handle = File::open(&path).map_err(io("open the directory of a set"))?;
-            self.set = Some(SetDirectory {
-                job: job.clone(),
-                handle,
-            });
-        }
+        };
         object
             .file
-            .move_to(path.join(&object.name))
-            .map_err(io("rename an object"))
-    }
-
-    /// Content first, then the name: on a journaling file system the second finds everything done.
-    fn sync(&self, object: &Unsettled) -> Result<(), StageError> {
-        if self.durability() == Durability::None {
-            return Ok(());
+            .bring(handle, &path, &object.name)
+            .map_err(io("write an object"))?;
+        if self.stage.storage.durability == Durability::Instance {
+            // Content first, then the name: on a journaling file system the second finds everything done.
+            object.file.sync().map_err(io("sync an object"))?;
+            handle.sync_all().map_err(io("sync the directory of a set"))?;
         }
-        object.file.sync().map_err(io("sync an object"))?;
-        match &self.set {
-            Some(set) => set.handle.sync_all().map_err(io("sync the directory of a set")),
-            None => Ok(()),
-        }
+        self.gathering = object.file.close();
+        Ok(())
     }
 
     /// The row; with it the file belongs to the set.
-    fn submit(&self, object: &Unsettled, job: &JobId) -> Pending<Placed> {
-        let title = &self.stream.ae_title;
+    fn submit(&self, object: &Unsettled, job: &JobId, when: When) -> Pending<Placed> {
         let set = NewJob {
-            stream: title.clone(),
+            stream: self.stream.ae_title.clone(),
             group_key: object.group_key.clone(),
             calling_ae_title: self.origin.calling.0.to_string(),
             caller_address: self.origin.address.to_string(),
             study_instance_uid: object.header.study_instance_uid.to_string(),
         };
-        let known = self.stage.open_sets.is_confirmed(title, &object.group_key, job);
-        let wait = !known && self.durability() == Durability::Instance;
         let new = new_instance(object);
-        self.stage.store.place(job, set, new, Timestamp::now(), wait)
+        self.stage.store.place(job, set, new, Timestamp::now(), when)
     }
 }
 
@@ -272,7 +295,7 @@ fn new_instance(object: &Unsettled) -> NewInstance {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.settle();
+        self.settle_all();
     }
 }
 
@@ -298,7 +321,7 @@ fn same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
 
 fn data_set(path: &Path) -> io::Result<File> {
     let no_head = || io::Error::new(io::ErrorKind::InvalidData, "a stored object without its head");
-    let (_, offset) = crate::dicom::part10::read_head(path)?.ok_or_else(no_head)?;
+    let (_, offset) = part10::read_head(path)?.ok_or_else(no_head)?;
     let mut file = File::open(path)?;
     io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;
     Ok(file)

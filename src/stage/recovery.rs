@@ -14,7 +14,7 @@ use crate::dicom::header::HeaderScanner;
 use crate::dicom::{part10, transfer_syntax};
 use crate::files;
 use crate::model::{Job, JobId, JobState, Layout, Place, Timestamp};
-use crate::store::{NewInstance, NewJob, Placed, Store};
+use crate::store::{NewInstance, NewJob, Placed, Store, When};
 
 use super::file_name::hash_in;
 use super::{StageError, io};
@@ -101,7 +101,13 @@ fn take_in(
         loop {
             let there = link(layout, job, &target, file, name)?;
             let placed = store
-                .place(&target, known_set.clone(), new.clone(), Timestamp::now(), true)
+                .place(
+                    &target,
+                    known_set.clone(),
+                    new.clone(),
+                    Timestamp::now(),
+                    When::Synced,
+                )
                 .wait()?;
             let goes = match &placed {
                 Placed::Stored | Placed::Replaced => Some(file).filter(|f| **f != there),

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::{Connection, params};
 
-use super::writer::{Sync, Writer};
+use super::writer::{When, Writer};
 use super::{Result, Store, StoreError};
 use crate::model::{AssociationEnd, Timestamp};
 
@@ -150,7 +150,7 @@ fn run(writer: &Writer, waiting: &Receiver<AssociationEnd>, unrecorded: &AtomicU
         // Peers cause them: they cost no sync of the disk, and nothing was answered by them.
         let (rows, missing) = (ends.len() as u64, unrecorded.swap(0, Ordering::Relaxed));
         if let Err(error) = writer
-            .submit(Sync::Later, move |db| write(db, &ends, missing))
+            .submit(When::Unsynced, move |db| write(db, &ends, missing))
             .wait()
         {
             tracing::error!(%error, rows, "write the events of associations");

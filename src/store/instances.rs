@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::events::record;
 use super::jobs::{NewJob, job_id};
-use super::writer::Sync;
+use super::writer::When;
 use super::{Pending, Result, Store};
 use crate::model::{JobId, JobState, Timestamp, Uid};
 
@@ -64,20 +64,18 @@ pub struct InstanceRow {
 impl Store {
     /// Adds an object to an open set; the set is made by its first object, in the same step.
     ///
-    /// `sync`: the row is on the disk before the answer. Otherwise it is there with the next one that is, and until then
-    /// its file has to stand in for it.
+    /// A row that is not synced is on the disk with the next one that is; until then its file has to stand in for it.
     pub fn place(
         &self,
         job: &JobId,
         set: NewJob,
         new: NewInstance,
         at: Timestamp,
-        sync: bool,
+        when: When,
     ) -> Pending<Placed> {
         let job = job.clone();
-        let sync = if sync { Sync::Now } else { Sync::Later };
         self.writer
-            .submit(sync, move |db| match open_set(db, &job, &set, at)? {
+            .submit(when, move |db| match open_set(db, &job, &set, at)? {
                 Set::Open(seq) => add(db, &job, seq, &new, at),
                 Set::Other(placed) => Ok(placed),
             })

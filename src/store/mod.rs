@@ -27,8 +27,7 @@ pub use deliveries::NewDelivery;
 pub use events::EventRow;
 pub use instances::{InstanceRow, NewInstance, Placed};
 pub use jobs::{JobFilter, NewJob, Occupancy};
-pub use writer::Pending;
-use writer::Sync;
+pub use writer::{Pending, When};
 
 /// Why the store did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -113,7 +112,12 @@ impl Store {
         &self,
         request: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Pending<T> {
-        self.writer.submit(Sync::Now, request)
+        self.writer.submit(When::Synced, request)
+    }
+
+    /// Makes lazy requests that were submitted before commit at once.
+    pub fn hurry(&self) -> Pending<()> {
+        self.writer.submit(When::Unsynced, |_| Ok(()))
     }
 
     /// Reads, at the state of the last commit.

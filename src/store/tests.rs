@@ -25,7 +25,7 @@ fn bucket() -> BucketRow {
 fn open_set(store: &Store, study: &str, at: Timestamp) -> JobId {
     let job = JobId::generate(at);
     match store
-        .place(&job, new_job(study), instance("1.1", 1), at, true)
+        .place(&job, new_job(study), instance("1.1", 1), at, When::Synced)
         .wait()
         .unwrap()
     {
@@ -65,7 +65,7 @@ fn one_study_has_one_open_set_and_a_new_one_once_it_is_complete() {
     let other = JobId::generate(now);
     let place = |job: &JobId| {
         store
-            .place(job, new_job("1.2.3"), instance("1.2", 1), now, false)
+            .place(job, new_job("1.2.3"), instance("1.2", 1), now, When::Unsynced)
             .wait()
             .unwrap()
     };
@@ -99,7 +99,7 @@ fn a_bucket_with_open_jobs_stays_and_without_a_bucket_nothing_is_taken() {
             new_job("1.2.4"),
             instance("1.1", 1),
             now,
-            true,
+            When::Synced,
         )
         .wait()
         .unwrap();
@@ -134,7 +134,7 @@ fn the_same_bytes_are_stored_once_and_other_bytes_are_kept_beside() {
     let job = open_set(&store, "1.2.3", now);
     let add = |uid, hash| {
         store
-            .place(&job, new_job("1.2.3"), instance(uid, hash), now, false)
+            .place(&job, new_job("1.2.3"), instance(uid, hash), now, When::Unsynced)
             .wait()
             .unwrap()
     };
@@ -164,7 +164,13 @@ fn a_request_that_fails_takes_no_other_with_it() {
     let pending: Vec<_> = (0..50)
         .map(|i| {
             let job = JobId::generate(now);
-            let good = store.place(&job, new_job(&format!("1.2.{i}")), instance("1.1", 1), now, true);
+            let good = store.place(
+                &job,
+                new_job(&format!("1.2.{i}")),
+                instance("1.1", 1),
+                now,
+                When::Synced,
+            );
             let bad = store.write(|db| -> Result<()> {
                 db.execute("INSERT INTO node (key, value) VALUES ('half', 'done')", [])?;
                 Err(StoreError::State("no".into()))

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, DropBehavior, TransactionBehavior};
 use tokio::sync::oneshot;
@@ -18,24 +19,29 @@ const QUEUE: usize = 1024;
 /// Requests that share one commit.
 const BATCH: usize = 256;
 
-/// When a request has to be on the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sync {
-    /// Before it is answered.
-    Now,
-    /// With the next one that cannot wait.
-    Later,
+/// When a request is committed and on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum When {
+    /// Committed within some milliseconds, together with others; on the disk with the next that is synced.
+    Lazy,
+    /// Committed at once; on the disk with the next that is synced.
+    Unsynced,
+    /// On the disk before it is answered.
+    Synced,
 }
+
+/// How long a lazy request waits for others.
+const LAZY: Duration = Duration::from_millis(5);
 
 /// A request with its answer inside: run it, then tell it how the commit went.
 trait Request: Send {
-    fn sync(&self) -> Sync;
+    fn when(&self) -> When;
     fn run(&mut self, transaction: &Connection) -> Result<()>;
     fn finish(self: Box<Self>, committed: Result<()>);
 }
 
 struct Typed<F, T> {
-    sync: Sync,
+    when: When,
     request: Option<F>,
     answer: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
@@ -46,8 +52,8 @@ where
     F: FnOnce(&Connection) -> Result<T> + Send,
     T: Send,
 {
-    fn sync(&self) -> Sync {
-        self.sync
+    fn when(&self) -> When {
+        self.when
     }
 
     fn run(&mut self, transaction: &Connection) -> Result<()> {
@@ -124,12 +130,12 @@ impl Writer {
 
     pub(super) fn submit<T: Send + 'static>(
         &self,
-        sync: Sync,
+        when: When,
         request: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Pending<T> {
         let (reply, answer) = oneshot::channel();
         let typed = Box::new(Typed {
-            sync,
+            when,
             request: Some(request),
             answer: None,
             reply,
@@ -162,14 +168,14 @@ impl Writer {
 
 fn run(mut connection: Connection, requests: &Receiver<Box<dyn Request>>) {
     // The connection was opened with FULL.
-    let mut synchronous = Sync::Now;
+    let mut synchronous = When::Synced;
     while let Ok(first) = requests.recv() {
-        let mut batch = vec![first];
-        batch.extend(requests.try_iter().take(BATCH - 1));
-        let wanted = if batch.iter().any(|r| r.sync() == Sync::Now) {
-            Sync::Now
+        let mut batch = gather(first, requests);
+        let most = batch.iter().map(|r| r.when()).max();
+        let wanted = if most == Some(When::Synced) {
+            When::Synced
         } else {
-            Sync::Later
+            When::Unsynced
         };
         let committed = set_synchronous(&connection, &mut synchronous, wanted)
             .and_then(|()| commit(&mut connection, &mut batch));
@@ -179,12 +185,29 @@ fn run(mut connection: Connection, requests: &Receiver<Box<dyn Request>>) {
     }
 }
 
-fn set_synchronous(connection: &Connection, now: &mut Sync, wanted: Sync) -> Result<()> {
-    if *now != wanted {
-        let word = match wanted {
-            Sync::Now => "FULL",
-            Sync::Later => "NORMAL",
+/// Everything that is waiting; where all of it is lazy, what comes within a moment too.
+fn gather(first: Box<dyn Request>, requests: &Receiver<Box<dyn Request>>) -> Vec<Box<dyn Request>> {
+    let end = Instant::now() + LAZY;
+    let mut lazy = first.when() == When::Lazy;
+    let mut batch = vec![first];
+    while batch.len() < BATCH {
+        let next = if lazy {
+            requests
+                .recv_timeout(end.saturating_duration_since(Instant::now()))
+                .ok()
+        } else {
+            requests.try_recv().ok()
         };
+        let Some(next) = next else { break };
+        lazy &= next.when() == When::Lazy;
+        batch.push(next);
+    }
+    batch
+}
+
+fn set_synchronous(connection: &Connection, now: &mut When, wanted: When) -> Result<()> {
+    if *now != wanted {
+        let word = if wanted == When::Synced { "FULL" } else { "NORMAL" };
         connection.pragma_update(None, "synchronous", word)?;
         *now = wanted;
     }

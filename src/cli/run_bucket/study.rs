@@ -74,7 +74,7 @@ fn header(path: &Path, meta: &FileMeta) -> Option<Header> {
     file.seek(SeekFrom::Start(offset)).ok()?;
     let mut scanner = HeaderScanner::new(encoding);
     let mut buffer = vec![0; 64 * 1024];
-    while !scanner.is_over() {
+    loop {
         match file.read(&mut buffer).ok()? {
             0 => break,
             read => scanner.push(buffer.get(..read)?),

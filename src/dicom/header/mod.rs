@@ -2,7 +2,7 @@
 //!
 //! [`HeaderScanner`] takes the data set in pieces of any size and keeps only the values it wants. It is flat: no
 //! recursion, no allocation by a length it was told; a value of undefined length is walked with one counter, so
-//! depth costs nothing. It stops behind (0020,000E), or when the data set cannot be read.
+//! depth costs nothing. Behind (0020,000E) it only skips, to see that the data set does not end within an element.
 
 mod scanner;
 

@@ -17,6 +17,7 @@ pub(super) const ITEM: u32 = 0xFFFE_E000;
 pub(super) const ITEM_DELIMITATION: u32 = 0xFFFE_E00D;
 pub(super) const SEQUENCE_DELIMITATION: u32 = 0xFFFE_E0DD;
 const SERIES_INSTANCE_UID: u32 = 0x0020_000E;
+const FIRST_OF_A_DATA_SET: u32 = 0x0008_0000;
 
 #[derive(Debug)]
 enum State {
@@ -47,6 +48,8 @@ pub struct HeaderScanner {
     /// The depth at which a UN of undefined length began: inside, all is implicit VR little endian (PS3.5 §6.2.2).
     unknown_since: Option<u32>,
     found: Found,
+    /// Everything wanted is behind us: what follows is only walked, to see that it is whole.
+    identified: bool,
 }
 
 #[derive(Debug)]
@@ -73,6 +76,7 @@ impl HeaderScanner {
             depth: 0,
             unknown_since: None,
             found: Found::default(),
+            identified: false,
         }
     }
 
@@ -90,10 +94,23 @@ impl HeaderScanner {
         }
     }
 
-    /// Whether everything wanted was found, or nothing more can be.
+    /// Whether everything wanted that is there was found.
     #[must_use]
-    pub const fn is_over(&self) -> bool {
+    pub const fn is_identified(&self) -> bool {
+        self.identified
+    }
+
+    /// Whether nothing more is read.
+    const fn is_over(&self) -> bool {
         matches!(self.state, State::Done | State::Failed(_))
+    }
+
+    /// The identity is complete. The rest of a deflated data set is not worth inflating.
+    fn identify(&mut self) {
+        self.identified = true;
+        if self.encoding == Encoding::Deflated {
+            self.state = State::Done;
+        }
     }
 
     /// Why it cannot be read, once that is certain.
@@ -218,7 +235,7 @@ impl HeaderScanner {
         } else {
             let vr = [b4, b5];
             if !vr.iter().all(u8::is_ascii_uppercase) {
-                self.state = State::Failed(HeaderError::Malformed);
+                self.state = self.malformed();
                 return;
             }
             let short = if self.encoding == Encoding::ExplicitBig {
@@ -235,17 +252,24 @@ impl HeaderScanner {
                 }),
             )
         };
+        if self.depth == 0 && tag > SERIES_INSTANCE_UID && tag >> 16 != 0xFFFE && !self.identified {
+            self.identify();
+            if self.is_over() {
+                return;
+            }
+        }
         self.state = match tag {
             ITEM_DELIMITATION | SEQUENCE_DELIMITATION => self.close(length),
             ITEM => self.open(length),
-            _ if self.depth == 0 && tag > SERIES_INSTANCE_UID => State::Done,
+            // Groups of command sets, file meta information and directories (PS3.5 §7.8, §7.1).
+            _ if self.depth == 0 && tag < FIRST_OF_A_DATA_SET => State::Failed(HeaderError::Malformed),
             _ if length == UNDEFINED => {
                 if vr == Some(*b"UN") && self.unknown_since.is_none() {
                     self.unknown_since = Some(self.depth);
                 }
                 self.open(length)
             }
-            _ if self.depth == 0 && self.slot(tag).is_some() => {
+            _ if self.depth == 0 && !self.identified && self.slot(tag).is_some() => {
                 if length > LONGEST_VALUE {
                     State::Failed(HeaderError::Malformed)
                 } else if length == 0 {
@@ -271,7 +295,7 @@ impl HeaderScanner {
                     self.depth = depth;
                     State::Header(0)
                 }
-                None => State::Failed(HeaderError::Malformed),
+                None => self.malformed(),
             },
             0 => State::Header(0),
             length => State::Skip(length),
@@ -287,7 +311,16 @@ impl HeaderScanner {
                 }
                 State::Header(0)
             }
-            _ => State::Failed(HeaderError::Malformed),
+            _ => self.malformed(),
+        }
+    }
+
+    /// An object whose identity is known is stored, whatever its maker did behind it.
+    const fn malformed(&self) -> State {
+        if self.identified {
+            State::Done
+        } else {
+            State::Failed(HeaderError::Malformed)
         }
     }
 
@@ -308,7 +341,7 @@ impl HeaderScanner {
                 *slot = Some(value);
             }
             if tag == SERIES_INSTANCE_UID {
-                self.state = State::Done;
+                self.identify();
             }
         }
     }
@@ -321,7 +354,8 @@ impl HeaderScanner {
         match self.state {
             State::Failed(error) => return Err(error),
             State::Done => {}
-            State::Header(0) if self.depth == 0 => {}
+            // Some pad a data set with zeros.
+            State::Header(have) if self.depth == 0 && self.buffer.iter().take(have).all(|b| *b == 0) => {}
             _ => return Err(HeaderError::Truncated),
         }
         self.found.header()

@@ -1,5 +1,6 @@
 //! A connection becomes an association, or is refused (PS3.8 §9.2, Sta2 and Sta3).
 
+use dicom_dictionary_std::uids;
 use dicom_ul::pdu::{
     AssociationAC, Pdu, PresentationContextResult, PresentationContextResultReason, UserVariableItem,
 };
@@ -152,6 +153,8 @@ fn encode_ac(request: &AssociateRq, contexts: &[Acceptance], limits: Limits) -> 
         contexts
             .iter()
             .any(|c| c.abstract_syntax == class && c.result == ContextResult::Accepted)
+            // The only class here that is not Storage, and has nothing to negotiate.
+            && class != uids::VERIFICATION
     };
     let user_variables: Vec<UserVariableItem> =
         request
@@ -159,14 +162,18 @@ fn encode_ac(request: &AssociateRq, contexts: &[Acceptance], limits: Limits) -> 
             .answer(limits.maximum_pdu, limits.asynchronous_operations, accepted);
     let pdu = Pdu::AssociationAC(AssociationAC {
         protocol_version: 1,
-        // Sent back as they came (PS3.8 §9.3.3): the peer does not look at them.
         calling_ae_title: request.calling.trim_end().to_owned(),
         called_ae_title: request.called.trim_end().to_owned(),
         application_context_name: APPLICATION_CONTEXT.to_owned(),
         presentation_contexts: contexts.iter().map(result).collect(),
         user_variables,
     });
-    encode(&pdu)
+    let mut bytes = encode(&pdu)?;
+    // Sent back as they came, whatever they are (PS3.8 §9.3.3): the peer does not look at them.
+    if let Some(titles) = bytes.get_mut(10..74) {
+        titles.copy_from_slice(&request.titles);
+    }
+    Ok(bytes)
 }
 
 pub(super) fn encode(pdu: &Pdu) -> Result<Vec<u8>, Error> {

@@ -14,6 +14,8 @@ pub struct AssociateRq {
     pub called: String,
     /// Calling AE title, as sent.
     pub calling: String,
+    /// Both titles and the 32 reserved bytes behind them, as sent: they go back as they came (PS3.8 §9.3.3).
+    pub titles: [u8; 64],
     /// Application context name.
     pub application_context: String,
     /// Proposed presentation contexts, in the order of the PDU.
@@ -48,6 +50,7 @@ impl AssociateRq {
             protocol_version: version.try_into().map_or(0, u16::from_be_bytes),
             called: text(rest.get(2..18)),
             calling: text(rest.get(18..34)),
+            titles: rest.get(2..).and_then(|t| t.try_into().ok()).unwrap_or([0; 64]),
             application_context: String::new(),
             contexts: Vec::new(),
             user: UserInformation::default(),

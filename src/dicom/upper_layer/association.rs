@@ -60,7 +60,7 @@ pub struct Association {
     pub(super) machine: Machine,
     contexts: Vec<Context>,
     peer_maximum: u32,
-    framer: Framer,
+    pub(super) framer: Framer,
     /// Bytes handed out with the last event.
     lent: usize,
     /// The end of the time for the message that is being received.
@@ -139,7 +139,7 @@ impl Association {
     }
 
     /// The end of a wait for the next bytes: idle time, within the time for the message.
-    fn deadline(&self, expected: &'static str) -> Deadline {
+    pub(super) fn deadline(&self, expected: &'static str) -> Deadline {
         Deadline::after(self.limits.idle, expected).or(self.message)
     }
 
@@ -168,7 +168,7 @@ impl Association {
         })
     }
 
-    fn begin_pdv(&mut self) -> Result<(), Error> {
+    pub(super) fn begin_pdv(&mut self) -> Result<(), Error> {
         let invalid = |error: FramingError| Error::protocol(AbortReason::InvalidParameter, error.to_string());
         self.framer.pdv_fits().map_err(invalid)?;
         let deadline = self.deadline("send the rest of a message");
@@ -192,7 +192,7 @@ impl Association {
     }
 
     /// Reads a PDU's header; `true` when it is a release request.
-    fn begin_pdu(&mut self) -> Result<bool, Error> {
+    pub(super) fn begin_pdu(&mut self) -> Result<bool, Error> {
         if self.connection.buffered().is_empty() {
             self.connection.acknowledge_quickly();
         }

@@ -3,7 +3,7 @@
 //! The socket blocks, but never longer than [`TICK`]: then deadlines and the stop signal are looked at. So a read
 //! costs one system call and no deadline is later than a tick.
 
-use std::io::{ErrorKind, IoSlice};
+use std::io::{ErrorKind, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::deadline::Deadline;
 use super::error::Error;
+use super::framing::PDV_HEADER;
 use super::pdu::AbortReason;
 use super::transport::Transport;
 
@@ -22,6 +23,9 @@ const WRITE: Duration = Duration::from_secs(30);
 
 /// The buffer of a connection before it is an association, in bytes: most requests fit.
 const FIRST_BUFFER: usize = 16 * 1024;
+
+/// The longest read for a header, in bytes: what follows it has a better place to go than this buffer.
+const HEADERS: usize = 4 * 1024;
 
 /// The signal that the node is stopping: raised once, it gives open associations some time to end.
 #[derive(Clone, Debug, Default)]
@@ -118,6 +122,10 @@ impl Connection {
 
     /// Reads once, at least a byte, into free room behind what is buffered; makes room if there is little.
     pub(super) fn fill(&mut self, deadline: &Deadline) -> Result<(), Error> {
+        self.fill_at_most(usize::MAX, deadline)
+    }
+
+    fn fill_at_most(&mut self, most: usize, deadline: &Deadline) -> Result<(), Error> {
         if self.start > 0 && self.buffer.len() - self.end < self.buffer.len() / 2 {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
@@ -125,24 +133,26 @@ impl Connection {
         if self.end == self.buffer.len() {
             self.reserve(self.buffer.len() * 2);
         }
-        loop {
-            let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-            match self.transport.read(room) {
-                Ok(0) => return Err(Error::Closed),
-                Ok(read) => {
-                    self.end += read;
-                    return Ok(());
-                }
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if is_reset(&error) => return Err(Error::Closed),
-                Err(error) => return Err(error.into()),
-            }
-            deadline.check()?;
-            if self.stop.is_raised() {
-                return Err(Error::Stopping);
-            }
-        }
+        let end = self.buffer.len().min(self.end.saturating_add(most));
+        let room = self.buffer.get_mut(self.end..end).unwrap_or_default();
+        self.end += read(
+            &mut *self.transport,
+            &mut [IoSliceMut::new(room)],
+            deadline,
+            &self.stop,
+        )?;
+        Ok(())
+    }
+
+    /// Reads once into `room` while nothing is buffered; the headers that follow a whole payload come along. Answers the
+    /// bytes in `room`.
+    pub(super) fn fill_into(&mut self, room: &mut [u8], deadline: &Deadline) -> Result<usize, Error> {
+        let fits = room.len();
+        let beyond = self.buffer.get_mut(..PDU_HEADER + PDV_HEADER).unwrap_or_default();
+        let mut slices = [IoSliceMut::new(room), IoSliceMut::new(beyond)];
+        let read = read(&mut *self.transport, &mut slices, deadline, &self.stop)?;
+        (self.start, self.end) = (0, read.saturating_sub(fits));
+        Ok(read.min(fits))
     }
 
     /// Makes at least `bytes` buffered, all of them before the deadline: a byte a second does not help.
@@ -151,7 +161,8 @@ impl Connection {
     pub(super) fn need(&mut self, bytes: usize, deadline: &Deadline) -> Result<(), Error> {
         while self.buffered().len() < bytes {
             deadline.check()?;
-            self.fill(deadline)?;
+            let missing = bytes - self.buffered().len();
+            self.fill_at_most(missing.max(HEADERS), deadline)?;
         }
         Ok(())
     }
@@ -231,6 +242,29 @@ impl Connection {
             }
             deadline.check()?;
             self.fill(deadline)?;
+        }
+    }
+}
+
+/// Reads once, at least a byte.
+fn read(
+    transport: &mut dyn Transport,
+    slices: &mut [IoSliceMut<'_>],
+    deadline: &Deadline,
+    stop: &Stop,
+) -> Result<usize, Error> {
+    loop {
+        match transport.read_vectored(slices) {
+            Ok(0) => return Err(Error::Closed),
+            Ok(read) => return Ok(read),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if is_reset(&error) => return Err(Error::Closed),
+            Err(error) => return Err(error.into()),
+        }
+        deadline.check()?;
+        if stop.is_raised() {
+            return Err(Error::Stopping);
         }
     }
 }

@@ -103,6 +103,12 @@ impl Framer {
         }
     }
 
+    /// The value at hand: its presentation context id, and whether it is of a command set.
+    #[must_use]
+    pub fn value(&self) -> Option<(u8, bool)> {
+        self.pdv.as_ref().map(|pdv| (pdv.context, pdv.command))
+    }
+
     /// The header of a P-DATA-TF was read.
     ///
     /// # Errors

@@ -15,6 +15,7 @@
 //! acceptor         a connection becomes an association, or is refused
 //! requestor        an association is asked for
 //! association      an open association: fragments in, messages out
+//! data_set         a data set from the socket into a sink
 //! ending           release, abort, reject, and the wait for the peer to close
 //! ```
 
@@ -22,6 +23,7 @@ mod acceptor;
 mod associate_rq;
 mod association;
 mod connection;
+mod data_set;
 mod deadline;
 mod ending;
 mod error;
@@ -38,6 +40,7 @@ pub use acceptor::{Acceptance, accept};
 pub use associate_rq::{AssociateRq, ProposedContext};
 pub use association::{Association, Context, Event, Fragment};
 pub use connection::{Connection, Stop};
+pub use data_set::{Nowhere, Sink};
 pub use deadline::Deadline;
 pub use ending::Closing;
 pub use error::Error;
