@@ -31,6 +31,26 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Whether syncing a new file makes its name last too, so that its directory need not be synced for it: where a file and
+/// its name are made in one transaction of the journal. Asked of the file system by name; any other answer is no.
+#[must_use]
+pub fn names_last_with_files(directory: &Path) -> bool {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let absolute = fs::canonicalize(directory).unwrap_or_default();
+    // Fields of proc(5): … mount point (5th) … "-" file system type.
+    let mount = |line: &str| {
+        let (mount, kind) = line.split_once(" - ")?;
+        let point = mount.split(' ').nth(4)?.to_owned();
+        Some((point, kind.split(' ').next()?.to_owned()))
+    };
+    let innermost = mounts
+        .lines()
+        .filter_map(mount)
+        .filter(|(point, _)| absolute.starts_with(point))
+        .max_by_key(|(point, _)| point.len());
+    innermost.is_some_and(|(_, kind)| matches!(kind.as_str(), "ext4" | "xfs"))
+}
+
 /// Writes a file whole or not at all: beside it, synced, renamed.
 ///
 /// # Errors

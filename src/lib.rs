@@ -36,11 +36,12 @@
 //!    called AE title an open stream; `dicom::negotiation` judges the contexts; a refusal carries result, source and
 //!    reason. An association that does not end well leaves a row in `associations`.
 //! 2. The session reads a command: C-ECHO, C-STORE; anything else gets 0211.
-//! 3. [`stage`]'s receiver opens a `*.part`; fragments run from the socket's buffer into it, hashed on the way.
+//! 3. [`stage`]'s receiver gathers the data set, hashed on the way, from the socket into one large write; what is larger
+//!    runs into a `*.part`.
 //! 4. `dicom::header` reads the UIDs from the first bytes; a mismatch with the command is A900, what cannot be read
 //!    is C000, no space is A700; the association lives on.
-//! 5. Commit: rename into the set's directory under a name that tells the hash, fsync of both, one row — then, and only
-//!    then, Success.
+//! 5. Commit: a file in the set's directory under a name that tells its hash, fsync of both — then, and only then,
+//!    Success. The set itself is in the store by then; the object's row follows, and its file stands in for it.
 //! 6. `stage::Completion`: quiet or capped: the job is queued, its objects frozen. Late ones make a new job.
 //! 7. [`engine`]'s scheduler takes it in order; the driver links the objects into INPUT, creates the container by
 //!    image digest, waits, keeps the log.

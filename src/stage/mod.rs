@@ -1,8 +1,9 @@
 //! The stage: the only code that writes DICOM to disk.
 //!
-//! An object runs into `*.part`; its commit is a rename into the directory of its set under a name that tells its hash,
-//! fsync of file and directory, one row in the store — then, and only then, it counts as stored. The row of a set's first
-//! object is synced; those of the others need not be, since [`recovery`] takes in every whole file that lost its row.
+//! An object is gathered in memory, or runs into `*.part` if it is large; its commit is a file in the directory of its set
+//! under a name that tells its hash, and fsync of both — then, and only then, it counts as stored. The first object of a
+//! set has its row by then; those of the others follow behind the answer, since [`recovery`] takes in every whole file
+//! that has none.
 //! `completion` decides when a set of objects is a job; `input` lays a job's objects out for its bucket.
 
 mod completion;
@@ -21,6 +22,7 @@ use tokio::sync::Notify;
 
 use crate::config::StorageConfig;
 use crate::dicom::header::HeaderError;
+use crate::files;
 use crate::model::{AeTitle, JobState, Layout, Origin, Stream};
 use crate::store::{Store, StoreError};
 
@@ -76,6 +78,7 @@ pub struct Stage {
     layout: Layout,
     store: Store,
     storage: StorageConfig,
+    names_last_with_files: bool,
     completion: Completion,
     open_sets: OpenSets,
     parts: Arc<AtomicU64>,
@@ -106,6 +109,7 @@ impl Stage {
         let open_sets = OpenSets::default();
         let completion = Completion::new(store.clone(), open_sets.clone(), queued);
         Ok(Self {
+            names_last_with_files: files::names_last_with_files(layout.root()),
             layout,
             store,
             storage,

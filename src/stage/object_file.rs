@@ -9,7 +9,8 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FallocateFlags, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::files;
 
@@ -89,8 +90,9 @@ impl ObjectFile {
         Ok(())
     }
 
-    /// Brings the whole object into a directory, under a name nobody else has; or on to another one.
-    pub fn bring(&mut self, directory: impl AsFd, path: &Path, name: &str) -> io::Result<()> {
+    /// Brings the whole object into a directory, under a name nobody else has; or on to another one. Answers whether the
+    /// file was made there, and not renamed.
+    pub fn bring(&mut self, directory: impl AsFd, path: &Path, name: &str) -> io::Result<bool> {
         let target = path.join(name);
         if let Some(from) = self.path.clone() {
             if self.filled > 0 {
@@ -98,15 +100,29 @@ impl ObjectFile {
             }
             fs::rename(from, &target)?;
             self.path = Some(target);
-            return Ok(());
+            return Ok(false);
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = rustix::fs::openat(directory, name, flags, Mode::from_raw_mode(0o666))?;
         (self.file, self.path) = (Some(file.into()), Some(target));
-        self.flush()
+        self.allocate()?;
+        self.flush()?;
+        Ok(true)
     }
 
-    /// Makes content and length last; on a journaling file system its name too. Nothing to do once it is closed.
+    /// Asks for the whole file's blocks at once: a sixth of a write's cost is asking for them one by one. A file system
+    /// that cannot is none the worse for it.
+    fn allocate(&self) -> io::Result<()> {
+        let (Some(file), Ok(length @ 1..)) = (&self.file, u64::try_from(self.filled)) else {
+            return Ok(());
+        };
+        match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, length) {
+            Err(error @ (Errno::NOSPC | Errno::DQUOT)) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes content and length last. Nothing to do once it is closed.
     pub fn sync(&self) -> io::Result<()> {
         self.file.as_ref().map_or(Ok(()), File::sync_all)
     }

@@ -28,6 +28,8 @@ pub struct Receiver {
     /// The last object, if its row is still to be submitted.
     unplaced: Option<(Unsettled, JobId)>,
     gathering: Gathering,
+    /// Bytes that may still come before the disk is asked again how much room it has.
+    until_asked: u64,
 }
 
 /// The directory that the last object went to: the next one mostly goes there too.
@@ -47,8 +49,11 @@ pub(super) struct Unsettled {
     pub bytes: u64,
 }
 
+/// How often an association asks the disk for room, in bytes received.
+const ASK_FOR_ROOM: u64 = 16 << 20;
+
 /// Rows that an association may have on their way.
-const ON_THEIR_WAY: usize = 64;
+const ON_THEIR_WAY: usize = 128;
 
 /// An object whose row is on its way.
 struct Later {
@@ -67,6 +72,7 @@ impl Receiver {
             later: VecDeque::new(),
             unplaced: None,
             gathering: Gathering::default(),
+            until_asked: 0,
         }
     }
 
@@ -79,8 +85,11 @@ impl Receiver {
     /// # Errors
     /// [`StageError::NoRoom`] when the disk is full but for its reserve.
     pub fn begin(&mut self, object: Object) -> Result<Incoming<'_>, StageError> {
-        if !self.stage.has_room() {
-            return Err(StageError::NoRoom);
+        if self.until_asked == 0 {
+            if !self.stage.has_room() {
+                return Err(StageError::NoRoom);
+            }
+            self.until_asked = ASK_FOR_ROOM;
         }
         let number = self.stage.parts.fetch_add(1, Ordering::Relaxed);
         let directory = self.stage.layout.path(Place::Parts(&self.stream.ae_title));
@@ -105,6 +114,7 @@ impl Receiver {
         if !self.stage.open_sets.is_confirmed(title, group, &job) {
             return self.place_now(object, job);
         }
+        self.until_asked = self.until_asked.saturating_sub(object.bytes);
         self.bring(&mut object, &job)?;
         // It counts as stored: from here on only the store's word removes it.
         object.file.keep(true);
@@ -142,7 +152,12 @@ impl Receiver {
             let placed = self.submit(&object, &job, When::Lazy);
             self.later.push_back(Later { object, job, placed });
         }
-        while self.later.len() > ON_THEIR_WAY {
+        if self.later.len() < ON_THEIR_WAY {
+            return;
+        }
+        // All but the newest are committed by then, or soon.
+        drop(self.stage.store.hurry());
+        while self.later.len() > ON_THEIR_WAY / 2 {
             self.settle_oldest();
         }
     }
@@ -154,11 +169,10 @@ impl Receiver {
             return;
         }
         // What is lazy goes with the first that is not.
-        let hurry = self.stage.store.hurry();
+        drop(self.stage.store.hurry());
         while !self.later.is_empty() {
             self.settle_oldest();
         }
-        drop(hurry);
     }
 
     fn settle_oldest(&mut self) {
@@ -254,14 +268,15 @@ impl Receiver {
                 &set.insert(SetDirectory { job, handle }).handle
             }
         };
-        object
+        let made = object
             .file
             .bring(handle, &path, &object.name)
             .map_err(io("write an object"))?;
         if self.stage.storage.durability == Durability::Instance {
-            // Content first, then the name: on a journaling file system the second finds everything done.
             object.file.sync().map_err(io("sync an object"))?;
-            handle.sync_all().map_err(io("sync the directory of a set"))?;
+            if !(made && self.stage.names_last_with_files) {
+                handle.sync_all().map_err(io("sync the directory of a set"))?;
+            }
         }
         self.gathering = object.file.close();
         Ok(())

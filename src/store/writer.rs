@@ -22,7 +22,7 @@ const BATCH: usize = 256;
 /// When a request is committed and on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum When {
-    /// Committed within some milliseconds, together with others; on the disk with the next that is synced.
+    /// Committed within 25 ms, together with others; on the disk with the next that is synced.
     Lazy,
     /// Committed at once; on the disk with the next that is synced.
     Unsynced,
@@ -31,7 +31,7 @@ pub enum When {
 }
 
 /// How long a lazy request waits for others.
-const LAZY: Duration = Duration::from_millis(5);
+const LAZY: Duration = Duration::from_millis(25);
 
 /// A request with its answer inside: run it, then tell it how the commit went.
 trait Request: Send {
