@@ -137,12 +137,15 @@ fn an_object_for_which_there_is_no_room_is_a700_until_there_is() {
     needs!(Docker);
     let node = subject("");
     let mut parrot = associate(&node);
-    // Nothing can be written where arriving objects go.
+    // Nothing can be written where large objects go while they arrive.
     let parts = node.bucket(CALLED).join("incoming/.parts");
     let _ = fs::remove_dir_all(&parts);
     fs::create_dir_all(parts.parent().unwrap()).unwrap();
     fs::write(&parts, "in the way").unwrap();
-    let object = Object::new();
+    let object = Object {
+        pixels: 2_000_000,
+        ..Object::new()
+    };
     let command = Command::store(1, MR, &object.sop_instance);
     let response = store(&mut parrot, STORE, &command, &object.data_set());
     assert_eq!(response.status, 0xa700, "{response:?}");
