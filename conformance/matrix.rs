@@ -150,8 +150,14 @@ fn real_files_arrive_byte_for_byte() {
     };
     let node = subject("");
     let folders = ["transfer-syntaxes", "enhanced-mr", "character-sets"].map(|f| files(&data.join(f)));
-    let sent: Vec<_> = folders
+    // One ends within its pixel data, on purpose.
+    let (short, whole): (Vec<_>, Vec<_>) = folders
         .concat()
+        .into_iter()
+        .partition(|f| f.to_string_lossy().contains("too_short"));
+    let statuses = senders::pynetdicom(node.dicom_port(), CALLED, &short).statuses();
+    assert_eq!(statuses, ["C000"]);
+    let sent: Vec<_> = whole
         .iter()
         .filter_map(|f| with_own_uid(f, &node.scratch("sent")))
         .collect();

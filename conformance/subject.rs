@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use crate::support::PATIENCE;
 use crate::support::images::Bucket;
-use crate::support::parrot::pdu::{Request, VERIFICATION};
+use crate::support::parrot::command::Command;
+use crate::support::parrot::pdu::{COMMAND, DATA, LAST, Pdv, Request, VERIFICATION, p_data};
 use crate::support::parrot::{Heard, Parrot};
-use crate::support::part10::{EXPLICIT_LITTLE, MR};
+use crate::support::part10::{EXPLICIT_LITTLE, MR, Object};
 use crate::support::under_test::TestNode;
 use crate::support::wait::wait_until;
 
@@ -90,6 +91,27 @@ pub fn leaves_no_part(node: &TestNode) {
         files_below(&incoming, "part").is_empty().then_some(())
     })
     .unwrap();
+}
+
+/// An object that does not fit into the node's memory for one: it lies on the disk before it is whole.
+pub fn large_object() -> Object {
+    Object {
+        pixels: 2_000_000,
+        ..Object::new()
+    }
+}
+
+/// Sends all but the end of a large object, in whole PDUs, and waits until the node has taken it up.
+#[track_caller]
+pub fn begin_object(node: &TestNode, parrot: &mut Parrot) {
+    let object = large_object();
+    let command = Command::store(1, object.sop_class, &object.sop_instance).encode();
+    parrot.say(p_data(&[Pdv::new(STORE, COMMAND | LAST, command)]));
+    let set = object.data_set();
+    for piece in set[..set.len() - 8].chunks(16_000) {
+        parrot.say(p_data(&[Pdv::new(STORE, DATA, piece)]));
+    }
+    has_begun(node);
 }
 
 /// An object that was begun lies there unfinished: the node has taken it up.

@@ -2,13 +2,12 @@
 
 use crate::needs;
 use crate::subject::{
-    ARTIM, STORE, associate, gives_its_place_back, has_begun, has_warned_since, leaves_no_part, stored,
+    ARTIM, STORE, associate, begin_object, gives_its_place_back, has_warned_since, leaves_no_part, stored,
     subject,
 };
 use crate::support::parrot::command::Command;
 use crate::support::parrot::pdu::{ABORT, COMMAND, DATA, LAST, Pdv, p_data};
 use crate::support::parrot::{Heard, Parrot};
-use crate::support::part10::Object;
 use crate::support::under_test::TestNode;
 
 /// An object is begun, `end` ends it; answers what is left of the peer.
@@ -16,14 +15,7 @@ use crate::support::under_test::TestNode;
 fn break_off(node: &TestNode, end: impl FnOnce(Parrot)) {
     let log = node.log().len();
     let mut parrot = associate(node);
-    let object = Object::new();
-    let command = Command::store(1, object.sop_class, &object.sop_instance).encode();
-    let set = object.data_set();
-    parrot.say(p_data(&[
-        Pdv::new(STORE, COMMAND | LAST, command),
-        Pdv::new(STORE, DATA, &set[..set.len() - 8]),
-    ]));
-    has_begun(node);
+    begin_object(node, &mut parrot);
     end(parrot);
     leaves_no_part(node);
     has_warned_since(node, log);

@@ -6,12 +6,11 @@ use std::time::Duration;
 use crate::needs;
 use crate::subject::{
     ARTIM, ECHO, STORE, associate, associate_from, gives_its_place_back, has_begun, has_warned_since,
-    leaves_no_part, request, subject,
+    large_object, leaves_no_part, request, subject,
 };
 use crate::support::parrot::command::Command;
 use crate::support::parrot::pdu::{COMMAND, LAST, Pdv, RELEASE_RQ, Request, message, p_data, pdu, title};
 use crate::support::parrot::{Heard, Parrot};
-use crate::support::part10::Object;
 
 const PACE: Duration = Duration::from_millis(200);
 
@@ -118,7 +117,7 @@ fn an_idle_association_is_aborted() {
 
     // In mid-object too.
     let mut parrot = associate(&node);
-    let object = Object::new();
+    let object = large_object();
     let command = Command::store(1, object.sop_class, &object.sop_instance);
     let bytes = message(STORE, &command, Some(&object.data_set()));
     parrot.say(&bytes[..bytes.len() - 100]);
@@ -152,7 +151,7 @@ fn an_object_that_takes_too_long_is_aborted() {
     let node = subject("[dicom]\nartim = \"1s\"\nobject_time = \"2s\"\nassociations = 1\n");
     let log = node.log().len();
     let mut parrot = associate(&node);
-    let object = Object::new();
+    let object = large_object();
     let command = Command::store(1, object.sop_class, &object.sop_instance);
     let bytes = message(STORE, &command, Some(&object.data_set()));
     let (start, rest) = bytes.split_at(bytes.len() - 200);

@@ -112,11 +112,18 @@ fn identify(context: &upper_layer::Context, command: &Command) -> Result<Object,
     if let Some(fault) = command.fault {
         return Err(Refusal::new(Status::MISTYPED_ARGUMENT, fault.to_string()));
     }
-    if !command.has_data_set {
-        return Err(Refusal::new(
-            Status::MISTYPED_ARGUMENT,
-            "a C-STORE without a data set",
-        ));
+    let without = match command {
+        Command {
+            has_data_set: false, ..
+        } => Some("data set"),
+        Command {
+            has_priority: false, ..
+        } => Some("Priority"),
+        _ => None,
+    };
+    if let Some(without) = without {
+        let comment = format!("a C-STORE without a {without}");
+        return Err(Refusal::new(Status::MISTYPED_ARGUMENT, comment));
     }
     let not_of_context = || {
         Refusal::new(

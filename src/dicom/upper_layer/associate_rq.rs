@@ -124,12 +124,12 @@ pub(super) fn uid_text(value: &[u8]) -> String {
     printable(value).trim_end().to_owned()
 }
 
-/// Text of a PDU; anything but printable ASCII becomes `?`, padding NULs become spaces.
+/// Text of a PDU; padding NULs become spaces, anything else but printable ASCII U+FFFD, which no title and no UID has.
 fn printable(value: &[u8]) -> String {
     let show = |b: &u8| match b {
         0 => ' ',
         b' '..=b'~' => char::from(*b),
-        _ => '?',
+        _ => '\u{FFFD}',
     };
     value.iter().map(show).collect()
 }
