@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, DropBehavior, TransactionBehavior};
@@ -113,17 +114,26 @@ type Requests = Option<SyncSender<Box<dyn Request>>>;
 pub(super) struct Writer {
     requests: Arc<Mutex<Requests>>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    writer: Thread,
+    /// Something was submitted that is not lazy.
+    urgent: Arc<AtomicBool>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection) -> Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE);
+        let urgent = Arc::new(AtomicBool::new(false));
         let thread = std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || run(connection, &receiver))
+            .spawn({
+                let urgent = urgent.clone();
+                move || run(connection, &receiver, &urgent)
+            })
             .map_err(|error| StoreError::State(format!("start the writer: {error}")))?;
         Ok(Self {
             requests: Arc::new(Mutex::new(Some(sender))),
+            writer: thread.thread().clone(),
+            urgent,
             thread: Arc::new(Mutex::new(Some(thread))),
         })
     }
@@ -148,11 +158,20 @@ impl Writer {
         if let Some(sender) = sender {
             // A send that fails drops the reply, which reads as `Closed`.
             let _ = sender.send(typed);
+            if when != When::Lazy {
+                self.hurry();
+            }
         }
         Pending(answer)
     }
 
+    fn hurry(&self) {
+        self.urgent.store(true, Ordering::Release);
+        self.writer.unpark();
+    }
+
     pub(super) fn close(&self) {
+        self.hurry();
         self.requests
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -166,11 +185,11 @@ impl Writer {
     }
 }
 
-fn run(mut connection: Connection, requests: &Receiver<Box<dyn Request>>) {
+fn run(mut connection: Connection, requests: &Receiver<Box<dyn Request>>, urgent: &AtomicBool) {
     // The connection was opened with FULL.
     let mut synchronous = When::Synced;
     while let Ok(first) = requests.recv() {
-        let mut batch = gather(first, requests);
+        let mut batch = gather(first, requests, urgent);
         let most = batch.iter().map(|r| r.when()).max();
         let wanted = if most == Some(When::Synced) {
             When::Synced
@@ -185,23 +204,26 @@ fn run(mut connection: Connection, requests: &Receiver<Box<dyn Request>>) {
     }
 }
 
-/// Everything that is waiting; where all of it is lazy, what comes within a moment too.
-fn gather(first: Box<dyn Request>, requests: &Receiver<Box<dyn Request>>) -> Vec<Box<dyn Request>> {
-    let end = Instant::now() + LAZY;
-    let mut lazy = first.when() == When::Lazy;
-    let mut batch = vec![first];
-    while batch.len() < BATCH {
-        let next = if lazy {
-            requests
-                .recv_timeout(end.saturating_duration_since(Instant::now()))
-                .ok()
-        } else {
-            requests.try_recv().ok()
-        };
-        let Some(next) = next else { break };
-        lazy &= next.when() == When::Lazy;
-        batch.push(next);
+/// Everything that is waiting. Where the first is lazy, so is the writer: it looks away for a moment, and who submits does
+/// not have to wake it.
+fn gather(
+    first: Box<dyn Request>,
+    requests: &Receiver<Box<dyn Request>>,
+    urgent: &AtomicBool,
+) -> Vec<Box<dyn Request>> {
+    if first.when() == When::Lazy {
+        let end = Instant::now() + LAZY;
+        while !urgent.load(Ordering::Acquire) {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            std::thread::park_timeout(left);
+        }
     }
+    urgent.store(false, Ordering::Release);
+    let mut batch = vec![first];
+    batch.extend(requests.try_iter().take(BATCH - 1));
     batch
 }
 
