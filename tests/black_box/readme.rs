@@ -17,7 +17,13 @@ use crate::support::wait::wait_until;
 const LONG: Duration = Duration::from_secs(600);
 
 /// Commands that `.ci/run` runs.
-const RUN_BY_CI: [&str; 3] = ["make demo", "make test", "cargo install --locked --path ."];
+const RUN_BY_CI: [&str; 5] = [
+    "make demo",
+    "make test",
+    "make bench",
+    "make fuzz",
+    "cargo install --locked --path .",
+];
 
 /// The command lines of the README's `sh` blocks.
 fn commands() -> Vec<String> {
