@@ -81,7 +81,10 @@ impl Node {
 
         let queued = Arc::new(Notify::new());
         let due = Arc::new(Notify::new());
-        let stage = Stage::open(layout.clone(), store.clone(), config.storage, queued.clone())?;
+        // It reads the disk, and waits for the store where it takes objects in.
+        let (of_stage, queue) = ((layout.clone(), store.clone()), queued.clone());
+        let open = move || Stage::open(of_stage.0, of_stage.1, config.storage, queue);
+        let stage = tokio::task::spawn_blocking(open).await??;
         let streams = buckets.streams();
         stage.resume(|title| streams.borrow().get(title).cloned())?;
 

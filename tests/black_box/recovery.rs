@@ -7,7 +7,9 @@ use crate::needs;
 use crate::support::PATIENCE;
 use crate::support::api::Job;
 use crate::support::images::{Bucket, containers_of};
-use crate::support::part10::{Object, files, write_all};
+use crate::support::parrot::Parrot;
+use crate::support::parrot::pdu::Request;
+use crate::support::part10::{EXPLICIT_LITTLE, MR, Object, files, write_all};
 use crate::support::senders;
 use crate::support::under_test::{MAGICKBOX, TestNode, run};
 use crate::support::wait::wait_until;
@@ -52,6 +54,36 @@ fn assert_ended_well(node: &TestNode, before: &Job) {
         "at the gate\nthrough the gate\n"
     );
     assert_eq!(containers_of(&job.id), Vec::<String>::new());
+}
+
+#[test]
+fn what_was_answered_with_success_is_there_after_a_kill_9_in_the_same_moment() {
+    needs!(Docker, Dcmtk);
+    for durability in ["instance", "none"] {
+        let config = format!(
+            "[storage]\ndurability = \"{durability}\"\n[bucket.Count]\n\
+             complete = {{ level = \"study\", quiet = \"30m\", cap = \"90m\" }}\n"
+        );
+        let mut node = TestNode::with(&Bucket::fixture("count"), &config);
+        let objects = Object::series(60);
+        let request = Request::new("Count").context(1, MR, &[EXPLICIT_LITTLE]);
+        let mut parrot = Parrot::associate(node.dicom_port(), &request);
+        for object in &objects {
+            assert_eq!(parrot.store(1, object), 0x0000);
+        }
+        node.kill().unwrap();
+        node.restart().unwrap();
+        let what = format!("every object in its set, durability {durability}");
+        let job = node.wait_for("Count", &what, |job| job.instances == objects.len() as u64);
+        assert_eq!(job.state, "receiving");
+        // Sent again, as a sender does that lost its association: stored once.
+        write_all(&objects, &node.scratch("again"));
+        let said = senders::storescu(node.dicom_port(), "Count", &node.scratch("again"));
+        assert!(said.success, "{}", said.text);
+        let jobs = node.api().jobs().unwrap();
+        assert_eq!(jobs.len(), 1, "{jobs:#?}");
+        assert_eq!(jobs[0].instances, objects.len() as u64);
+    }
 }
 
 #[test]
