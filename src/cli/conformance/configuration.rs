@@ -1,14 +1,11 @@
 //! Section 6. The structs are taken apart without `..`: a setting that is not in the statement does not compile.
 
 use std::fmt::Display;
-use std::path::Path;
 
 use super::markdown::Document;
-use super::security::access;
+use super::security::{access, tls};
 use super::site::{Site, bytes, duration};
-use crate::config::{
-    ClientCertificate, Config, DeliveryConfig, DicomConfig, StorageConfig, TlsConfig, TlsVersion,
-};
+use crate::config::{Config, DeliveryConfig, DicomConfig, StorageConfig};
 use crate::model::{Direction, Durability, RemoteAe, Route};
 
 /// One key of the configuration.
@@ -117,7 +114,7 @@ fn table(d: &mut Document, site: &Site, caption: &str, of: fn(&Config) -> Vec<Se
     }
 }
 
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     format!("`{text}`")
 }
 
@@ -240,69 +237,6 @@ fn dicom(config: &Config) -> Vec<Setting> {
             } else {
                 private.join(", ")
             },
-        ),
-    ]
-}
-
-fn tls(config: &Config) -> Vec<Setting> {
-    let file = |path: &Path| code(&path.display().to_string());
-    let absent = || "none".to_owned();
-    // What would hold for a table with nothing but what it has to have.
-    let (mut at, mut own, mut key, mut ca) = ("0.0.0.0:2762".to_owned(), absent(), absent(), absent());
-    let (mut client, mut version) = (ClientCertificate::Required, TlsVersion::V1_2);
-    if let Some(TlsConfig {
-        address,
-        certificate,
-        key: key_file,
-        client_certificate,
-        client_ca,
-        minimum,
-    }) = &config.dicom.tls
-    {
-        (at, own, key) = (address.to_string(), file(certificate), file(key_file));
-        ca = client_ca.as_deref().map_or_else(absent, file);
-        (client, version) = (*client_certificate, *minimum);
-    }
-    let client = match client {
-        ClientCertificate::None => "none",
-        ClientCertificate::Optional => "optional",
-        ClientCertificate::Required => "required",
-    };
-    let version = match version {
-        TlsVersion::V1_2 => "1.2",
-        TlsVersion::V1_3 => "1.3",
-    };
-    vec![
-        setting(
-            "address",
-            "where the Receiving AE listens for TLS",
-            "address and port",
-            at,
-        ),
-        setting(
-            "certificate",
-            "the node's certificate and the CAs between it and the root; read again within seconds of a change",
-            "a PEM file",
-            own,
-        ),
-        setting("key", "its private key, not encrypted", "a PEM file", key),
-        setting(
-            "client_certificate",
-            "whether a peer has to show a certificate",
-            "`none`, `optional`, `required`",
-            client,
-        ),
-        setting(
-            "client_ca",
-            "the CAs whose certificates a peer may show",
-            "a PEM file",
-            ca,
-        ),
-        setting(
-            "minimum",
-            "the oldest version of TLS that is spoken",
-            "`1.2`, `1.3`",
-            version,
         ),
     ]
 }

@@ -1,9 +1,11 @@
 //! Section 8, and the settings of who may call.
 
-use super::configuration::{Setting, setting};
+use std::path::Path;
+
+use super::configuration::{Setting, code, setting};
 use super::markdown::Document;
 use super::site::Site;
-use crate::config::Config;
+use crate::config::{ClientCertificate, Config, TlsConfig, TlsVersion};
 use crate::dicom::tls::cipher_suite_names;
 use crate::model::Caller;
 
@@ -119,4 +121,68 @@ fn ports(d: &mut Document, site: &Site) {
         ["Address and Port", "Direction", "For"],
         own.into_iter().chain(tls).chain(remote),
     );
+}
+
+/// The settings of TLS.
+pub(super) fn tls(config: &Config) -> Vec<Setting> {
+    let file = |path: &Path| code(&path.display().to_string());
+    let absent = || "none".to_owned();
+    // What would hold for a table with nothing but what it has to have.
+    let (mut at, mut own, mut key, mut ca) = ("0.0.0.0:2762".to_owned(), absent(), absent(), absent());
+    let (mut client, mut version) = (ClientCertificate::Required, TlsVersion::V1_2);
+    if let Some(TlsConfig {
+        address,
+        certificate,
+        key: key_file,
+        client_certificate,
+        client_ca,
+        minimum,
+    }) = &config.dicom.tls
+    {
+        (at, own, key) = (address.to_string(), file(certificate), file(key_file));
+        ca = client_ca.as_deref().map_or_else(absent, file);
+        (client, version) = (*client_certificate, *minimum);
+    }
+    let client = match client {
+        ClientCertificate::None => "none",
+        ClientCertificate::Optional => "optional",
+        ClientCertificate::Required => "required",
+    };
+    let version = match version {
+        TlsVersion::V1_2 => "1.2",
+        TlsVersion::V1_3 => "1.3",
+    };
+    vec![
+        setting(
+            "address",
+            "where the Receiving AE listens for TLS",
+            "address and port",
+            at,
+        ),
+        setting(
+            "certificate",
+            "the node's certificate and the CAs between it and the root; read again within seconds of a change",
+            "a PEM file",
+            own,
+        ),
+        setting("key", "its private key, not encrypted", "a PEM file", key),
+        setting(
+            "client_certificate",
+            "whether a peer has to show a certificate",
+            "`none`, `optional`, `required`",
+            client,
+        ),
+        setting(
+            "client_ca",
+            "the CAs whose certificates a peer may show",
+            "a PEM file",
+            ca,
+        ),
+        setting(
+            "minimum",
+            "the oldest version of TLS that is spoken",
+            "`1.2`, `1.3`",
+            version,
+        ),
+    ]
 }
