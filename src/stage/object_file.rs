@@ -91,8 +91,8 @@ impl ObjectFile {
     }
 
     /// Brings the whole object into a directory, under a name nobody else has; or on to another one. Answers whether the
-    /// file was made there, and not renamed.
-    pub fn bring(&mut self, directory: impl AsFd, path: &Path, name: &str) -> io::Result<bool> {
+    /// file was made there, and not renamed. `synced`: its sync follows at once.
+    pub fn bring(&mut self, directory: impl AsFd, path: &Path, name: &str, synced: bool) -> io::Result<bool> {
         let target = path.join(name);
         if let Some(from) = self.path.clone() {
             if self.filled > 0 {
@@ -105,7 +105,10 @@ impl ObjectFile {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = rustix::fs::openat(directory, name, flags, Mode::from_raw_mode(0o666))?;
         (self.file, self.path) = (Some(file.into()), Some(target));
-        self.allocate()?;
+        // A sync has to turn blocks that were asked for into written ones, which costs more than they saved.
+        if !synced {
+            self.allocate()?;
+        }
         self.flush()?;
         Ok(true)
     }

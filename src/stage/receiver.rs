@@ -268,11 +268,12 @@ impl Receiver {
                 &set.insert(SetDirectory { job, handle }).handle
             }
         };
+        let synced = self.stage.storage.durability == Durability::Instance;
         let made = object
             .file
-            .bring(handle, &path, &object.name)
+            .bring(handle, &path, &object.name, synced)
             .map_err(io("write an object"))?;
-        if self.stage.storage.durability == Durability::Instance {
+        if synced {
             object.file.sync().map_err(io("sync an object"))?;
             if !(made && self.stage.names_last_with_files) {
                 handle.sync_all().map_err(io("sync the directory of a set"))?;
