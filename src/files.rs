@@ -36,19 +36,30 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
 #[must_use]
 pub fn names_last_with_files(directory: &Path) -> bool {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let absolute = fs::canonicalize(directory).unwrap_or_default();
-    // Fields of proc(5): … mount point (5th) … "-" file system type.
-    let mount = |line: &str| {
-        let (mount, kind) = line.split_once(" - ")?;
-        let point = mount.split(' ').nth(4)?.to_owned();
-        Some((point, kind.split(' ').next()?.to_owned()))
+    let Ok(absolute) = fs::canonicalize(directory) else {
+        return false;
     };
-    let innermost = mounts
+    matches!(file_system(&mounts, &absolute), Some("ext4" | "xfs"))
+}
+
+/// The type of the file system that a path is on, by the lines of proc(5) mountinfo: … mount point (5th) … "-" type. Of
+/// several at one point the last one counts.
+fn file_system<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
+    let mount = |line: &'a str| {
+        let (mount, kind) = line.split_once(" - ")?;
+        let mut point = mount.split(' ').nth(4)?.to_owned();
+        // Written so that a line stays a line, and a field a field.
+        for (escaped, plain) in [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")] {
+            point = point.replace(escaped, plain);
+        }
+        Some((point, kind.split(' ').next()?))
+    };
+    mounts
         .lines()
         .filter_map(mount)
-        .filter(|(point, _)| absolute.starts_with(point))
-        .max_by_key(|(point, _)| point.len());
-    innermost.is_some_and(|(_, kind)| matches!(kind.as_str(), "ext4" | "xfs"))
+        .filter(|(point, _)| path.starts_with(point))
+        .max_by_key(|(point, _)| point.len())
+        .map(|(_, kind)| kind)
 }
 
 /// Writes a file whole or not at all: beside it, synced, renamed.
@@ -111,5 +122,27 @@ pub fn remove_directory(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_on_the_innermost_and_latest_mount_whatever_its_name() {
+        let mounts = "22 1 8:1 / / rw - ext4 /dev/a rw\n\
+                      30 22 0:5 / /mnt/my\\040disk rw shared:1 - nfs server:/x rw\n\
+                      31 22 0:6 / /data rw - xfs /dev/b rw\n\
+                      32 22 0:7 / /data rw - tmpfs tmpfs rw\n";
+        for (path, expected) in [
+            ("/var/lib", Some("ext4")),
+            ("/mnt/my disk/data", Some("nfs")),
+            ("/data/streams", Some("tmpfs")),
+            ("/database", Some("ext4")),
+        ] {
+            assert_eq!(file_system(mounts, Path::new(path)), expected, "{path}");
+        }
+        assert_eq!(file_system("", Path::new("/")), None);
     }
 }

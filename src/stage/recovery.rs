@@ -4,6 +4,7 @@
 //! the proof. A file whose name tells the hash of its content is taken in; one that does not was never answered and is
 //! removed, like every `*.part`.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -75,7 +76,7 @@ fn take_in(
     done: &mut Recovered,
 ) -> Result<(), StageError> {
     let mut target = job.id.clone();
-    let known: Vec<String> = store.instances(&job.id)?.into_iter().map(|i| i.file).collect();
+    let known: HashSet<String> = store.instances(&job.id)?.into_iter().map(|i| i.file).collect();
     let mut files = files::entries(set).map_err(io("read the directory of a set"))?;
     // Oldest first: of two versions of an object the later one is to be current.
     files.sort_by_key(|f| f.metadata().and_then(|m| m.modified()).ok());
@@ -83,7 +84,7 @@ fn take_in(
         let Some(name) = file.file_name().and_then(|n| n.to_str()) else {
             continue;
         };
-        if known.iter().any(|k| k == name) {
+        if known.contains(name) {
             continue;
         }
         let Some(new) = read_whole(file, name).map_err(io("read an object that has no row"))? else {
