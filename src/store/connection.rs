@@ -8,9 +8,10 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Result, StoreError};
 
 /// Every schema there was, oldest first. A file of migrations is never changed once released.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_associations.sql"),
+    include_str!("migrations/0003_ways_out.sql"),
 ];
 
 /// How long a connection waits for another process that holds a lock (a backup, `sqlite3`).
