@@ -9,6 +9,7 @@
 mod completion;
 mod file_name;
 mod incoming;
+mod inherit;
 mod input;
 mod object_file;
 mod open_sets;
@@ -31,6 +32,7 @@ use open_sets::OpenSets;
 pub use completion::Completion;
 pub use file_name::DataSetHash;
 pub use incoming::{Incoming, Object, Stored};
+pub use inherit::{Versions, disinherit, inherit};
 pub use input::{clear_output, lay_out};
 pub use receiver::Receiver;
 
