@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Result, Store};
-use crate::model::JobId;
+use super::events::record;
+use super::jobs::{freeze, job_id};
+use super::{Pending, Result, Store};
+use crate::model::{JobId, Timestamp};
 
 /// An object of an earlier job that is to be one of a later job too.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +48,75 @@ impl Store {
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
+
+    /// The job before, of the same stream and group as an open set, whose objects the set's job is to have too. None if
+    /// that one was cancelled by an operator, or its files are gone.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn forerunner(&self, set: &JobId) -> Result<Option<JobId>> {
+        self.read(|db| forerunner(db, set))
+    }
+
+    /// Freezes a set and queues it, together with objects of the job before; that one is marked as superseded. If it is
+    /// not its forerunner any more, the set is queued alone. Answers the files that have a row now.
+    pub fn complete_inheriting(
+        &self,
+        set: &JobId,
+        why: String,
+        at: Timestamp,
+        from: &JobId,
+        rows: Vec<InheritedRow>,
+    ) -> Pending<HashSet<String>> {
+        let (set, from) = (set.clone(), from.clone());
+        self.write(move |db| {
+            let still = forerunner(db, &set)?.is_some_and(|job| job == from);
+            freeze(db, &set, &why, at)?;
+            if !still {
+                return Ok(HashSet::new());
+            }
+            let inserted = insert_inherited(db, &set, &rows)?;
+            supersede(db, &from, &set, inserted.len())?;
+            Ok(inserted)
+        })
+    }
+}
+
+fn forerunner(db: &Connection, set: &JobId) -> Result<Option<JobId>> {
+    let latest: Option<(String, bool)> = db
+        .prepare_cached(
+            "SELECT other.id, other.removed_at IS NULL \
+             AND (other.state <> 'cancelled' OR other.superseded_by IS NOT NULL) \
+             FROM jobs AS other JOIN jobs AS ours ON ours.id = ?1 \
+             WHERE other.stream = ours.stream AND other.group_key = ours.group_key AND other.id <> ours.id \
+             ORDER BY other.seq DESC LIMIT 1",
+        )?
+        .query_row([set.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match latest {
+        Some((id, true)) => job_id(&id).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Marks a job that a later one takes the place of. One that waits is not run; one that runs goes on.
+fn supersede(db: &Connection, from: &JobId, by: &JobId, inherited: usize) -> Result<()> {
+    db.prepare_cached("UPDATE jobs SET superseded_by = ?2 WHERE id = ?1")?
+        .execute([from.as_str(), by.as_str()])?;
+    record(
+        db,
+        from,
+        "superseded",
+        &format!("job {by} has its objects, and what came later"),
+    )?;
+    if inherited > 0 {
+        db.prepare_cached("UPDATE jobs SET made_from = ?2 WHERE id = ?1")?
+            .execute([by.as_str(), from.as_str()])?;
+        let text = format!("{inherited} objects of job {from} are in this one too");
+        record(db, by, "again", &text)?;
+    }
+    // CANCEL-QUEUED: here a queued job is cancelled, with the reason "superseded by job X".
+    Ok(())
 }
 
 /// Gives a job the rows it inherits, within a request of the writer, and counts them. One whose SOP Instance UID the job
