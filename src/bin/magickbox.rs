@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use magickbox::cli::conformance::Conformance;
+use magickbox::cli::job::JobCommand;
 use magickbox::cli::serve::Serve;
 
 /// A DICOM processing node: studies in, containers run, results out.
@@ -18,6 +19,7 @@ struct Program {
 enum Command {
     Serve(Serve),
     Conformance(Conformance),
+    Job(JobCommand),
 }
 
 fn main() -> ExitCode {
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Serve(serve) => serve.run(),
         Command::Conformance(conformance) => conformance.run(),
+        Command::Job(job) => job.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -157,6 +157,7 @@ fn take_in(
             calling_ae_title: job.calling_ae_title.clone(),
             caller_address: job.caller_address.clone(),
             study_instance_uid: job.study_instance_uid.clone(),
+            priority: job.priority,
         };
         loop {
             let there = link(layout, job, &target, file, name)?;

@@ -68,6 +68,7 @@ impl Bench {
         let stream = Stream {
             ae_title: title(),
             complete: Complete::default(),
+            priority: crate::model::Priority::Normal,
         };
         let origin = Origin {
             called: CalledAeTitle(title()),
