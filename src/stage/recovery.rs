@@ -172,6 +172,8 @@ fn take_in(
                 continue;
             }
             let goes = match &placed {
+                // The row is there since a try that was cut off: the file is in place, and this is its former name.
+                Placed::Duplicate(other) if other == name => Some(file).filter(|f| **f != there),
                 Placed::Stored | Placed::Replaced => Some(file).filter(|f| **f != there),
                 Placed::Closed | Placed::Elsewhere(_) => Some(&there).filter(|t| *t != file),
                 // There already, or nobody left who could want it.
