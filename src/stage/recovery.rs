@@ -71,15 +71,16 @@ pub(super) fn recover(layout: &Layout, store: &Store) -> Result<Recovered, Stage
 /// Whether objects of a job in that state may still be in the directory of its set.
 const fn is_needed(state: JobState) -> bool {
     match state {
-        // SITE-OF-HELD-AND-CANCELLED
-        JobState::Receiving | JobState::Queued | JobState::Running => true,
-        JobState::Harvesting | JobState::Delivering | JobState::Done | JobState::Failed => false,
+        JobState::Receiving | JobState::Queued | JobState::Running | JobState::Held => true,
+        // Perhaps never laid out: the input of another try is here until retention takes it.
+        JobState::Failed | JobState::Cancelled => true,
+        JobState::Harvesting | JobState::Delivering | JobState::Done => false,
     }
 }
 
 /// Says which jobs that have not run yet have rows without files. Such a job is not whole: it fails when its turn comes.
 fn report_missing(layout: &Layout, store: &Store) -> Result<(), StageError> {
-    for state in [JobState::Receiving, JobState::Queued] {
+    for state in [JobState::Receiving, JobState::Queued, JobState::Held] {
         for job in store.in_state(state)? {
             let set = layout.path(Place::Set(&job.stream, &job.id));
             let instances = store.instances(&job.id)?;

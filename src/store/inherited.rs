@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::events::record;
-use super::jobs::{freeze, job_id};
+use super::jobs::{advance, freeze, job_id};
 use super::{Pending, Result, Store};
-use crate::model::{JobId, Timestamp};
+use crate::model::{JobEvent, JobId, JobState, Timestamp};
 
 /// An object of an earlier job that is to be one of a later job too.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Store {
                 return Ok(HashSet::new());
             }
             let inserted = insert_inherited(db, &set, &rows)?;
-            supersede(db, &from, &set, inserted.len())?;
+            supersede(db, &from, &set, inserted.len(), at)?;
             Ok(inserted)
         })
     }
@@ -100,7 +100,7 @@ fn forerunner(db: &Connection, set: &JobId) -> Result<Option<JobId>> {
 }
 
 /// Marks a job that a later one takes the place of. One that waits is not run; one that runs goes on.
-fn supersede(db: &Connection, from: &JobId, by: &JobId, inherited: usize) -> Result<()> {
+fn supersede(db: &Connection, from: &JobId, by: &JobId, inherited: usize, at: Timestamp) -> Result<()> {
     db.prepare_cached("UPDATE jobs SET superseded_by = ?2 WHERE id = ?1")?
         .execute([from.as_str(), by.as_str()])?;
     record(
@@ -115,8 +115,17 @@ fn supersede(db: &Connection, from: &JobId, by: &JobId, inherited: usize) -> Res
         let text = format!("{inherited} objects of job {from} are in this one too");
         record(db, by, "again", &text)?;
     }
-    // CANCEL-QUEUED: here a queued job is cancelled, with the reason "superseded by job X".
-    Ok(())
+    let state: String = db
+        .prepare_cached("SELECT state FROM jobs WHERE id = ?1")?
+        .query_row([from.as_str()], |row| row.get(0))?;
+    if state != JobState::Queued.name() {
+        return Ok(());
+    }
+    advance(db, from, JobEvent::Cancelled)?;
+    let reason = format!("superseded by job {by}");
+    db.prepare_cached("UPDATE jobs SET reason = ?2, ended_at = ?3 WHERE id = ?1")?
+        .execute(params![from.as_str(), reason, at.0])?;
+    record(db, from, "cancelled", &reason)
 }
 
 /// Gives a job the rows it inherits, within a request of the writer, and counts them. One whose SOP Instance UID the job

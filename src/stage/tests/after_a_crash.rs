@@ -30,6 +30,23 @@ fn a_row_without_a_file_is_told_once_and_its_job_is_not_run_as_if_whole() {
 }
 
 #[test]
+fn a_job_that_failed_before_it_was_laid_out_keeps_its_input() {
+    let bench = Bench::new(Durability::Instance);
+    let stage = bench.stage();
+    let job = receive(&mut bench.receiver(&stage, 1), "1.9.1", b"one")
+        .unwrap()
+        .job;
+    wait(stage.completion().complete_now(&job)).unwrap();
+    bench
+        .store
+        .fail(&job, "no room".into(), Timestamp::now())
+        .wait()
+        .unwrap();
+    drop(bench.stage());
+    assert_eq!(bench.laid_out(&job).len(), 1);
+}
+
+#[test]
 fn a_job_that_is_laid_out_has_all_its_files() {
     let bench = Bench::new(Durability::Instance);
     let stage = bench.stage();

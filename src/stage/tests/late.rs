@@ -46,6 +46,9 @@ fn late_objects_make_a_job_of_the_whole_study_and_the_earlier_one_stays_as_it_is
             pairs(&[("1.9.1", "one"), ("1.9.2", "two")])
         );
         assert_eq!(bench.store.job(&first).unwrap().unwrap().instances, 2);
+        let superseded = bench.store.job(&first).unwrap().unwrap();
+        assert_eq!(superseded.state, JobState::Cancelled, "it was still in the queue");
+        assert_eq!(superseded.reason, Some(format!("superseded by job {second}")));
         assert!(bench.events(&first, "superseded")[0].contains(second.as_str()));
         let again = bench.events(&second, "again");
         assert!(
@@ -56,6 +59,7 @@ fn late_objects_make_a_job_of_the_whole_study_and_the_earlier_one_stays_as_it_is
         let third = receive(&mut receiver, "1.9.4", b"end").unwrap().job;
         wait(stage.completion().complete_now(&third)).unwrap();
         assert_eq!(bench.laid_out(&third).len(), 4);
+        drop(bench.stage());
         assert_eq!(bench.files(), Vec::<PathBuf>::new(), "left in incoming");
     }
 }
