@@ -10,7 +10,7 @@ use crate::support::api::Job;
 use crate::support::images::Bucket;
 use crate::support::parrot::Parrot;
 use crate::support::parrot::pdu::Request;
-use crate::support::part10::{EXPLICIT_LITTLE, MR, Object, files, write_all};
+use crate::support::part10::{EXPLICIT_LITTLE, MR, Object, files, uid, write_all};
 use crate::support::senders;
 use crate::support::under_test::TestNode;
 use crate::support::wait::wait_until;
@@ -21,7 +21,7 @@ const PATIENT: &str = "[bucket.Count]\ncomplete = { level = \"study\", quiet = \
 /// Sends objects as dcmtk does, over one association.
 #[track_caller]
 fn send(node: &TestNode, stream: &str, objects: &[Object]) {
-    let directory = node.scratch(&objects[0].sop_instance);
+    let directory = node.scratch(&uid());
     write_all(objects, &directory);
     let said = senders::storescu(node.dicom_port(), stream, &directory);
     assert_eq!(said.stored(), objects.len(), "{}", said.text);
