@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::actions::cancel;
 use super::events::record;
-use super::jobs::{advance, freeze, job_id};
+use super::jobs::{freeze, job_id, state_of};
 use super::{Pending, Result, Store};
-use crate::model::{JobEvent, JobId, JobState, Timestamp};
+use crate::model::{JobId, JobState, Timestamp};
 
 /// An object of an earlier job that is to be one of a later job too.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,17 +116,10 @@ fn supersede(db: &Connection, from: &JobId, by: &JobId, inherited: usize, at: Ti
         let text = format!("{inherited} objects of job {from} are in this one too");
         record(db, by, "again", &text)?;
     }
-    let state: String = db
-        .prepare_cached("SELECT state FROM jobs WHERE id = ?1")?
-        .query_row([from.as_str()], |row| row.get(0))?;
-    if state != JobState::Queued.name() {
-        return Ok(());
+    if state_of(db, from)? == JobState::Queued {
+        cancel(db, from, &format!("superseded by job {by} before it ran"), at)?;
     }
-    advance(db, from, JobEvent::Cancelled)?;
-    let reason = format!("superseded by job {by}");
-    db.prepare_cached("UPDATE jobs SET reason = ?2, ended_at = ?3 WHERE id = ?1")?
-        .execute(params![from.as_str(), reason, at.0])?;
-    record(db, from, "cancelled", &reason)
+    Ok(())
 }
 
 /// Gives a job the rows it inherits, within a request of the writer, and counts them. One whose SOP Instance UID the job

@@ -192,7 +192,10 @@ fn a_job_in_the_queue_gives_way_to_the_whole_study() {
         j.id == first.id && j.state == "cancelled"
     });
     let second = node.wait_for_state("Gate", "queued");
-    assert_eq!(first.reason, Some(format!("superseded by job {}", second.id)));
+    assert_eq!(
+        first.reason,
+        Some(format!("superseded by job {} before it ran", second.id))
+    );
     fs::write(node.bucket("Gate").join("memory/go"), "").unwrap();
     let second = node.wait_for("Gate", "its end", |j| j.id == second.id && j.is_over());
     assert_eq!(input(&second), uids(&objects));

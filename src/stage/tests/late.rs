@@ -48,7 +48,10 @@ fn late_objects_make_a_job_of_the_whole_study_and_the_earlier_one_stays_as_it_is
         assert_eq!(bench.store.job(&first).unwrap().unwrap().instances, 2);
         let superseded = bench.store.job(&first).unwrap().unwrap();
         assert_eq!(superseded.state, JobState::Cancelled, "it was still in the queue");
-        assert_eq!(superseded.reason, Some(format!("superseded by job {second}")));
+        assert_eq!(
+            superseded.reason,
+            Some(format!("superseded by job {second} before it ran"))
+        );
         assert!(bench.events(&first, "superseded")[0].contains(second.as_str()));
         let again = bench.events(&second, "again");
         assert!(
