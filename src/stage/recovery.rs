@@ -71,9 +71,13 @@ pub(super) fn recover(layout: &Layout, store: &Store) -> Result<Recovered, Stage
 /// Whether objects of a job in that state may still be in the directory of its set.
 const fn is_needed(state: JobState) -> bool {
     match state {
-        JobState::Receiving | JobState::Queued | JobState::Running | JobState::Held => true,
-        // Perhaps never laid out: the input of another try is here until retention takes it.
-        JobState::Failed | JobState::Cancelled => true,
+        // One that failed, was held or cancelled before it was laid out has its objects nowhere else.
+        JobState::Receiving
+        | JobState::Queued
+        | JobState::Running
+        | JobState::Held
+        | JobState::Cancelled
+        | JobState::Failed => true,
         JobState::Harvesting | JobState::Delivering | JobState::Done => false,
     }
 }
