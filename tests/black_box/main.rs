@@ -15,7 +15,9 @@
 mod again;
 mod associations;
 mod buckets_cli;
+mod durability;
 mod first_light;
+mod grouping;
 mod memory;
 mod outcomes;
 mod parallel;
