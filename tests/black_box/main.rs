@@ -19,6 +19,7 @@ mod durability;
 mod first_light;
 mod grouping;
 mod memory;
+mod operators;
 mod outcomes;
 mod parallel;
 mod programs;
