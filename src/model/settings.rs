@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::bucket::{Complete, Level, Network, Resources};
+use super::keep::Keep;
 use super::reader::Reader;
 
 /// How a bucket is run: info.json's optional keys, overridden by the site's.
@@ -24,6 +25,9 @@ pub struct Settings {
     pub complete: Complete,
     /// `arguments`: default for the arguments of a submission.
     pub arguments: Option<String>,
+    /// `keep`: how long the files of its jobs are kept after their end, `"30d"` or `"forever"`; absent: as the node's
+    /// `[storage] keep` says. With `forever`, they are not removed to make room either.
+    pub keep: Option<Keep>,
 }
 
 impl Default for Settings {
@@ -36,6 +40,7 @@ impl Default for Settings {
             user: None,
             complete: Complete::default(),
             arguments: None,
+            keep: None,
         }
     }
 }
@@ -66,6 +71,7 @@ impl Settings {
                     Ok(text.to_owned())
                 }
             }),
+            keep: reader.text("keep", Keep::parse),
         };
         resources.deny_unknown();
         complete.deny_unknown();

@@ -14,6 +14,8 @@ mod events;
 mod instances;
 mod jobs;
 mod measures;
+mod retention;
+mod waiting;
 mod writer;
 
 use std::path::Path;
@@ -27,6 +29,8 @@ pub use deliveries::NewDelivery;
 pub use events::EventRow;
 pub use instances::{InstanceRow, NewInstance, Placed};
 pub use jobs::{JobFilter, NewJob, Occupancy};
+pub use retention::Removable;
+pub use waiting::Waiting;
 pub use writer::{Pending, When};
 
 /// Why the store did not do what was asked.

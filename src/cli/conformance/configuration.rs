@@ -141,7 +141,14 @@ fn ae_titles(d: &mut Document, site: &Site) {
 }
 
 fn storage(config: &Config) -> Vec<Setting> {
-    let StorageConfig { durability, reserve } = &config.storage;
+    let StorageConfig {
+        durability,
+        reserve,
+        resume,
+        reserve_files,
+        keep,
+        make_room,
+    } = &config.storage;
     let durability = match durability {
         Durability::Instance => "instance",
         Durability::None => "none",
@@ -158,6 +165,32 @@ fn storage(config: &Config) -> Vec<Setting> {
             "what is left free on the disk: below it associations are rejected for the moment, and objects answered A700",
             "a size",
             bytes(*reserve),
+        ),
+        setting(
+            "resume",
+            "what has to be free again before receiving goes on; a quarter above `reserve` unless set",
+            "a size, not below `reserve`",
+            bytes(*resume),
+        ),
+        setting(
+            "reserve_files",
+            "the same for the number of files the disk still takes; receiving goes on a quarter above",
+            "1 to 1000000000",
+            reserve_files,
+        ),
+        setting(
+            "keep",
+            "how long the files of a job are kept after its end, unless its bucket says something else; the history of jobs \
+             is never removed",
+            "an age, as `30d`, or `forever`",
+            keep,
+        ),
+        setting(
+            "make_room",
+            "while less is free, the oldest jobs that are over are removed; never one with results that are not delivered, \
+             or of a bucket that keeps them `forever`",
+            "a size",
+            make_room.map_or_else(|| "none".to_owned(), bytes),
         ),
     ]
 }
