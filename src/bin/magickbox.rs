@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use magickbox::cli::conformance::Conformance;
 use magickbox::cli::serve::Serve;
+use magickbox::cli::verify::Verify;
 
 /// A DICOM processing node: studies in, containers run, results out.
 #[derive(Parser)]
@@ -18,6 +19,7 @@ struct Program {
 enum Command {
     Serve(Serve),
     Conformance(Conformance),
+    Verify(Verify),
 }
 
 fn main() -> ExitCode {
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Serve(serve) => serve.run(),
         Command::Conformance(conformance) => conformance.run(),
+        Command::Verify(verify) => verify.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -156,7 +156,9 @@ async fn jobs(
 
 fn with_measures(context: &Context, job: Job) -> Result<JobView, StoreError> {
     let measures = context.store.measures(&job.id)?;
-    Ok(JobView::new(job, &context.layout).with_measures(measures))
+    let removal = context.store.removal(&job.id)?;
+    let view = JobView::new(job, &context.layout).with_measures(measures);
+    Ok(view.with_removal(removal))
 }
 
 async fn job(State(context): State<Context>, Path(id): Path<String>) -> Result<Json<JobView>, Problem> {

@@ -34,6 +34,8 @@ pub struct JobView {
     timed_out: bool,
     peak_memory: Option<u64>,
     directory: String,
+    removed_at: Option<Timestamp>,
+    removed_why: Option<String>,
     measures: Vec<Measure>,
     deliveries: Vec<Value>,
     events: Vec<Value>,
@@ -71,6 +73,8 @@ impl JobView {
             timed_out: job.timed_out,
             peak_memory: job.peak_memory,
             directory,
+            removed_at: None,
+            removed_why: None,
             measures: Vec::new(),
             deliveries: Vec::new(),
             events: Vec::new(),
@@ -80,6 +84,15 @@ impl JobView {
     /// With what was measured.
     pub fn with_measures(self, measures: Vec<Measure>) -> Self {
         Self { measures, ..self }
+    }
+
+    /// With when and why its files were removed, if they were.
+    pub fn with_removal(self, (removed_at, removed_why): (Option<Timestamp>, Option<String>)) -> Self {
+        Self {
+            removed_at,
+            removed_why,
+            ..self
+        }
     }
 
     /// With what happened to it.

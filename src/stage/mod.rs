@@ -32,7 +32,7 @@ use open_sets::OpenSets;
 use room::Room;
 
 pub use completion::Completion;
-pub use file_name::DataSetHash;
+pub use file_name::{DataSetHash, hash_in, hash_of};
 pub use incoming::{Incoming, Object, Stored};
 pub use input::{clear_output, lay_out};
 pub use receiver::Receiver;

@@ -37,14 +37,15 @@ struct Marks {
 }
 
 impl Marks {
-    const fn new(config: &StorageConfig) -> Self {
+    /// A second mark below the first would make receiving flutter: the first is the least it can be.
+    fn new(config: &StorageConfig) -> Self {
         Self {
             stop: Free {
                 bytes: config.reserve,
                 files: config.reserve_files,
             },
             resume: Free {
-                bytes: config.resume,
+                bytes: config.resume.max(config.reserve),
                 files: quarter_above(config.reserve_files),
             },
         }

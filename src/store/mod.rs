@@ -15,6 +15,7 @@ mod instances;
 mod jobs;
 mod measures;
 mod retention;
+mod verify;
 mod waiting;
 mod writer;
 
@@ -30,6 +31,7 @@ pub use events::EventRow;
 pub use instances::{InstanceRow, NewInstance, Placed};
 pub use jobs::{JobFilter, NewJob, Occupancy};
 pub use retention::Removable;
+pub use verify::{KeptJob, KeptObject, StoreReader};
 pub use waiting::Waiting;
 pub use writer::{Pending, When};
 
