@@ -84,7 +84,8 @@ impl Node {
         // It reads the disk, and waits for the store where it takes objects in.
         let (of_stage, queue) = ((layout.clone(), store.clone()), queued.clone());
         let (storage, most_waiting) = (config.storage, config.engine.queue);
-        let open = move || Stage::open(of_stage.0, of_stage.1, storage, queue).map(|s| s.with_queue(most_waiting));
+        let open =
+            move || Stage::open(of_stage.0, of_stage.1, storage, queue).map(|s| s.with_queue(most_waiting));
         let stage = tokio::task::spawn_blocking(open).await??;
         let streams = buckets.streams();
         stage.resume(|title| streams.borrow().get(title).cloned())?;

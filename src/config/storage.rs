@@ -31,7 +31,11 @@ pub const fn quarter_above(mark: u64) -> u64 {
 }
 
 pub(super) fn read(r: &Reader<'_>) -> StorageConfig {
-    let words = [("instance", Durability::Instance), ("none", Durability::None)];
+    let words = [
+        ("instance", Durability::Instance),
+        ("association", Durability::Association),
+        ("none", Durability::None),
+    ];
     let reserve = r.bytes("reserve").unwrap_or(1 << 30);
     let config = StorageConfig {
         durability: r.word("durability", &words).unwrap_or_default(),
@@ -79,7 +83,10 @@ mod tests {
         let (_, findings) = read_all(&json!({ "reserve": "2GiB", "resume": "1GiB", "keep": "long" }));
         let all = findings.join("\n");
         assert!(all.contains("resume: has to be at least reserve"), "{all}");
-        assert!(all.contains("keep: \"long\": an age is written like \"30d\""), "{all}");
+        assert!(
+            all.contains("keep: \"long\": an age is written like \"30d\""),
+            "{all}"
+        );
         let (config, _) = read_all(&json!({ "keep": "730d", "make_room": "2GiB" }));
         assert_eq!(config.keep, Keep::For(Duration::from_secs(730 * 24 * 3600)));
         assert_eq!(config.make_room, Some(2 << 30));

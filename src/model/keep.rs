@@ -26,7 +26,9 @@ impl Keep {
         let age = humantime::parse_duration(text).map_err(|_| how)?;
         match age {
             Duration::ZERO => Err("has to be longer than nothing"),
-            age if age > Duration::from_secs(100 * 366 * 24 * 3600) => Err("has to be shorter than 100 years"),
+            age if age > Duration::from_secs(100 * 366 * 24 * 3600) => {
+                Err("has to be shorter than 100 years")
+            }
             age => Ok(Self::For(age)),
         }
     }

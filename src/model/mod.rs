@@ -27,7 +27,7 @@ pub use ae_title::{AeTitle, CalledAeTitle, CallingAeTitle};
 pub use association_end::{AssociationEnd, AssociationOutcome};
 pub use bucket::{Complete, Level, Network, Resources};
 pub use caller::{AddressRange, Caller};
-pub use delivery::{Delivery, DeliveryInstance, DeliveryState, InstanceState};
+pub use delivery::{Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, InstanceState};
 pub use durability::Durability;
 pub use job::{Job, JobId};
 pub use job_state::{JobEvent, JobState};

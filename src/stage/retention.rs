@@ -113,7 +113,9 @@ impl Retention {
             match pass {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::error!(%error, "remove what is not kept; trying again"),
-                Err(error) => tracing::error!(%error, "the removal of what is not kept broke down; it begins again"),
+                Err(error) => {
+                    tracing::error!(%error, "the removal of what is not kept broke down; it begins again")
+                }
             }
             tokio::time::sleep(LOOK).await;
         }

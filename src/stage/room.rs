@@ -134,7 +134,11 @@ fn ask(place: &Path) -> Result<Option<Free>, Errno> {
     match rustix::fs::statvfs(place) {
         Ok(disk) => Ok(Some(Free {
             bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
-            files: if disk.f_files == 0 { u64::MAX } else { disk.f_favail },
+            files: if disk.f_files == 0 {
+                u64::MAX
+            } else {
+                disk.f_favail
+            },
         })),
         Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(error),

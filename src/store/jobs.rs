@@ -51,14 +51,7 @@ impl Store {
     /// Freezes a set and queues it.
     pub fn complete(&self, id: &JobId, why: String, at: Timestamp) -> super::Pending<()> {
         let id = id.clone();
-        self.write(move |db| {
-            advance(db, &id, JobEvent::Completed)?;
-            db.execute(
-                "UPDATE jobs SET queued_at = ?2 WHERE id = ?1",
-                params![id.as_str(), at.0],
-            )?;
-            record(db, &id, "complete", &why)
-        })
+        self.write(move |db| freeze(db, &id, &why, at))
     }
 
     /// Begins an attempt; answers its number. What the bucket is now is kept with it: an install meanwhile changes
@@ -217,6 +210,16 @@ impl Store {
             })
         })
     }
+}
+
+/// Receiving → Queued.
+pub(super) fn freeze(db: &Connection, id: &JobId, why: &str, at: Timestamp) -> Result<()> {
+    advance(db, id, JobEvent::Completed)?;
+    db.execute(
+        "UPDATE jobs SET queued_at = ?2 WHERE id = ?1",
+        params![id.as_str(), at.0],
+    )?;
+    record(db, id, "complete", why)
 }
 
 /// Keeps outcome, reason and end of a job that is over or on its way out.

@@ -175,10 +175,7 @@ mod tests {
                  study_instance_uid, received_at, last_object_at, ended_at, bytes) \
                  VALUES ('{name}', 'A', '{state}', '{name}', 'S', '::1', '1.2', 0, 0, {ended}, 7); {more}"
             );
-            store
-                .write(move |db| Ok(db.execute_batch(&sql)?))
-                .wait()
-                .unwrap();
+            store.write(move |db| Ok(db.execute_batch(&sql)?)).wait().unwrap();
         }
         (dir, store)
     }
@@ -208,10 +205,21 @@ mod tests {
             ("again", "done", Some(5), "group_key = 'study'"),
             ("open", "receiving", None, "group_key = 'study'"),
             ("source-of-one-over", "done", Some(60), ""),
-            ("remade-and-over", "done", Some(70), "made_from = 'source-of-one-over'"),
+            (
+                "remade-and-over",
+                "done",
+                Some(70),
+                "made_from = 'source-of-one-over'",
+            ),
         ]);
         let found = store.removable(None, 100).unwrap();
-        let expected = ["early", "cancelled", "late", "source-of-one-over", "remade-and-over"];
+        let expected = [
+            "early",
+            "cancelled",
+            "late",
+            "source-of-one-over",
+            "remade-and-over",
+        ];
         assert_eq!(names(&found), expected);
         let second = store.removable(found.get(1), 1).unwrap();
         assert_eq!(names(&second), ["late"]);
@@ -236,10 +244,7 @@ mod tests {
                 "INSERT INTO deliveries (job, destination, route, direction, state, created_at) \
                  VALUES (1, 'PACS', 'r', 'output', '{state}', 0), (1, 'OTHER', 'r', 'output', 'sent', 0)"
             );
-            store
-                .write(move |db| Ok(db.execute_batch(&sql)?))
-                .wait()
-                .unwrap();
+            store.write(move |db| Ok(db.execute_batch(&sql)?)).wait().unwrap();
             let found = store.removable(None, 10).unwrap();
             assert_eq!(found.is_empty(), stays, "{state}");
             let job = JobId::parse("a").unwrap();

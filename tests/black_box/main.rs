@@ -15,6 +15,7 @@
 mod again;
 mod associations;
 mod buckets_cli;
+mod disk;
 mod first_light;
 mod memory;
 mod outcomes;
@@ -23,7 +24,9 @@ mod programs;
 mod readme;
 mod recovery;
 mod refusals;
+mod retention;
 mod returning;
 mod sandbox;
 #[path = "../support/mod.rs"]
 mod support;
+mod verify;

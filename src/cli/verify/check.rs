@@ -85,7 +85,11 @@ fn objects(layout: &Layout, rows: Vec<KeptObject>, job: &KeptJob, seen: &mut See
             is_there = is_there || object(&path, name, row, seen);
         }
         if !is_there {
-            seen.find(&laid_out, Problem::Missing, "an object that was stored is not there");
+            seen.find(
+                &laid_out,
+                Problem::Missing,
+                "an object that was stored is not there",
+            );
         }
         seen.objects += 1;
         known.extend([before, laid_out]);
@@ -106,7 +110,11 @@ fn object(path: &Path, name: &str, row: &KeptObject, seen: &mut Seen) -> bool {
             // Of two objects with one hash the later one has a row of its own hash; its name has the true one.
             let told = hash_in(&row.file).is_some_and(|named| named == hash);
             if bytes != row.bytes {
-                seen.find(name, Problem::Changed, "its length is not the one it was stored with");
+                seen.find(
+                    name,
+                    Problem::Changed,
+                    "its length is not the one it was stored with",
+                );
             } else if row.hash != hash && !told {
                 seen.find(name, Problem::Changed, "its content is not what was stored");
             }
@@ -129,7 +137,9 @@ fn strangers(directory: &Path, prefix: &str, known: &HashSet<String>, seen: &mut
             continue;
         }
         let plain = name.strip_suffix(".dcm").unwrap_or(name);
-        let is_ours = plain.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, '.' | '-'));
+        let is_ours = plain
+            .chars()
+            .all(|c| c.is_ascii_hexdigit() || matches!(c, '.' | '-'));
         let shown = if is_ours {
             format!("{prefix}/{name}")
         } else {
@@ -167,7 +177,9 @@ impl Listed {
 fn outputs(layout: &Layout, job: &KeptJob, seen: &mut Seen) {
     let (stream, id) = (&job.stream, &job.id);
     let record = match std::fs::read(layout.path(Place::Record(stream, id))) {
-        Ok(text) => serde_json::from_slice::<Record>(&text).map_err(|_| (Problem::Changed, "it is no record")),
+        Ok(text) => {
+            serde_json::from_slice::<Record>(&text).map_err(|_| (Problem::Changed, "it is no record"))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err((Problem::Missing, "the record of the run is not there"))
         }

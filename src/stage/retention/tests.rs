@@ -43,7 +43,11 @@ fn open() -> (tempfile::TempDir, Store) {
 /// The names of what goes, with `r` for those that make room.
 fn going(jobs: &[Removable], keep: Keep, now: Timestamp, short: u64) -> Vec<String> {
     let keeps = keeps();
-    let policy = Policy { keep, keeps: &keeps, now };
+    let policy = Policy {
+        keep,
+        keeps: &keeps,
+        now,
+    };
     let name = |(job, why): &(&Removable, Why)| match why {
         Why::Age(_) => job.id.to_string(),
         Why::Room => format!("r{}", job.id),
@@ -76,7 +80,11 @@ fn age_and_room_decide_and_a_bucket_has_the_last_word() {
         (Keep::For(30 * DAY), 200, &["2", "3"]),
         (Keep::For(30 * DAY), 10_000, &["2", "3", "r4", "r5"]),
     ] {
-        assert_eq!(going(&jobs, keep, now, short), expected, "{keep}, short of {short}");
+        assert_eq!(
+            going(&jobs, keep, now, short),
+            expected,
+            "{keep}, short of {short}"
+        );
     }
 }
 
