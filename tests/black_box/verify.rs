@@ -50,7 +50,7 @@ fn every_file_is_held_against_its_hash_while_the_node_runs_and_when_it_does_not(
     for line in [
         ("jobs", 2),
         ("objects", 5),
-        ("outputs", 3),
+        ("outputs", 4),
         ("changed", 0),
         ("missing", 0),
         ("unknown", 0),
