@@ -156,9 +156,7 @@ async fn jobs(
 
 fn with_measures(context: &Context, job: Job) -> Result<JobView, StoreError> {
     let measures = context.store.measures(&job.id)?;
-    let removal = context.store.removal(&job.id)?;
-    let view = JobView::new(job, &context.layout).with_measures(measures);
-    Ok(view.with_removal(removal))
+    Ok(JobView::new(job, &context.layout).with_measures(measures))
 }
 
 async fn job(State(context): State<Context>, Path(id): Path<String>) -> Result<Json<JobView>, Problem> {

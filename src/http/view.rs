@@ -73,8 +73,8 @@ impl JobView {
             timed_out: job.timed_out,
             peak_memory: job.peak_memory,
             directory,
-            removed_at: None,
-            removed_why: None,
+            removed_at: job.removed_at,
+            removed_why: job.removed_why,
             measures: Vec::new(),
             deliveries: Vec::new(),
             events: Vec::new(),
@@ -84,15 +84,6 @@ impl JobView {
     /// With what was measured.
     pub fn with_measures(self, measures: Vec<Measure>) -> Self {
         Self { measures, ..self }
-    }
-
-    /// With when and why its files were removed, if they were.
-    pub fn with_removal(self, (removed_at, removed_why): (Option<Timestamp>, Option<String>)) -> Self {
-        Self {
-            removed_at,
-            removed_why,
-            ..self
-        }
     }
 
     /// With what happened to it.

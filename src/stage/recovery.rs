@@ -71,11 +71,14 @@ pub(super) fn recover(layout: &Layout, store: &Store) -> Result<Recovered, Stage
 /// Whether objects of a job in that state may still be in the directory of its set.
 const fn is_needed(state: JobState) -> bool {
     match state {
-        // SITE-OF-HELD-AND-CANCELLED
-        JobState::Receiving | JobState::Queued | JobState::Running | JobState::Held | JobState::Cancelled => {
-            true
-        }
-        JobState::Harvesting | JobState::Delivering | JobState::Done | JobState::Failed => false,
+        // One that failed, was held or cancelled before it was laid out has its objects nowhere else.
+        JobState::Receiving
+        | JobState::Queued
+        | JobState::Running
+        | JobState::Held
+        | JobState::Cancelled
+        | JobState::Failed => true,
+        JobState::Harvesting | JobState::Delivering | JobState::Done => false,
     }
 }
 

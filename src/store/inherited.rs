@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::actions::cancel;
 use super::events::record;
-use super::jobs::{freeze, job_id};
+use super::jobs::{freeze, job_id, state_of};
 use super::{Pending, Result, Store};
-use crate::model::{JobId, Timestamp};
+use crate::model::{JobId, JobState, Timestamp};
 
 /// An object of an earlier job that is to be one of a later job too.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +77,7 @@ impl Store {
                 return Ok(HashSet::new());
             }
             let inserted = insert_inherited(db, &set, &rows)?;
-            supersede(db, &from, &set, inserted.len())?;
+            supersede(db, &from, &set, inserted.len(), at)?;
             Ok(inserted)
         })
     }
@@ -100,7 +101,7 @@ fn forerunner(db: &Connection, set: &JobId) -> Result<Option<JobId>> {
 }
 
 /// Marks a job that a later one takes the place of. One that waits is not run; one that runs goes on.
-fn supersede(db: &Connection, from: &JobId, by: &JobId, inherited: usize) -> Result<()> {
+fn supersede(db: &Connection, from: &JobId, by: &JobId, inherited: usize, at: Timestamp) -> Result<()> {
     db.prepare_cached("UPDATE jobs SET superseded_by = ?2 WHERE id = ?1")?
         .execute([from.as_str(), by.as_str()])?;
     record(
@@ -115,7 +116,9 @@ fn supersede(db: &Connection, from: &JobId, by: &JobId, inherited: usize) -> Res
         let text = format!("{inherited} objects of job {from} are in this one too");
         record(db, by, "again", &text)?;
     }
-    // CANCEL-QUEUED: here a queued job is cancelled, with the reason "superseded by job X".
+    if state_of(db, from)? == JobState::Queued {
+        cancel(db, from, &format!("superseded by job {by} before it ran"), at)?;
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 //! (`synchronous = FULL`) — but for rows that say they can wait: a commit of nothing but those is not synced
 //! (`NORMAL`), and the next one that is takes them along, since a WAL lasts in its order. Reads use connections of their own and never wait for a writer (WAL).
 
+mod actions;
 mod associations;
 mod buckets;
 mod connection;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::events::record;
 use super::jobs::{ae_title, job_id};
-use super::{Pending, Result, Store};
+use super::{Pending, Result, Store, StoreError};
 use crate::model::{AeTitle, JobId, Timestamp};
 
 /// A job that is over and may lose its files: nothing of it is to be delivered, nobody else needs them, and storage
@@ -117,21 +117,21 @@ impl Store {
             why.map_or(Ok(()), |why| record(db, &id, "removed", &why))
         })
     }
+}
 
-    /// When and why the files of a job were removed; both `None` where they were not.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn removal(&self, id: &JobId) -> Result<(Option<Timestamp>, Option<String>)> {
-        self.read(|db| {
-            let found = db
-                .prepare_cached("SELECT removed_at, removed_why FROM jobs WHERE id = ?1")?
-                .query_row([id.as_str()], |row| {
-                    Ok((row.get::<_, Option<i64>>(0)?.map(Timestamp), row.get(1)?))
-                })
-                .optional()?;
-            Ok(found.unwrap_or_default())
-        })
+/// Refuses what needs the files of a job that are gone, or going.
+pub(super) fn has_files(db: &Connection, id: &JobId) -> Result<()> {
+    let gone: Option<i64> = db
+        .prepare_cached(
+            "SELECT 1 FROM jobs WHERE id = ?1 AND (removed_at IS NOT NULL OR removed_why IS NOT NULL)",
+        )?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?;
+    match gone {
+        None => Ok(()),
+        Some(_) => Err(StoreError::State(format!(
+            "the files of job {id} were removed: send the study again"
+        ))),
     }
 }
 
@@ -264,10 +264,13 @@ mod tests {
         store.removal_ends(&job, Timestamp(9)).wait().unwrap();
         store.removal_ends(&job, Timestamp(10)).wait().unwrap();
         assert_eq!(store.removals_begun().unwrap(), []);
-        let removal = store.removal(&job).unwrap();
-        assert_eq!(removal, (Some(Timestamp(9)), Some("30 days old".into())));
+        let row = store.job(&job).unwrap().unwrap();
+        let removal = (row.removed_at, row.removed_why.as_deref());
+        assert_eq!(removal, (Some(Timestamp(9)), Some("30 days old")));
         let events = store.events(&job).unwrap();
         assert_eq!(events.len(), 1, "{events:?}");
         assert_eq!(events[0].text, "30 days old");
+        let refused = store.retry(&job, Timestamp(11)).wait().unwrap_err().to_string();
+        assert!(refused.contains("the files of job a were removed"), "{refused}");
     }
 }

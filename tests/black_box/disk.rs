@@ -328,20 +328,21 @@ fn a_stream_whose_queue_is_full_takes_no_new_study_and_goes_on_with_open_ones() 
 #[test]
 fn a_bucket_that_prints_more_than_is_kept_leaves_both_ends_of_its_log() {
     needs!(Docker);
-    let chatty = "#!/bin/sh\necho the first line\nyes 'a line of no interest whatever' | head -c 100000000\n\
+    let chatty = "#!/bin/sh\necho the first line\nyes 'a line of no interest whatever' | head -c 70000000\n\
                   echo the last line\n";
     let node = TestNode::with(&Bucket::fixture("count").with_file("work.sh", chatty), "");
     let mut parrot = Parrot::associate(node.dicom_port(), &request("Count"));
     assert_eq!(parrot.store(1, &Object::new()), 0x0000);
     parrot.release();
-    let job = node.wait_for_end("Count");
+    let over = node
+        .api()
+        .wait_for_job(PATIENCE * 3, "the end of the job", Job::is_over);
+    let job = over.unwrap();
     assert_eq!(job.outcome.as_deref(), Some("success"), "{job:#?}");
     let log = fs::read_to_string(Path::new(&job.directory).join("processing.log")).unwrap();
-    assert!(
-        log.len() > 60 << 20 && log.len() < 65 << 20,
-        "{} bytes",
-        log.len()
-    );
-    assert!(log.starts_with("the first line\n"));
-    assert!(log.ends_with("the last line\n"));
+    // The engine keeps less of what is printed faster than it is read.
+    assert!(log.len() <= 64 << 20, "{} bytes", log.len());
+    assert!(log.starts_with("the first line\n") && log.ends_with("the last line\n"));
+    let says = log.lines().any(|line| line.starts_with('['));
+    assert!(says, "nothing says that something is missing");
 }

@@ -57,6 +57,7 @@ pub(super) fn write(d: &mut Document, site: &Site) {
     }
     d.heading("6.2.5", "Storage Service");
     table(d, site, "Receiving, `[dicom]`", dicom);
+    table(d, site, "How much may wait, `[engine]`", queue);
     table(
         d,
         site,
@@ -195,6 +196,17 @@ fn storage(config: &Config) -> Vec<Setting> {
             make_room.map_or_else(|| "none".to_owned(), bytes),
         ),
     ]
+}
+
+/// Of `[engine]` only what a peer sees of it.
+fn queue(config: &Config) -> Vec<Setting> {
+    vec![setting(
+        "queue",
+        "jobs of one AE title that may wait; beyond, associations to it are rejected for the moment, and the first object of \
+         another study is answered A700",
+        "1 to 1000000",
+        config.engine.queue,
+    )]
 }
 
 fn dicom(config: &Config) -> Vec<Setting> {
