@@ -45,6 +45,16 @@ struct Policy<'a> {
     now: Timestamp,
 }
 
+impl Policy<'_> {
+    /// Whether any bucket lets a job go that was over then.
+    fn may_be_old(&self, ended_at: Timestamp) -> bool {
+        self.keeps.values().any(|own| match own.unwrap_or(self.keep) {
+            Keep::For(age) => ended_at.plus(age) <= self.now,
+            Keep::Forever => false,
+        })
+    }
+}
+
 /// Why a job goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Why {
@@ -141,7 +151,13 @@ impl Retention {
         let mut after: Option<Removable> = None;
         loop {
             let page = self.store.removable(after.as_ref(), PAGE)?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let (Some(first), Some(last)) = (page.first(), page.last()) else {
+                return Ok(());
+            };
+            // They come by their end: behind this one nothing is old enough.
+            if self.short() == 0 && !policy.may_be_old(first.ended_at) {
+                return Ok(());
+            }
             for (job, why) in plan(&page, &policy, self.short()) {
                 if Instant::now() >= end {
                     return Ok(());

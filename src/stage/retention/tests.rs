@@ -112,7 +112,9 @@ proptest! {
         let jobs = jobs(&store, &rows, now);
         let keep = days.map_or(Keep::Forever, |d| Keep::For(d * DAY));
         let keeps = keeps();
-        let plan = plan(&jobs, &Policy { keep, keeps: &keeps, now }, short);
+        let policy = Policy { keep, keeps: &keeps, now };
+        let plan = plan(&jobs, &policy, short);
+        prop_assert!(plan.iter().all(|(job, why)| *why == Why::Room || policy.may_be_old(job.ended_at)));
         prop_assert!(plan.is_sorted_by_key(|(job, _)| job.ended_at));
         prop_assert!(plan.iter().all(|(job, _)| !["Archive", "Gone"].contains(&job.stream.as_str())));
         // Without the last one that makes room there would be too little.
