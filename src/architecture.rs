@@ -12,7 +12,10 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("dicom", &["model", "config"]),
     ("store", &["model"]),
     ("container", &[]),
-    ("stage", &["model", "config", "files", "dicom", "store"]),
+    (
+        "stage",
+        &["model", "config", "files", "telemetry", "dicom", "store"],
+    ),
     ("bucket", &["model", "files", "store", "container"]),
     (
         "scp",

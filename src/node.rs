@@ -23,7 +23,7 @@ use crate::files;
 use crate::http;
 use crate::model::{Layout, Place};
 use crate::scp::{Listener, Scp, SecurePort};
-use crate::stage::Stage;
+use crate::stage::{Keeps, Retention, Stage};
 use crate::store::Store;
 
 /// Time that open associations have to end when the node stops.
@@ -83,7 +83,9 @@ impl Node {
         let due = Arc::new(Notify::new());
         // It reads the disk, and waits for the store where it takes objects in.
         let (of_stage, queue) = ((layout.clone(), store.clone()), queued.clone());
-        let open = move || Stage::open(of_stage.0, of_stage.1, config.storage, queue);
+        let (storage, most_waiting) = (config.storage, config.engine.queue);
+        let open =
+            move || Stage::open(of_stage.0, of_stage.1, storage, queue).map(|s| s.with_queue(most_waiting));
         let stage = tokio::task::spawn_blocking(open).await??;
         let streams = buckets.streams();
         stage.resume(|title| streams.borrow().get(title).cloned())?;
@@ -136,7 +138,10 @@ impl Node {
         // Before HTTP is served: what is swept here is of the last run, never of an install under way.
         let taken_up = engine::take_up(&engine).await;
         let completion = stage.completion().clone();
+        let of_buckets = buckets.clone();
+        let retention = Retention::new(&stage, &storage, move || keeps(&of_buckets));
         let tasks = vec![
+            tokio::spawn(retention.run()),
             tokio::spawn(async move { completion.run().await }),
             tokio::spawn(engine::run(engine, taken_up)),
             tokio::spawn(listener.run()),
@@ -257,6 +262,18 @@ impl Node {
 fn make_parent(path: &Path) -> Result<()> {
     let parent = path.parent().unwrap_or(Path::new("/"));
     files::make_directory(parent).with_context(|| format!("make {}", parent.display()))
+}
+
+/// How long each installed bucket wants its jobs kept. A store in trouble names none, and then nothing is removed.
+fn keeps(buckets: &Buckets) -> Keeps {
+    let listed = buckets.list().unwrap_or_else(|error| {
+        tracing::error!(%error, "ask the buckets how long their jobs are kept");
+        Vec::new()
+    });
+    listed
+        .into_iter()
+        .map(|bucket| (bucket.row.ae_title, bucket.manifest.settings.keep))
+        .collect()
 }
 
 /// What is shown on the TLS port, and where that is to be.

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use magickbox::cli::conformance::Conformance;
 use magickbox::cli::job::JobCommand;
 use magickbox::cli::serve::Serve;
+use magickbox::cli::verify::Verify;
 
 /// A DICOM processing node: studies in, containers run, results out.
 #[derive(Parser)]
@@ -20,6 +21,7 @@ enum Command {
     Serve(Serve),
     Conformance(Conformance),
     Job(JobCommand),
+    Verify(Verify),
 }
 
 fn main() -> ExitCode {
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Conformance(conformance) => conformance.run(),
         Command::Job(job) => job.run(),
+        Command::Verify(verify) => verify.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,3 +7,4 @@ pub mod mb;
 mod node_client;
 mod run_bucket;
 pub mod serve;
+pub mod verify;

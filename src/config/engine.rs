@@ -11,6 +11,8 @@ pub struct EngineConfig {
     pub cpus: Option<f64>,
     /// `memory`: bytes that may be promised to runs. Default: the machine's.
     pub memory: Option<u64>,
+    /// `queue`: jobs of one stream that may wait; beyond, new studies for it are refused for the moment. Default 1000.
+    pub queue: u64,
 }
 
 pub(super) fn read(r: &Reader<'_>) -> EngineConfig {
@@ -28,6 +30,7 @@ pub(super) fn read(r: &Reader<'_>) -> EngineConfig {
             .unwrap_or_else(|| "unix:///var/run/docker.sock".into()),
         cpus: r.number("cpus"),
         memory: r.bytes("memory"),
+        queue: r.whole("queue", 1..=1_000_000).unwrap_or(1000),
     };
     r.deny_unknown();
     config

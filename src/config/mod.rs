@@ -26,7 +26,7 @@ pub use delivery::DeliveryConfig;
 pub use dicom::DicomConfig;
 pub use engine::EngineConfig;
 pub use http::HttpConfig;
-pub use storage::StorageConfig;
+pub use storage::{StorageConfig, quarter_above};
 pub use tls::{ClientCertificate, TlsConfig, TlsVersion};
 
 /// The whole configuration of a node.

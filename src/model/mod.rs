@@ -11,6 +11,7 @@ pub mod delivery;
 pub mod durability;
 pub mod job;
 pub mod job_state;
+pub mod keep;
 pub mod layout;
 pub mod measure;
 pub mod origin;
@@ -31,6 +32,7 @@ pub use delivery::{Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, Ins
 pub use durability::Durability;
 pub use job::{Job, JobId};
 pub use job_state::{JobEvent, JobState};
+pub use keep::Keep;
 pub use layout::{Layout, Place};
 pub use measure::Measure;
 pub use origin::Origin;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::bucket::{Complete, Level, Network, Resources};
+use super::keep::Keep;
 use super::priority::Priority;
 use super::reader::Reader;
 
@@ -27,6 +28,9 @@ pub struct Settings {
     pub priority: Priority,
     /// `arguments`: default for the arguments of a submission.
     pub arguments: Option<String>,
+    /// `keep`: how long the files of its jobs are kept after their end, `"30d"` or `"forever"`; absent: as the node's
+    /// `[storage] keep` says. With `forever`, they are not removed to make room either.
+    pub keep: Option<Keep>,
 }
 
 impl Default for Settings {
@@ -40,6 +44,7 @@ impl Default for Settings {
             complete: Complete::default(),
             priority: Priority::Normal,
             arguments: None,
+            keep: None,
         }
     }
 }
@@ -73,6 +78,7 @@ impl Settings {
                     Ok(text.to_owned())
                 }
             }),
+            keep: reader.text("keep", Keep::parse),
         };
         resources.deny_unknown();
         complete.deny_unknown();

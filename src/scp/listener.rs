@@ -306,6 +306,14 @@ impl Scp {
                 "the disk is down to its reserve",
             ));
         }
+        match self.stage.is_queue_full(&stream.ae_title) {
+            Ok(false) => {}
+            Ok(true) => {
+                let why = "as many jobs of this AE title wait as may";
+                return Err(No::because(Rejection::CONGESTION, why));
+            }
+            Err(error) => return Err(No::because(Rejection::CONGESTION, error)),
+        }
         let place = connected
             .associate()
             .map_err(|full| No::because(Rejection::LOCAL_LIMIT, full))?;

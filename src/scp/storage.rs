@@ -39,6 +39,7 @@ impl From<&StageError> for Refusal {
             StageError::Header(_) => Status::CANNOT_UNDERSTAND,
             StageError::Mismatch { .. } => Status::DATA_SET_DOES_NOT_MATCH,
             StageError::NoRoom
+            | StageError::QueueFull
             | StageError::Io { .. }
             | StageError::Store(_)
             | StageError::Head(_)
@@ -49,7 +50,8 @@ impl From<&StageError> for Refusal {
             StageError::Header(_)
             | StageError::Mismatch { .. }
             | StageError::NoBucket
-            | StageError::NoRoom => error.to_string(),
+            | StageError::NoRoom
+            | StageError::QueueFull => error.to_string(),
             // What is wrong with our disk is nothing the peer can act on.
             _ => "cannot store the object now, send it again later".to_owned(),
         };
@@ -211,6 +213,7 @@ mod tests {
             ),
             (StageError::Store(StoreError::Closed), 0xA700),
             (StageError::NoRoom, 0xA700),
+            (StageError::QueueFull, 0xA700),
             (StageError::NoBucket, 0xA700),
         ] {
             let refusal = Refusal::from(&error);

@@ -8,7 +8,13 @@
 //! such a name is no proof of anything, and its object is where it came from.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
 
+use twox_hash::xxhash3_128;
+
+use crate::dicom::part10;
 use crate::model::Uid;
 
 /// XXH3-128 of a data set as received, big endian.
@@ -34,13 +40,35 @@ pub(super) fn inherited_name(name: &str) -> String {
 const INHERITED: &str = ".inherited";
 
 /// The hash in a file's name; `None` for a name that is not of this form.
-pub(super) fn hash_in(name: &str) -> Option<DataSetHash> {
+#[must_use]
+pub fn hash_in(name: &str) -> Option<DataSetHash> {
     let mut parts = name.strip_suffix(".dcm")?.split('-');
     let (_uid, hash, _random) = (parts.next()?, parts.next()?, parts.next()?);
     if hash.len() != 32 || !hash.is_ascii() {
         return None;
     }
     Some(u128::from_str_radix(hash, 16).ok()?.to_be_bytes())
+}
+
+/// The hash and the length of the data set in a stored file; `None` for a file that is not Part 10.
+///
+/// # Errors
+/// What reading says.
+pub fn hash_of(path: &Path) -> io::Result<Option<(DataSetHash, u64)>> {
+    let Some((_, offset)) = part10::read_head(path)? else {
+        return Ok(None);
+    };
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let (mut hash, mut buffer, mut bytes) = (xxhash3_128::Hasher::new(), vec![0; 256 * 1024], 0);
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(Some((hash.finish_128().to_be_bytes(), bytes)));
+        }
+        hash.write(buffer.get(..read).unwrap_or_default());
+        bytes += read as u64;
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ mod open_sets;
 mod receiver;
 mod recovery;
 mod refused_rows;
+mod retention;
+mod room;
 mod syncs;
 
 use std::sync::Arc;
@@ -28,19 +30,21 @@ use crate::config::StorageConfig;
 use crate::dicom::header::HeaderError;
 use crate::files;
 use crate::model::{AeTitle, Durability, JobState, Layout, Origin, Place, Stream};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Waiting};
 
 use freezer::Freezer;
 use open_sets::OpenSets;
 use refused_rows::RefusedRows;
+use room::Room;
 use syncs::Syncs;
 
 pub use completion::Completion;
-pub use file_name::DataSetHash;
+pub use file_name::{DataSetHash, hash_in, hash_of};
 pub use incoming::{Incoming, Object, Stored};
 pub use inherit::{Versions, disinherit, inherit};
 pub use input::{clear_output, lay_out};
 pub use receiver::Receiver;
+pub use retention::{Keeps, Retention};
 
 /// Why an object was not stored.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +68,9 @@ pub enum StageError {
     /// The disk is full but for its reserve.
     #[error("the disk has no room for more")]
     NoRoom,
+    /// As many jobs of its stream wait as may.
+    #[error("too many studies wait for this bucket: send it again later")]
+    QueueFull,
     /// The disk did not take it.
     #[error("{action}: {source}")]
     Io {
@@ -94,6 +101,9 @@ pub struct Stage {
     layout: Layout,
     store: Store,
     storage: StorageConfig,
+    room: Room,
+    /// Jobs of a stream that may wait.
+    queue: u64,
     names_last_with_files: bool,
     completion: Completion,
     open_sets: OpenSets,
@@ -139,6 +149,8 @@ impl Stage {
         let completion = Completion::new(freezer, open_sets.clone(), queued);
         Ok(Self {
             names_last_with_files: files::names_last_with_files(layout.root()),
+            room: Room::new(&layout, &storage),
+            queue: u64::MAX,
             layout,
             store,
             storage,
@@ -175,16 +187,36 @@ impl Stage {
         Receiver::new(self.clone(), stream, origin)
     }
 
-    /// Whether the disk of the data directory has more room than its reserve.
+    /// With at most so many jobs of a stream waiting; without it there is no bound.
+    #[must_use]
+    pub fn with_queue(self, queue: u64) -> Self {
+        Self { queue, ..self }
+    }
+
+    /// Whether the disk has room: more than its reserve, and, once it was down to that, as much as it takes to go on.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        match rustix::fs::statvfs(self.layout.root()) {
-            Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize) >= self.storage.reserve,
-            Err(error) => {
-                tracing::error!(%error, "ask the disk how much room it has");
-                false
-            }
+        self.room.is_there()
+    }
+
+    /// Whether so many jobs of a stream are queued that no more of it is taken for now.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn is_queue_full(&self, stream: &AeTitle) -> Result<bool, StoreError> {
+        Ok(self.store.queue_length(stream, Waiting::Queued, self.queue)? >= self.queue)
+    }
+
+    /// Whether a stream may open one more set; open ones will all be queued, so they count.
+    fn takes_a_new_set(&self, stream: &AeTitle) -> Result<(), StageError> {
+        if self
+            .store
+            .queue_length(stream, Waiting::QueuedOrOpen, self.queue)?
+            >= self.queue
+        {
+            return Err(StageError::QueueFull);
         }
+        Ok(())
     }
 }
 

@@ -117,6 +117,7 @@ impl Receiver {
         let (title, group) = (&self.stream.ae_title, &object.group_key);
         let job = self.stage.open_sets.name(title, group);
         if !self.stage.open_sets.is_confirmed(title, group, &job) {
+            self.stage.takes_a_new_set(title)?;
             return self.place_now(&mut object, job);
         }
         self.until_asked = self.until_asked.saturating_sub(object.bytes);

@@ -8,7 +8,7 @@ use super::*;
 use crate::dicom::part10::FileMeta;
 use crate::dicom::transfer_syntax::Encoding;
 use crate::dicom::upper_layer::Sink;
-use crate::model::{CalledAeTitle, CallingAeTitle, Complete, Durability, JobId, Place, Timestamp, Uid};
+use crate::model::{CalledAeTitle, CallingAeTitle, Complete, Durability, JobId, Keep, Place, Timestamp, Uid};
 use crate::store::{BucketRow, EventRow};
 
 const MR: &str = "1.2.840.10008.5.1.4.1.1.4";
@@ -50,6 +50,10 @@ impl Bench {
             storage: StorageConfig {
                 durability,
                 reserve: 0,
+                resume: 0,
+                reserve_files: 0,
+                keep: Keep::Forever,
+                make_room: None,
             },
         }
     }

@@ -62,6 +62,7 @@ impl Store {
     pub fn retry(&self, id: &JobId, at: Timestamp) -> Pending<usize> {
         let id = id.clone();
         self.write(move |db| {
+            super::retention::has_files(db, &id)?;
             if state_of(db, &id)? == JobState::Failed {
                 advance(db, &id, JobEvent::Retried)?;
                 db.execute(
@@ -106,6 +107,7 @@ impl Store {
     ) -> Pending<HashSet<String>> {
         let to = to.clone();
         self.write(move |db| {
+            super::retention::has_files(db, &from.id)?;
             let old = state_of(db, &from.id)?;
             if !old.is_final() {
                 let why = format!("job {} is {}: only one that is over can be restarted", from.id, old.name());

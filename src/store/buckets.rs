@@ -108,6 +108,7 @@ impl Store {
                 return Ok(Removed::Busy(open));
             }
             let removed = db.execute("DELETE FROM buckets WHERE ae_title = ?1", [ae_title.as_str()])?;
+            super::retention::removed_with_bucket(db, &ae_title, Timestamp::now())?;
             Ok(if removed > 0 {
                 Removed::Yes
             } else {

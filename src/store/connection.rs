@@ -41,7 +41,8 @@ fn settings(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
+/// The schema of a file, which is not a newer one than ours.
+fn schema(connection: &Connection, path: &Path) -> Result<(i64, i64)> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     if found > known {
@@ -51,6 +52,23 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
             known,
         });
     }
+    Ok((found, known))
+}
+
+/// Whether a file can be read as it is.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {
+    let (found, known) = schema(connection, path)?;
+    if found < known {
+        return Err(StoreError::State(format!(
+            "{} has schema {found}, this version reads {known}: start the node once, which brings it there",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
+    let (found, _) = schema(connection, path)?;
     let done = usize::try_from(found).unwrap_or(0);
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(done) {
         let step = connection.transaction()?;

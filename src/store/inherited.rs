@@ -86,7 +86,7 @@ impl Store {
 fn forerunner(db: &Connection, set: &JobId) -> Result<Option<JobId>> {
     let latest: Option<(String, bool)> = db
         .prepare_cached(
-            "SELECT other.id, other.removed_at IS NULL \
+            "SELECT other.id, other.removed_at IS NULL AND other.removed_why IS NULL \
              AND (other.state <> 'cancelled' OR other.superseded_by IS NOT NULL) \
              FROM jobs AS other JOIN jobs AS ours ON ours.id = ?1 \
              WHERE other.stream = ours.stream AND other.group_key = ours.group_key AND other.id <> ours.id \

@@ -16,6 +16,9 @@ mod inherited;
 mod instances;
 mod jobs;
 mod measures;
+mod retention;
+mod verify;
+mod waiting;
 mod writer;
 
 use std::path::Path;
@@ -30,6 +33,9 @@ pub use events::EventRow;
 pub use inherited::InheritedRow;
 pub use instances::{InstanceRow, NewInstance, Placed};
 pub use jobs::{JobFilter, NewJob, Occupancy};
+pub use retention::Removable;
+pub use verify::{KeptJob, KeptObject, StoreReader};
+pub use waiting::Waiting;
 pub use writer::{Pending, When};
 
 /// Why the store did not do what was asked.

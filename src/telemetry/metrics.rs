@@ -86,6 +86,12 @@ pub struct Metrics {
     pub objects_refused: Counter,
     /// Bytes of the data sets that were stored.
     pub received_bytes: Counter,
+    /// Bytes that the fullest disk of the data directory still takes.
+    pub disk_free_bytes: Gauge,
+    /// 1 while nothing is received because the disk is down to its reserve.
+    pub receiving_stopped: Gauge,
+    /// Jobs whose files were removed by age or to make room.
+    pub jobs_removed: Counter,
     /// When the TLS certificate expires, in seconds since 1970; 0 where there is none.
     pub tls_certificate_expiry: Gauge,
 }
@@ -102,6 +108,9 @@ impl Metrics {
             objects_stored: Counter::new(),
             objects_refused: Counter::new(),
             received_bytes: Counter::new(),
+            disk_free_bytes: Gauge::new(),
+            receiving_stopped: Gauge::new(),
+            jobs_removed: Counter::new(),
             tls_certificate_expiry: Gauge::new(),
         }
     }
@@ -160,6 +169,24 @@ impl Metrics {
             "counter",
             "Bytes of data sets that were stored.",
             &[("", self.received_bytes.value())],
+        );
+        family(
+            "disk_free_bytes",
+            "gauge",
+            "Bytes that the fullest disk of the data directory still takes.",
+            &[("", self.disk_free_bytes.value())],
+        );
+        family(
+            "receiving_stopped",
+            "gauge",
+            "1 while nothing is received because the disk is down to its reserve.",
+            &[("", self.receiving_stopped.value())],
+        );
+        family(
+            "jobs_removed_total",
+            "counter",
+            "Jobs whose files were removed by age or to make room.",
+            &[("", self.jobs_removed.value())],
         );
         // A certificate that is not there does not expire in 1970.
         let expiry = self.tls_certificate_expiry.value();

@@ -15,6 +15,7 @@
 mod again;
 mod associations;
 mod buckets_cli;
+mod disk;
 mod durability;
 mod first_light;
 mod grouping;
@@ -26,7 +27,9 @@ mod programs;
 mod readme;
 mod recovery;
 mod refusals;
+mod retention;
 mod returning;
 mod sandbox;
 #[path = "../support/mod.rs"]
 mod support;
+mod verify;

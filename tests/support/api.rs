@@ -27,6 +27,10 @@ pub struct Job {
     pub timed_out: bool,
     pub directory: String,
     #[serde(default)]
+    pub removed_at: Option<String>,
+    #[serde(default)]
+    pub removed_why: Option<String>,
+    #[serde(default)]
     pub measures: Vec<Measure>,
     #[serde(default)]
     pub deliveries: Vec<Delivery>,

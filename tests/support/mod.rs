@@ -14,6 +14,7 @@ pub mod phantom;
 pub mod process;
 pub mod senders;
 pub mod tls;
+pub mod tmpfs;
 pub mod under_test;
 pub mod wait;
 

@@ -11,6 +11,8 @@ use super::api::Job;
 use super::images::Bucket;
 use super::node::Node;
 use super::orthanc::{Address, Orthanc};
+use super::peers::skip;
+use super::tmpfs::Tmpfs;
 
 /// The node's program.
 pub const MAGICKBOX: &str = env!("CARGO_BIN_EXE_magickbox");
@@ -28,6 +30,7 @@ pub fn scratch() -> TempDir {
 pub struct TestNode {
     // Dropped in this order: the node stops before its directory goes.
     node: Node,
+    disk: Option<Tmpfs>,
     home: TempDir,
 }
 
@@ -37,7 +40,36 @@ impl TestNode {
     pub fn start(config: &str) -> Self {
         let home = scratch();
         let node = Node::start(Path::new(MAGICKBOX), home.path(), config).unwrap();
-        Self { node, home }
+        Self {
+            node,
+            disk: None,
+            home,
+        }
+    }
+
+    /// A node whose data directory is a disk of its own (see [`Tmpfs::mount`]), with that bucket installed; `None`,
+    /// visibly skipped, where nothing may be mounted.
+    #[track_caller]
+    pub fn on_disk(story: &str, options: &str, bucket: &Bucket, config: &str) -> Option<Self> {
+        let home = scratch();
+        let Some(disk) = Tmpfs::mount(&home.path().join("data"), options) else {
+            skip(story, "only root may mount a disk for it");
+            return None;
+        };
+        let node = Node::start(Path::new(MAGICKBOX), home.path(), config).unwrap();
+        let node = Self {
+            node,
+            disk: Some(disk),
+            home,
+        };
+        node.install(bucket);
+        Some(node)
+    }
+
+    /// The disk of a node that has one of its own.
+    #[track_caller]
+    pub fn disk(&self) -> &Tmpfs {
+        self.disk.as_ref().unwrap()
     }
 
     /// A node with that bucket installed.

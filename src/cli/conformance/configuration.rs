@@ -57,6 +57,7 @@ pub(super) fn write(d: &mut Document, site: &Site) {
     }
     d.heading("6.2.5", "Storage Service");
     table(d, site, "Receiving, `[dicom]`", dicom);
+    table(d, site, "How much may wait, `[engine]`", queue);
     table(
         d,
         site,
@@ -141,7 +142,14 @@ fn ae_titles(d: &mut Document, site: &Site) {
 }
 
 fn storage(config: &Config) -> Vec<Setting> {
-    let StorageConfig { durability, reserve } = &config.storage;
+    let StorageConfig {
+        durability,
+        reserve,
+        resume,
+        reserve_files,
+        keep,
+        make_room,
+    } = &config.storage;
     let durability = match durability {
         Durability::Instance => "instance",
         Durability::Association => "association",
@@ -161,7 +169,44 @@ fn storage(config: &Config) -> Vec<Setting> {
             "a size",
             bytes(*reserve),
         ),
+        setting(
+            "resume",
+            "what has to be free again before receiving goes on; a quarter above `reserve` unless set",
+            "a size, not below `reserve`",
+            bytes(*resume),
+        ),
+        setting(
+            "reserve_files",
+            "the same for the number of files the disk still takes; receiving goes on a quarter above",
+            "1 to 1000000000",
+            reserve_files,
+        ),
+        setting(
+            "keep",
+            "how long the files of a job are kept after its end, unless its bucket says something else; the history of jobs \
+             is never removed",
+            "an age, as `30d`, or `forever`",
+            keep,
+        ),
+        setting(
+            "make_room",
+            "while less is free, the oldest jobs that are over are removed; never one with results that are not delivered, \
+             or of a bucket that keeps them `forever`",
+            "a size",
+            make_room.map_or_else(|| "none".to_owned(), bytes),
+        ),
     ]
+}
+
+/// Of `[engine]` only what a peer sees of it.
+fn queue(config: &Config) -> Vec<Setting> {
+    vec![setting(
+        "queue",
+        "jobs of one AE title that may wait; beyond, associations to it are rejected for the moment, and the first object of \
+         another study is answered A700",
+        "1 to 1000000",
+        config.engine.queue,
+    )]
 }
 
 fn dicom(config: &Config) -> Vec<Setting> {
