@@ -62,7 +62,8 @@ impl Node {
         files::remove_file(&layout.path(Place::NodeFile)).context("remove run/node.json")?;
         let store_path = layout.path(Place::Store);
         make_parent(&store_path)?;
-        let store = Store::open(&store_path)?;
+        refuse_a_lost_store(&layout)?;
+        let store = Store::open(&store_path).with_context(|| format!("open {}", store_path.display()))?;
 
         let docker = Docker::connect(DockerConfig {
             endpoint: config.engine.docker.clone(),
@@ -251,6 +252,23 @@ impl Node {
 fn make_parent(path: &Path) -> Result<()> {
     let parent = path.parent().unwrap_or(Path::new("/"));
     files::make_directory(parent).with_context(|| format!("make {}", parent.display()))
+}
+
+/// A store that is gone while jobs are there is not made anew: nobody would know of them any more.
+fn refuse_a_lost_store(layout: &Layout) -> Result<()> {
+    let path = layout.path(Place::Store);
+    let is_empty = std::fs::metadata(&path).map_or(true, |file| file.len() == 0);
+    let streams = layout.root().join("streams");
+    if is_empty && !files::entries(&streams)?.is_empty() {
+        bail!(
+            "the job store {} is missing or empty, but {} has data: put a backup of it in its place, or move {} away to begin \
+             anew",
+            path.display(),
+            streams.display(),
+            streams.display()
+        );
+    }
+    Ok(())
 }
 
 /// What is shown on the TLS port, and where that is to be.

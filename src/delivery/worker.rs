@@ -125,6 +125,7 @@ impl Worker {
             return self.settle(delivery, DeliveryState::Held, None, Some(error));
         };
         self.store.delivery_begins(delivery.id).wait()?;
+        crate::failpoint::reach("delivery-begun");
         let instances = self.store.delivery_instances(delivery.id)?;
         let place = match delivery.direction {
             Direction::Output => Place::Output(&delivery.stream, &delivery.job),
@@ -142,13 +143,16 @@ impl Worker {
             timeouts,
             &self.stop,
             |answer| {
+                crate::failpoint::reach("object-taken");
                 // Submitted at once, awaited at the end: a crash in mid-send sends only the rest.
                 pending.push(self.store.instances_answered(delivery.id, vec![answer]));
             },
         );
         for answer in pending {
             answer.wait()?;
+            crate::failpoint::reach("object-sent");
         }
+        crate::failpoint::reach("delivery-before-settle");
         if self.stop.is_raised() && attempt.broken {
             // Not the destination's doing: after the start it goes on where it stopped.
             return Ok(());
@@ -193,9 +197,11 @@ impl Worker {
         {
             tracing::warn!(job.id = %delivery.job, error = %problem, "add deliveries to record.json");
         }
+        crate::failpoint::reach("record-completed");
         self.store
             .delivery_ends(delivery, state, next_at, error, Timestamp::now())
             .wait()
+            .inspect(|()| crate::failpoint::reach("settled"))
     }
 
     /// Adds what became of the job's deliveries to its record.

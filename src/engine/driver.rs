@@ -54,11 +54,14 @@ pub(super) async fn start(engine: &Engine, job: &Job) -> Result<(), EngineError>
         ..job.clone()
     };
     prepare(engine, &next, &bucket).await?;
+    crate::failpoint::reach("job-laid-out");
     create(engine, &next, &bucket).await?;
+    crate::failpoint::reach("container-created");
     let attempt = engine
         .store
         .start(&job.id, bucket.row.clone(), Timestamp::now())
         .await?;
+    crate::failpoint::reach("attempt-counted");
     tracing::info!(job.id = %job.id, stream.ae = %job.stream, attempt, "job started");
     let text = format!("attempt {attempt} started, {} objects", job.instances);
     bucket_log(engine, job, &text).await;
@@ -139,6 +142,7 @@ pub(super) async fn attend(engine: &Engine, job: &Job) -> Result<(), EngineError
     };
     if state.started_at.is_none() {
         engine.runtime.start(&name).await?;
+        crate::failpoint::reach("container-started");
     }
     let bucket = attempt_bucket(engine, job)?;
     let limit = bucket.manifest.settings.timeout;
@@ -173,10 +177,12 @@ pub(super) async fn attend(engine: &Engine, job: &Job) -> Result<(), EngineError
         ended.exit_status.map_or("unknown".into(), |s| s.to_string())
     );
     bucket_log(engine, job, &text).await;
+    crate::failpoint::reach("container-ended");
     engine
         .store
         .ended(&job.id, ended, (peak > 0).then_some(peak), Timestamp::now())
         .await?;
+    crate::failpoint::reach("ended");
     Ok(())
 }
 

@@ -149,12 +149,14 @@ impl Completion {
         for (job, why, complete) in due {
             // Objects that come from here on look for another set.
             self.open_sets.forget(&job);
+            crate::failpoint::reach("set-before-complete");
             match self
                 .store
                 .complete(&job, why.text(&complete), Timestamp::now())
                 .await
             {
                 Ok(()) => {
+                    crate::failpoint::reach("set-complete");
                     tracing::info!(job.id = %job, "set complete");
                     self.queued.notify_one();
                 }

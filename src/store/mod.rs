@@ -35,6 +35,12 @@ pub enum StoreError {
     /// SQLite said no: disk, format, constraint.
     #[error("the job store: {0}")]
     Sqlite(Arc<rusqlite::Error>),
+    /// What is in the file is not what was written there.
+    #[error(
+        "the job store is damaged ({0}): stop the node and put a backup of store/magickbox.sqlite in its place; \
+         what was received is still below streams/"
+    )]
+    Damaged(Arc<rusqlite::Error>),
     /// The store was made by a newer version of this program.
     #[error(
         "the job store {path} has schema {found}, this version knows up to {known}: \
@@ -58,7 +64,11 @@ pub enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(Arc::new(error))
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match error.sqlite_error_code() {
+            Some(DatabaseCorrupt | NotADatabase) => Self::Damaged(Arc::new(error)),
+            _ => Self::Sqlite(Arc::new(error)),
+        }
     }
 }
 
