@@ -62,8 +62,9 @@ impl Node {
         files::remove_file(&layout.path(Place::NodeFile)).context("remove run/node.json")?;
         let store_path = layout.path(Place::Store);
         make_parent(&store_path)?;
-        refuse_a_lost_store(&layout)?;
-        let store = Store::open(&store_path).with_context(|| format!("open {}", store_path.display()))?;
+        let opening = || format!("open {}", store_path.display());
+        refuse_a_lost_store(&layout).with_context(opening)?;
+        let store = Store::open(&store_path).with_context(opening)?;
 
         let docker = Docker::connect(DockerConfig {
             endpoint: config.engine.docker.clone(),
@@ -257,13 +258,11 @@ fn make_parent(path: &Path) -> Result<()> {
 /// A store that is gone while jobs are there is not made anew: nobody would know of them any more.
 fn refuse_a_lost_store(layout: &Layout) -> Result<()> {
     let path = layout.path(Place::Store);
-    let is_empty = std::fs::metadata(&path).map_or(true, |file| file.len() == 0);
     let streams = layout.root().join("streams");
-    if is_empty && !files::entries(&streams)?.is_empty() {
+    if !Store::is_there(&path)? && !files::entries(&streams)?.is_empty() {
         bail!(
-            "the job store {} is missing or empty, but {} has data: put a backup of it in its place, or move {} away to begin \
+            "the job store is missing or empty, but {} has data: put a backup of it in its place, or move {} away to begin \
              anew",
-            path.display(),
             streams.display(),
             streams.display()
         );

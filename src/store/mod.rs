@@ -111,6 +111,19 @@ impl Store {
         })
     }
 
+    /// Whether there is a store that has anything in it.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] for a file that is no store; anything SQLite says.
+    pub fn is_there(path: &Path) -> Result<bool> {
+        if !path.exists() {
+            return Ok(false);
+        }
+        let schema: i64 =
+            connection::open_read_only(path)?.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        Ok(schema > 0)
+    }
+
     /// This node's identity: made with the store, the label of its containers.
     #[must_use]
     pub fn node_id(&self) -> &str {
@@ -148,8 +161,9 @@ impl Store {
     /// Finishes what was submitted and closes the file.
     pub fn close(&self) {
         self.associations.close();
-        self.writer.close();
+        // The connection that writes is the last: only then what is in the WAL goes into the file.
         lock(&self.readers.idle).clear();
+        self.writer.close();
     }
 }
 

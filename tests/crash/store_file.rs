@@ -3,13 +3,17 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
+use std::process::Command;
 
 use super::pacs::{Mood, Pacs};
 use super::scene::{TITLE, config, node};
 use super::showed;
 use super::study::{send, study};
 use crate::needs;
-use crate::support::under_test::{MAGICKBOX, run, scratch};
+use crate::support::PATIENCE;
+use crate::support::process::Process;
+use crate::support::under_test::{MAGICKBOX, scratch};
+use crate::support::wait::wait_until;
 
 #[test]
 fn a_store_that_is_damaged_or_gone_is_refused_by_name_and_not_made_anew() {
@@ -68,21 +72,23 @@ fn a_store_that_is_damaged_or_gone_is_refused_by_name_and_not_made_anew() {
 /// What a node says that does not start.
 #[track_caller]
 fn refusal(data: &Path) -> String {
-    let data = data.to_str().unwrap();
-    let ran = run(
-        MAGICKBOX,
-        &[
+    let home = scratch();
+    let log = home.path().join("node.log");
+    let mut command = Command::new(MAGICKBOX);
+    command
+        .args([
             "serve",
-            "--data",
-            data,
             "--dicom",
             "127.0.0.1:0",
             "--http",
             "127.0.0.1:0",
-        ],
-    );
-    assert_eq!(ran.code, Some(1), "{ran:#?}");
-    ran.stderr
+            "--data",
+        ])
+        .arg(data);
+    let mut node = Process::start("a node without its store", &mut command, &log).unwrap();
+    let ended = wait_until(PATIENCE, "the node to refuse to start", || node.ended());
+    assert_eq!(ended.unwrap().code(), Some(1), "{}", node.log());
+    node.log()
 }
 
 #[test]
