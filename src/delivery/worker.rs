@@ -89,7 +89,9 @@ impl Worker {
         let now = Timestamp::now();
         let mut wait = AT_LEAST;
         for delivery in self.store.deliveries_open()? {
-            let due = delivery.next_at.unwrap_or(now);
+            // Later than it could have been put off to: the clock was set back since.
+            let latest = now.plus(self.config.longest_retry);
+            let due = delivery.next_at.filter(|at| *at <= latest).unwrap_or(now);
             if busy.contains(&delivery.destination) {
                 continue;
             }

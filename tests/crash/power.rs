@@ -56,6 +56,21 @@ impl Disk {
         said("xfs_io", &["-x", "-c", "shutdown", text(&self.mount)])
     }
 
+    /// Mounts it anew, its journal replayed. A container of another test that is just being made may still hold the mount
+    /// that was cut: then what is mounted is that one again.
+    fn comes_back(&self) {
+        wait_until(PATIENCE, "the disk to be free", || self.unmount().ok()).unwrap();
+        wait_until(PATIENCE, "the disk to be well again", || {
+            self.mount().ok()?;
+            let probe = File::create(self.mount.join("probe")).ok();
+            if probe.is_none() {
+                self.unmount().ok()?;
+            }
+            probe
+        })
+        .unwrap();
+    }
+
     fn unmount(&self) -> Result<String, String> {
         said("umount", &[text(&self.mount)])
     }
@@ -118,8 +133,7 @@ fn cut_under_load(mut node: TestNode, disk: &Disk, after: usize) {
         disk.cut().unwrap();
         node.kill().unwrap();
     });
-    wait_until(PATIENCE, "the disk to be free", || disk.unmount().ok()).unwrap();
-    disk.mount().unwrap();
+    disk.comes_back();
     node.restart().unwrap();
     let acknowledged = acknowledged.into_inner().unwrap();
     let stored = data_sets(&node.bucket(TITLE).join("incoming"));
