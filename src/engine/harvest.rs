@@ -241,6 +241,12 @@ mod tests {
             timed_out: false,
             peak_memory: None,
             arguments: None,
+            priority: crate::model::Priority::Normal,
+            superseded_by: None,
+            made_from: None,
+            stopped_why: None,
+            removed_at: None,
+            removed_why: None,
         }
     }
 
