@@ -172,6 +172,17 @@ pub(super) async fn attend(engine: &Engine, job: &Job) -> Result<(), EngineError
         oom_killed: state.oom_killed,
         timed_out: (stopped || ran_for(&state).is_some_and(|t| t >= limit)).then_some(limit),
     };
+    if job.attempt < ATTEMPTS
+        && let Some(signal) = stopped_by_others(&ended)
+    {
+        engine.runtime.remove(&name, true).await?;
+        let why = format!(
+            "container {name} was stopped with {signal} by somebody else, perhaps a restart of the engine"
+        );
+        tracing::warn!(job.id = %job.id, attempt = job.attempt, "{why}; the job runs again");
+        engine.store.lost(&job.id, why).await?;
+        return Ok(());
+    }
     let text = format!(
         "ended, exit status {}",
         ended.exit_status.map_or("unknown".into(), |s| s.to_string())
@@ -184,6 +195,23 @@ pub(super) async fn attend(engine: &Engine, job: &Job) -> Result<(), EngineError
         .await?;
     crate::failpoint::reach("ended");
     Ok(())
+}
+
+/// The signal that ended a container if neither we nor its memory limit did: what an engine does to its containers when it
+/// stops, or comes back after a crash. Such an end says nothing of the bucket.
+const fn stopped_by_others(ended: &Ended) -> Option<&'static str> {
+    match ended {
+        Ended {
+            oom_killed: false,
+            timed_out: None,
+            exit_status: Some(status),
+        } => match *status {
+            137 => Some("SIGKILL"),
+            143 => Some("SIGTERM"),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 fn is_incomplete(copied: &Option<Result<LogCopy, crate::container::Error>>) -> bool {
@@ -269,5 +297,33 @@ pub(super) async fn bucket_log(engine: &Engine, job: &Job, text: &str) {
         blocking(move || files::append(&path, line.as_bytes()).map_err(io("write the bucket's log")));
     if let Err(error) = written.await {
         tracing::warn!(job.id = %job.id, %error, "a line of the bucket's log is lost");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_is_not_ours_is_told_from_an_end_of_the_bucket() {
+        let ended = |exit_status| Ended {
+            exit_status: Some(exit_status),
+            oom_killed: false,
+            timed_out: None,
+        };
+        let signals = [0, 1, 3, 137, 143].map(|status| stopped_by_others(&ended(status)));
+        assert_eq!(signals, [None, None, None, Some("SIGKILL"), Some("SIGTERM")]);
+        let out_of_memory = Ended {
+            oom_killed: true,
+            ..ended(137)
+        };
+        let out_of_time = Ended {
+            timed_out: Some(Duration::from_secs(1)),
+            ..ended(143)
+        };
+        assert_eq!(
+            [out_of_memory, out_of_time].map(|e| stopped_by_others(&e)),
+            [None, None]
+        );
     }
 }
