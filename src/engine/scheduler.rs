@@ -154,6 +154,8 @@ async fn give_up(engine: &Engine, job: &Job, error: &EngineError) {
         match engine.store.fail(id, error.to_string(), Timestamp::now()).await {
             Ok(()) => break,
             Err(StoreError::Closed) => return,
+            // Over already, by somebody else's word: its place is free.
+            Err(StoreError::State(_)) => break,
             Err(error) => {
                 tracing::error!(job.id = %id, %error, "keep that a job failed; trying again");
                 tokio::time::sleep(AGAIN).await;
