@@ -1,7 +1,7 @@
 # Two commands do all set-up: `make demo` and `make test`. What is missing is installed, a Docker daemon is started if
 # none answers; docker/setup.sh says each thing it does.
 
-.PHONY: demo test bench lint fuzz statement
+.PHONY: demo test crash bench lint fuzz statement
 
 # A study through a node, with what came back. DATA=DIR sends your own DICOM files instead of a head phantom.
 demo:
@@ -15,6 +15,12 @@ test:
 	@docker/setup.sh test
 	cargo test
 	cargo test --bench receiving -- --only one,sixteen,storescu --objects 16 --rounds 1 --peers none,best,fsync
+
+# The node killed at every point of an object's way and at random ones, its engine killed, its power cut, its peers sick,
+# its clock wrong: a few minutes, with a line for each case. `make test` has the short form.
+crash:
+	@docker/setup.sh test
+	MAGICKBOX_CRASH=full cargo test --test crash -- --nocapture --test-threads 2
 
 # Receiving, side by side with other receivers, in under three minutes once it is built. FULL=1: as many objects as the
 # published figures have. ONLY=one,large PEERS=ours,dcmtk-best ROUNDS=7 OBJECTS=1000 JSON=FILE: as you like; what there

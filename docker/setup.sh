@@ -40,6 +40,10 @@ if [ "$purpose" = test ]; then
     need dciodvfy dicom3tools
     need openssl openssl
     need c++ g++ # libFuzzer
+    need xfs_io xfsprogs # cuts the power of a file system
+    need mkfs.ext4 e2fsprogs
+    need losetup mount
+    need faketime faketime # sets a clock back
     need busybox busybox-static
     # The test images hold nothing but busybox: one that needs libraries would not start there.
     has busybox && ldd "$(command -v busybox)" >/dev/null 2>&1 && missing="$missing busybox-static"

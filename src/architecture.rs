@@ -66,6 +66,8 @@ fn every_use_of_another_module_is_one_the_plan_allows() {
         let text = std::fs::read_to_string(&file).unwrap();
         // Unit tests may use what they like.
         let code = text.split("#[cfg(test)]").next().unwrap();
+        // Points at which tests kill the node may stand anywhere.
+        let code = code.replace("crate::failpoint::", "");
         for part in code.split("crate::").skip(1) {
             let other: String = part
                 .chars()

@@ -9,6 +9,7 @@
 //! model      the words, pure: no I/O, no runtime
 //! config     one struct per concern, from one TOML file
 //! files      files and directories so that they last
+//! failpoint  named points at which a node of the tests dies; nothing in a release build
 //! telemetry  logs, names of their fields, metrics
 //! dicom      what we add to dicom-rs: upper layer, TLS, messages, negotiation, reading a header on the fly, SCU
 //! store      the job store
@@ -24,8 +25,9 @@
 //! ```
 //!
 //! # Who may import whom
-//! `model`, `files`, `telemetry` and `container` import nobody. `config` and `store` import `model`; `dicom` imports
-//! `model` and, for TLS, `config`. `stage` imports `config`, `dicom`, `store`, `telemetry`. `bucket` imports `store`, `container`.
+//! `model`, `files`, `failpoint`, `telemetry` and `container` import nobody; `failpoint` may be named anywhere. `config` and
+//! `store` import `model`; `dicom` imports `model` and, for TLS, `config`. `stage` imports `config`, `dicom`, `store`,
+//! `telemetry`. `bucket` imports `store`, `container`.
 //! `scp` imports `dicom`, `store`, `stage`. `engine` imports `stage`, `bucket`, `container`, `store`, `dicom`. `delivery`
 //! imports `dicom`, `store`. `http` imports `bucket`, `container`, `stage`, `store`, `telemetry`. `node` wires them; `cli`
 //! starts the node, talks HTTP to one, or runs a bucket by `engine` without one. A unit test below holds the
@@ -64,6 +66,7 @@ pub mod container;
 pub mod delivery;
 pub mod dicom;
 pub mod engine;
+pub mod failpoint;
 pub mod files;
 pub mod http;
 pub mod model;

@@ -62,7 +62,9 @@ impl Node {
         files::remove_file(&layout.path(Place::NodeFile)).context("remove run/node.json")?;
         let store_path = layout.path(Place::Store);
         make_parent(&store_path)?;
-        let store = Store::open(&store_path)?;
+        let opening = || format!("open {}", store_path.display());
+        refuse_a_lost_store(&layout).with_context(opening)?;
+        let store = Store::open(&store_path).with_context(opening)?;
 
         let docker = Docker::connect(DockerConfig {
             endpoint: config.engine.docker.clone(),
@@ -274,6 +276,21 @@ fn keeps(buckets: &Buckets) -> Keeps {
         .into_iter()
         .map(|bucket| (bucket.row.ae_title, bucket.manifest.settings.keep))
         .collect()
+}
+
+/// A store that is gone while jobs are there is not made anew: nobody would know of them any more.
+fn refuse_a_lost_store(layout: &Layout) -> Result<()> {
+    let path = layout.path(Place::Store);
+    let streams = layout.root().join("streams");
+    if !Store::is_there(&path)? && !files::entries(&streams)?.is_empty() {
+        bail!(
+            "the job store is missing or empty, but {} has data: put a backup of it in its place, or move {} away to begin \
+             anew",
+            streams.display(),
+            streams.display()
+        );
+    }
+    Ok(())
 }
 
 /// What is shown on the TLS port, and where that is to be.

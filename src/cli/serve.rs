@@ -39,6 +39,7 @@ impl Serve {
         config.data = self.data.unwrap_or(config.data);
         config.dicom.address = self.dicom.unwrap_or(config.dicom.address);
         config.http.address = self.http.unwrap_or(config.http.address);
+        crate::failpoint::check().map_err(anyhow::Error::msg)?;
         telemetry::start();
         more_open_files();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

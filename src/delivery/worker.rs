@@ -90,7 +90,9 @@ impl Worker {
         let now = Timestamp::now();
         let mut wait = AT_LEAST;
         for delivery in self.store.deliveries_open()? {
-            let due = delivery.next_at.unwrap_or(now);
+            // Later than it could have been put off to: the clock was set back since.
+            let latest = now.plus(self.config.longest_retry);
+            let due = delivery.next_at.filter(|at| *at <= latest).unwrap_or(now);
             if busy.contains(&delivery.destination) {
                 continue;
             }
@@ -128,6 +130,7 @@ impl Worker {
         if !self.store.delivery_begins(delivery.id).wait()? {
             return Ok(());
         }
+        crate::failpoint::reach("delivery-begun");
         let instances = self.store.delivery_instances(delivery.id)?;
         let place = match delivery.direction {
             Direction::Output => Place::Output(&delivery.stream, &delivery.job),
@@ -145,13 +148,16 @@ impl Worker {
             timeouts,
             &self.stop,
             |answer| {
+                crate::failpoint::reach("object-taken");
                 // Submitted at once, awaited at the end: a crash in mid-send sends only the rest.
                 pending.push(self.store.instances_answered(delivery.id, vec![answer]));
             },
         );
         for answer in pending {
             answer.wait()?;
+            crate::failpoint::reach("object-sent");
         }
+        crate::failpoint::reach("delivery-before-settle");
         if self.stop.is_raised() && attempt.broken {
             // Not the destination's doing: after the start it goes on where it stopped.
             return Ok(());
@@ -198,9 +204,11 @@ impl Worker {
         {
             tracing::warn!(job.id = %delivery.job, error = %problem, "add deliveries to record.json");
         }
+        crate::failpoint::reach("record-completed");
         self.store
             .delivery_ends(delivery, event, next_at, error, Timestamp::now())
             .wait()
+            .inspect(|()| crate::failpoint::reach("settled"))
     }
 
     /// Adds what became of the job's deliveries to its record.

@@ -54,11 +54,14 @@ pub(super) async fn start(engine: &Engine, job: &Job) -> Result<(), EngineError>
         ..job.clone()
     };
     prepare(engine, &next, &bucket).await?;
+    crate::failpoint::reach("job-laid-out");
     create(engine, &next, &bucket).await?;
+    crate::failpoint::reach("container-created");
     let attempt = engine
         .store
         .start(&job.id, bucket.row.clone(), Timestamp::now())
         .await?;
+    crate::failpoint::reach("attempt-counted");
     tracing::info!(job.id = %job.id, stream.ae = %job.stream, attempt, "job started");
     let text = format!("attempt {attempt} started, {} objects", job.instances);
     bucket_log(engine, job, &text).await;
@@ -132,13 +135,17 @@ pub(super) fn labels(engine: &Engine, job: &Job, kind: &str) -> Labels {
 
 /// Running → Harvesting: starts the container if it has not been, watches it, keeps its end. Takes up a container
 /// from before a restart just as well.
-pub(super) async fn attend(engine: &Engine, job: &Job) -> Result<(), EngineError> {
+///
+/// `unwatched`: the engine or this node was away since the container was started, so that a signal may be the engine's. While
+/// both were there a signal is somebody's decision, and the job has failed (spec folder, bucket.md, proc.json).
+pub(super) async fn attend(engine: &Engine, job: &Job, unwatched: bool) -> Result<(), EngineError> {
     let name = container_name(job);
     let Some(state) = engine.runtime.inspect(&name).await? else {
         return vanished(engine, job).await;
     };
     if state.started_at.is_none() {
         engine.runtime.start(&name).await?;
+        crate::failpoint::reach("container-started");
     }
     let bucket = attempt_bucket(engine, job)?;
     let limit = bucket.manifest.settings.timeout;
@@ -178,16 +185,48 @@ pub(super) async fn attend(engine: &Engine, job: &Job) -> Result<(), EngineError
         timed_out: timed_out.then_some(limit),
         stopped,
     };
+    if unwatched
+        && job.attempt < ATTEMPTS
+        && let Some(signal) = stopped_by_others(&ended)
+    {
+        engine.runtime.remove(&name, true).await?;
+        let why = format!(
+            "container {name} was stopped with {signal} by somebody else, perhaps a restart of the engine"
+        );
+        tracing::warn!(job.id = %job.id, attempt = job.attempt, "{why}; the job runs again");
+        engine.store.lost(&job.id, why).await?;
+        return Ok(());
+    }
     let text = format!(
         "ended, exit status {}",
         ended.exit_status.map_or("unknown".into(), |s| s.to_string())
     );
     bucket_log(engine, job, &text).await;
+    crate::failpoint::reach("container-ended");
     engine
         .store
         .ended(&job.id, ended, (peak > 0).then_some(peak), Timestamp::now())
         .await?;
+    crate::failpoint::reach("ended");
     Ok(())
+}
+
+/// The signal that ended a container if neither we nor its memory limit did: what an engine does to its containers when it
+/// stops, or comes back after a crash. Such an end says nothing of the bucket; nor can the engine say who sent the signal.
+const fn stopped_by_others(ended: &Ended) -> Option<&'static str> {
+    match ended {
+        Ended {
+            oom_killed: false,
+            timed_out: None,
+            stopped: None,
+            exit_status: Some(status),
+        } => match *status {
+            137 => Some("SIGKILL"),
+            143 => Some("SIGTERM"),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 fn is_incomplete(copied: &Option<Result<LogCopy, crate::container::Error>>) -> bool {
@@ -330,5 +369,34 @@ pub(super) async fn bucket_log(engine: &Engine, job: &Job, text: &str) {
         blocking(move || files::append(&path, line.as_bytes()).map_err(io("write the bucket's log")));
     if let Err(error) = written.await {
         tracing::warn!(job.id = %job.id, %error, "a line of the bucket's log is lost");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_is_not_ours_is_told_from_an_end_of_the_bucket() {
+        let ended = |exit_status| Ended {
+            exit_status: Some(exit_status),
+            oom_killed: false,
+            timed_out: None,
+            stopped: None,
+        };
+        let signals = [0, 1, 3, 137, 143].map(|status| stopped_by_others(&ended(status)));
+        assert_eq!(signals, [None, None, None, Some("SIGKILL"), Some("SIGTERM")]);
+        let out_of_memory = Ended {
+            oom_killed: true,
+            ..ended(137)
+        };
+        let out_of_time = Ended {
+            timed_out: Some(Duration::from_secs(1)),
+            ..ended(143)
+        };
+        assert_eq!(
+            [out_of_memory, out_of_time].map(|e| stopped_by_others(&e)),
+            [None, None]
+        );
     }
 }

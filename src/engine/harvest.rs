@@ -17,6 +17,7 @@ use super::{Engine, EngineError, blocking, driver, io, record};
 pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineError> {
     let bucket = driver::attempt_bucket(engine, job)?;
     let verdict = verdict(engine, job, &bucket).await?;
+    crate::failpoint::reach("proc-json-kept");
     let listing = list(engine, job, Place::Output(&job.stream, &job.id)).await?;
     let (problem, outputs) = (listing.problem(), listing.files);
     let inputs = list(engine, job, Place::Input(&job.stream, &job.id)).await?.files;
@@ -24,6 +25,7 @@ pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineErro
     found.problems.extend(problem);
     let deliveries = deliveries(&engine.routes, job, &verdict, &inputs, &outputs);
     write_papers(engine, job, &bucket, &verdict, &inputs, &outputs, &found).await?;
+    crate::failpoint::reach("papers-written");
     for problem in found.problems.iter().take(20) {
         engine.store.note(&job.id, "problem", problem.clone()).await?;
     }
@@ -32,12 +34,14 @@ pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineErro
     if let Err(error) = engine.runtime.remove(&driver::container_name(job), true).await {
         tracing::warn!(job.id = %job.id, %error, "remove a container that ended");
     }
+    crate::failpoint::reach("container-removed");
     let due = deliveries.len();
     let outcome = verdict.outcome.logged();
     engine
         .store
         .harvested(&job.id, verdict, found.measures, deliveries, Timestamp::now())
         .await?;
+    crate::failpoint::reach("harvested");
     tracing::info!(job.id = %job.id, outcome, deliveries = due, "job harvested");
     driver::bucket_log(engine, job, &format!("{outcome}, {} output files", outputs.len())).await;
     engine.deliveries.notify_one();

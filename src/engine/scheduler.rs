@@ -138,9 +138,15 @@ const TRIES: u32 = 15;
 /// Drives a job until it is harvested, failed or back in the queue; `attempts` it had when it was begun.
 async fn drive(engine: &Engine, id: &JobId, attempts: u32) {
     let mut tries = 0;
+    // Whether engine or node were away while its container ran.
+    let (mut unwatched, mut first) = (false, true);
     loop {
         let (step, job) = match engine.store.job(id) {
-            Ok(Some(job)) => (step(engine, &job, attempts).await, Some(job)),
+            Ok(Some(job)) => {
+                unwatched |= first && job.state == JobState::Running;
+                first = false;
+                (step(engine, &job, attempts, unwatched).await, Some(job))
+            }
             Ok(None) => return,
             Err(error) => (Some(Err(error.into())), None),
         };
@@ -157,6 +163,7 @@ async fn drive(engine: &Engine, id: &JobId, attempts: u32) {
             return clean_up(engine, job.as_ref()).await;
         }
         tries += 1;
+        unwatched |= matches!(&error, EngineError::Container(_));
         match (error.trouble(), job) {
             (Trouble::Stopping, _) => return,
             (Trouble::Final, Some(job)) => return give_up(engine, &job, &error).await,
@@ -174,12 +181,12 @@ async fn drive(engine: &Engine, id: &JobId, attempts: u32) {
 }
 
 /// One step; `None` when there is none left for a driver.
-async fn step(engine: &Engine, job: &Job, attempts: u32) -> Option<Result<(), EngineError>> {
+async fn step(engine: &Engine, job: &Job, attempts: u32, unwatched: bool) -> Option<Result<(), EngineError>> {
     match job.state {
         // Back in the queue: the scheduler has the say.
         JobState::Queued if job.attempt != attempts => None,
         JobState::Queued => Some(driver::start(engine, job).await),
-        JobState::Running => Some(driver::attend(engine, job).await),
+        JobState::Running => Some(driver::attend(engine, job, unwatched).await),
         JobState::Harvesting => Some(super::harvest::harvest(engine, job).await),
         _ => None,
     }
@@ -192,7 +199,8 @@ async fn give_up(engine: &Engine, job: &Job, error: &EngineError) {
         match engine.store.fail(id, error.to_string(), Timestamp::now()).await {
             Ok(()) => break,
             Err(StoreError::Closed) => return,
-            Err(_) if is_over(engine, id) => break,
+            // Over already, by somebody else's word: its place is free.
+            Err(StoreError::State(_)) => break,
             Err(error) => {
                 tracing::error!(job.id = %id, %error, "keep that a job failed; trying again");
                 tokio::time::sleep(AGAIN).await;

@@ -30,6 +30,7 @@ pub(super) fn serve(
     origin: &Origin,
 ) -> (Account, Option<Error>) {
     let mut account = Account::default();
+    crate::failpoint::reach("accepted");
     let mut receiver = stage.receiver(stream.clone(), origin.clone());
     let end = messages(association, &mut receiver, &mut account);
     let synced = receiver.finish();

@@ -68,6 +68,7 @@ pub(super) fn c_store(
     account: &mut Account,
 ) -> Result<(), Error> {
     let begun = Instant::now();
+    crate::failpoint::reach("command-read");
     let object = association.context(context).map_or_else(
         || {
             Err(Refusal::new(
@@ -105,6 +106,7 @@ pub(super) fn c_store(
         }
     };
     let sent = association.send_command(context, &answer);
+    crate::failpoint::reach("answered");
     // The row may still be on its way: the peer prepares its next object meanwhile.
     receiver.settle();
     sent

@@ -181,7 +181,9 @@ impl Completion {
     /// Makes an open set a job; objects that come from here on look for another one.
     async fn freeze(&self, job: &JobId, why: String) -> Result<(), StageError> {
         self.open_sets.forget(job);
+        crate::failpoint::reach("set-before-complete");
         self.freezer.freeze(job, why).await?;
+        crate::failpoint::reach("set-complete");
         self.sets().remove(job);
         tracing::info!(job.id = %job, "set complete");
         self.queued.notify_one();

@@ -39,6 +39,7 @@ pub fn lay_out(layout: &Layout, store: &Store, job: &Job) -> Result<(), StageErr
         return Err(StageError::Missing { missing, of });
     }
     files::sync_directory(&input).map_err(io("sync INPUT"))?;
+    crate::failpoint::reach("objects-linked");
     // From here on INPUT is where the objects are. A file that is not ours, of an object that came while the set froze,
     // is on its way to another set: the directory then stays for the next start to sweep.
     for instance in &instances {

@@ -62,6 +62,7 @@ impl ObjectFile {
     pub fn room(&mut self, most: usize) -> io::Result<&mut [u8]> {
         if self.filled == self.gathered.len() {
             self.flush()?;
+            crate::failpoint::reach("data-set-half");
         }
         let end = self.gathered.len().min(self.filled.saturating_add(most));
         Ok(self.gathered.get_mut(self.filled..end).unwrap_or_default())

@@ -142,6 +142,7 @@ impl Receiver {
         loop {
             self.bring(object, &job)?;
             let placed = self.submit(object, &job, when).wait();
+            crate::failpoint::reach("row-before-answer");
             // A store in trouble may have kept the row although it said otherwise: the file stays for it.
             object.file.keep(placed.is_err());
             match self.settled(object, &job, placed?)? {
@@ -321,12 +322,14 @@ impl Receiver {
             .file
             .bring(handle, &path, &object.name, synced)
             .map_err(io("write an object"))?;
+        crate::failpoint::reach("file-made");
         if synced {
             object.file.sync().map_err(io("sync an object"))?;
             if !(made && self.stage.names_last_with_files) {
                 handle.sync_all().map_err(io("sync the directory of a set"))?;
             }
         }
+        crate::failpoint::reach("file-synced");
         self.gathering = object.file.close();
         Ok(())
     }

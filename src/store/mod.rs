@@ -44,6 +44,12 @@ pub enum StoreError {
     /// SQLite said no: disk, format, constraint.
     #[error("the job store: {0}")]
     Sqlite(Arc<rusqlite::Error>),
+    /// What is in the file is not what was written there.
+    #[error(
+        "the job store is damaged ({0}): stop the node and put a backup of store/magickbox.sqlite in its place; \
+         what was received is still below streams/"
+    )]
+    Damaged(Arc<rusqlite::Error>),
     /// The store was made by a newer version of this program.
     #[error(
         "the job store {path} has schema {found}, this version knows up to {known}: \
@@ -67,7 +73,11 @@ pub enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(Arc::new(error))
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match error.sqlite_error_code() {
+            Some(DatabaseCorrupt | NotADatabase) => Self::Damaged(Arc::new(error)),
+            _ => Self::Sqlite(Arc::new(error)),
+        }
     }
 }
 
@@ -110,6 +120,19 @@ impl Store {
         })
     }
 
+    /// Whether there is a store that has anything in it.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] for a file that is no store; anything SQLite says.
+    pub fn is_there(path: &Path) -> Result<bool> {
+        if !path.exists() {
+            return Ok(false);
+        }
+        let schema: i64 =
+            connection::open_read_only(path)?.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        Ok(schema > 0)
+    }
+
     /// This node's identity: made with the store, the label of its containers.
     #[must_use]
     pub fn node_id(&self) -> &str {
@@ -147,8 +170,9 @@ impl Store {
     /// Finishes what was submitted and closes the file.
     pub fn close(&self) {
         self.associations.close();
-        self.writer.close();
+        // The connection that writes is the last: only then what is in the WAL goes into the file.
         lock(&self.readers.idle).clear();
+        self.writer.close();
     }
 }
 

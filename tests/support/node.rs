@@ -40,9 +40,17 @@ impl Node {
     /// # Errors
     /// The node's log, when it ends instead or is not ready within 30 seconds.
     pub fn start(binary: &Path, home: &Path, config: &str) -> Result<Self> {
+        Self::start_with(binary, home, config, &[])
+    }
+
+    /// The same with environment variables, which hold for this start only.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub fn start_with(binary: &Path, home: &Path, config: &str, variables: &[(&str, &str)]) -> Result<Self> {
         fs::create_dir_all(home)?;
         fs::write(home.join("node.toml"), config)?;
-        let (process, ready) = launch(binary, home)?;
+        let (process, ready) = launch(binary, home, variables)?;
         Ok(Self {
             binary: binary.to_owned(),
             home: home.to_owned(),
@@ -56,8 +64,21 @@ impl Node {
     /// # Errors
     /// As [`Node::start`].
     pub fn restart(&mut self) -> Result<()> {
-        (self.process, self.ready) = launch(&self.binary, &self.home)?;
+        self.restart_with(&[])
+    }
+
+    /// The same with environment variables, which hold for this start only.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub fn restart_with(&mut self, variables: &[(&str, &str)]) -> Result<()> {
+        (self.process, self.ready) = launch(&self.binary, &self.home, variables)?;
         Ok(())
+    }
+
+    /// Whether its process has ended.
+    pub fn is_dead(&mut self) -> bool {
+        self.process.ended().is_some()
     }
 
     /// Stops the node as an operator does (SIGTERM).
@@ -144,12 +165,13 @@ impl Drop for Node {
 }
 
 /// Starts the program and waits for its `node.json`; one that a killed node left behind does not count.
-fn launch(binary: &Path, home: &Path) -> Result<(Process, Ready)> {
+fn launch(binary: &Path, home: &Path, variables: &[(&str, &str)]) -> Result<(Process, Ready)> {
     let mut command = Command::new(binary);
     // Settings of whoever runs this must not reach the node.
-    for variable in ["CONFIG", "DATA", "DICOM", "HTTP", "NODE"] {
+    for variable in ["CONFIG", "DATA", "DICOM", "HTTP", "NODE", "FAILPOINT"] {
         command.env_remove(format!("MAGICKBOX_{variable}"));
     }
+    command.envs(variables.iter().copied());
     command
         .arg("serve")
         .args(["--dicom", "127.0.0.1:0", "--http", "127.0.0.1:0", "--config"]);

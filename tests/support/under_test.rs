@@ -38,8 +38,13 @@ impl TestNode {
     /// A node with that configuration (TOML).
     #[track_caller]
     pub fn start(config: &str) -> Self {
-        let home = scratch();
-        let node = Node::start(Path::new(MAGICKBOX), home.path(), config).unwrap();
+        Self::start_in(scratch(), config, &[])
+    }
+
+    /// A node in a directory that is there already, with environment variables for this start.
+    #[track_caller]
+    pub fn start_in(home: TempDir, config: &str, variables: &[(&str, &str)]) -> Self {
+        let node = Node::start_with(Path::new(MAGICKBOX), home.path(), config, variables).unwrap();
         Self {
             node,
             disk: None,

@@ -75,6 +75,14 @@ impl Parrot {
         Self::over(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap())
     }
 
+    /// Connects and says nothing, if somebody listens.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn try_connect(port: u16) -> std::io::Result<Self> {
+        Ok(Self::over(TcpStream::connect((Ipv4Addr::LOCALHOST, port))?))
+    }
+
     /// Connects from another loopback address.
     #[track_caller]
     pub fn connect_from(address: Ipv4Addr, port: u16) -> Self {

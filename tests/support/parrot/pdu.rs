@@ -254,7 +254,7 @@ fn items(mut bytes: &[u8]) -> Option<Vec<(u8, Vec<u8>)>> {
 }
 
 /// A whole PDU as what it is.
-pub(super) fn heard(bytes: &[u8]) -> Heard {
+pub fn heard(bytes: &[u8]) -> Heard {
     let body = &bytes[6..];
     let other = || Heard::Other(bytes.to_vec());
     match (bytes[0], body) {

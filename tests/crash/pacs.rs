@@ -1,0 +1,203 @@
+//! A PACS that counts what it is sent, and can be sick.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use crate::support::orthanc::free_port;
+use crate::support::parrot::Heard;
+use crate::support::parrot::command::{
+    Command, DATA_SET_TYPE, MESSAGE_ID, NO_DATA_SET, RESPONDED_TO, SOP_CLASS, SOP_INSTANCE, STATUS,
+};
+use crate::support::parrot::pdu::{self, COMMAND, LAST, Pdv, RELEASE_RP, item, p_data};
+
+/// How it behaves towards the next association.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// Takes everything.
+    Well,
+    /// Thinks that long about each object.
+    Slow(Duration),
+    /// A-ASSOCIATE-RJ, transient.
+    Full,
+    /// A-ASSOCIATE-RJ, permanent: it does not know the calling AE title.
+    Stranger,
+    /// Accepts, then says nothing more.
+    Hangs,
+    /// Closes the connection in the middle of each object.
+    HangsUp,
+}
+
+/// Every data set it took, by SOP Instance UID, as often as it came.
+type Taken = BTreeMap<String, Vec<Vec<u8>>>;
+
+/// A PACS; it listens until the test program ends.
+pub struct Pacs {
+    pub title: String,
+    pub port: u16,
+    mood: Arc<Mutex<Mood>>,
+    taken: Arc<Mutex<Taken>>,
+}
+
+impl Pacs {
+    /// One that is not there yet.
+    pub fn reserve(title: &str) -> Self {
+        Self {
+            title: title.to_owned(),
+            port: free_port(),
+            mood: Arc::new(Mutex::new(Mood::Well)),
+            taken: Arc::default(),
+        }
+    }
+
+    /// One that serves.
+    pub fn start(title: &str, mood: Mood) -> Self {
+        let pacs = Self::reserve(title);
+        pacs.becomes(mood);
+        pacs.serve();
+        pacs
+    }
+
+    /// Begins to listen.
+    pub fn serve(&self) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+        let (mood, taken) = (self.mood.clone(), self.taken.clone());
+        thread::spawn(move || {
+            for socket in listener.incoming().flatten() {
+                let (mood, taken) = (*mood.lock().unwrap(), taken.clone());
+                // A peer that goes away ends its association, not the PACS.
+                thread::spawn(move || associate(socket, mood, &taken));
+            }
+        });
+    }
+
+    /// Changes how the next association is treated.
+    pub fn becomes(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
+
+    /// What it has taken.
+    pub fn taken(&self) -> Taken {
+        self.taken.lock().unwrap().clone()
+    }
+
+    /// The table of the configuration that makes it known.
+    pub fn remote_ae(&self) -> String {
+        format!(
+            "[[remote_ae]]\nae_title = \"{}\"\naddress = \"127.0.0.1:{}\"\n",
+            self.title, self.port
+        )
+    }
+}
+
+fn associate(mut socket: TcpStream, mood: Mood, taken: &Mutex<Taken>) -> Option<()> {
+    let request = read_pdu(&mut socket)?;
+    let answer = match mood {
+        Mood::Full => pdu::pdu(3, &[0, 2, 3, 2]),
+        Mood::Stranger => pdu::pdu(3, &[0, 1, 1, 3]),
+        _ => accept(&request[6..]),
+    };
+    socket.write_all(&answer).ok()?;
+    let (mut command, mut data_set) = (Vec::new(), Vec::new());
+    loop {
+        let values = match pdu::heard(&read_pdu(&mut socket)?) {
+            Heard::Data(values) => values,
+            Heard::ReleaseAsked => return socket.write_all(&RELEASE_RP).ok(),
+            _ => return None,
+        };
+        if mood == Mood::Hangs {
+            continue;
+        }
+        for value in values {
+            let last = value.control & LAST != 0;
+            if value.control & COMMAND != 0 {
+                command.extend(value.data);
+                continue;
+            }
+            data_set.extend(value.data);
+            match mood {
+                Mood::HangsUp => return None,
+                Mood::Slow(pause) if last => thread::park_timeout(pause),
+                _ => {}
+            }
+            if last {
+                let (asked, instance) = (std::mem::take(&mut command), std::mem::take(&mut data_set));
+                let uid = text(&asked, SOP_INSTANCE);
+                taken.lock().unwrap().entry(uid).or_default().push(instance);
+                let answer = Pdv::new(value.context, COMMAND | LAST, success(&asked).encode());
+                socket.write_all(&p_data(&[answer])).ok()?;
+            }
+        }
+    }
+}
+
+fn read_pdu(socket: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; 6];
+    socket.read_exact(&mut bytes).ok()?;
+    let length = u32::from_be_bytes(bytes[2..6].try_into().unwrap()) as usize;
+    bytes.resize(6 + length, 0);
+    socket.read_exact(&mut bytes[6..]).ok()?;
+    Some(bytes)
+}
+
+/// An A-ASSOCIATE-AC to everything that was asked for (PS3.8 §9.3.3).
+fn accept(request: &[u8]) -> Vec<u8> {
+    let mut body = request[..68].to_vec();
+    let mut rest = &request[68..];
+    while let [kind, _, high, low, ..] = *rest {
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        let value = &rest[4..4 + length];
+        match kind {
+            0x10 => body.extend(item(0x10, value)),
+            0x20 => {
+                // Abstract syntax, then transfer syntaxes: the first of those.
+                let skip = 8 + usize::from(u16::from_be_bytes([value[6], value[7]]));
+                let length = usize::from(u16::from_be_bytes([value[skip + 2], value[skip + 3]]));
+                let syntax = &value[skip + 4..skip + 4 + length];
+                body.extend(item(
+                    0x21,
+                    &[&[value[0], 0, 0, 0], &item(0x40, syntax)[..]].concat(),
+                ));
+            }
+            _ => {}
+        }
+        rest = &rest[4 + length..];
+    }
+    let user = [
+        item(0x51, &(64_u32 << 10).to_be_bytes()),
+        item(0x52, b"1.2.826.0.1.3680043.10.1.2"),
+    ];
+    body.extend(item(0x50, &user.concat()));
+    pdu::pdu(2, &body)
+}
+
+/// C-STORE-RSP, Success (PS3.7 §9.3.1.2).
+fn success(request: &[u8]) -> Command {
+    let id = value(request, MESSAGE_ID);
+    Command(Vec::new())
+        .short(0x0100, 0x8001)
+        .set(RESPONDED_TO, id)
+        .short(DATA_SET_TYPE, NO_DATA_SET)
+        .short(STATUS, 0)
+        .uid(SOP_CLASS, &text(request, SOP_CLASS))
+        .uid(SOP_INSTANCE, &text(request, SOP_INSTANCE))
+}
+
+/// The value of an element of a command set.
+fn value(mut bytes: &[u8], tag: u16) -> &[u8] {
+    loop {
+        let length = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
+        if bytes[..4] == [&[0, 0], &tag.to_le_bytes()[..]].concat()[..] {
+            return &bytes[8..8 + length];
+        }
+        bytes = &bytes[8 + length..];
+    }
+}
+
+fn text(bytes: &[u8], tag: u16) -> String {
+    let text = String::from_utf8_lossy(value(bytes, tag)).into_owned();
+    text.trim_end_matches(['\0', ' ']).to_owned()
+}
