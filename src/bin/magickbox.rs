@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use magickbox::cli::conformance::Conformance;
+use magickbox::cli::job::JobCommand;
 use magickbox::cli::serve::Serve;
 use magickbox::cli::verify::Verify;
 
@@ -20,6 +21,7 @@ enum Command {
     Serve(Serve),
     Conformance(Conformance),
     Verify(Verify),
+    Job(JobCommand),
 }
 
 fn main() -> ExitCode {
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Conformance(conformance) => conformance.run(),
         Command::Verify(verify) => verify.run(),
+        Command::Job(job) => job.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

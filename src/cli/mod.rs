@@ -2,6 +2,7 @@
 
 pub mod buckets;
 pub mod conformance;
+pub mod job;
 pub mod mb;
 mod node_client;
 mod run_bucket;

@@ -339,6 +339,7 @@ impl Receiver {
             calling_ae_title: self.origin.calling.0.to_string(),
             caller_address: self.origin.address.to_string(),
             study_instance_uid: object.header.study_instance_uid.to_string(),
+            priority: self.stream.priority,
         };
         let new = new_instance(object);
         self.stage.store.place(job, set, new, Timestamp::now(), when)

@@ -84,7 +84,7 @@ const fn is_needed(state: JobState) -> bool {
 
 /// Says which jobs that have not run yet have rows without files. Such a job is not whole: it fails when its turn comes.
 fn report_missing(layout: &Layout, store: &Store) -> Result<(), StageError> {
-    for state in [JobState::Receiving, JobState::Queued] {
+    for state in [JobState::Receiving, JobState::Queued, JobState::Held] {
         for job in store.in_state(state)? {
             let set = layout.path(Place::Set(&job.stream, &job.id));
             let instances = store.instances(&job.id)?;
@@ -157,6 +157,7 @@ fn take_in(
             calling_ae_title: job.calling_ae_title.clone(),
             caller_address: job.caller_address.clone(),
             study_instance_uid: job.study_instance_uid.clone(),
+            priority: job.priority,
         };
         loop {
             let there = link(layout, job, &target, file, name)?;
@@ -177,6 +178,8 @@ fn take_in(
                 continue;
             }
             let goes = match &placed {
+                // The row is there since a try that was cut off: the file is in place, and this is its former name.
+                Placed::Duplicate(other) if other == name => Some(file).filter(|f| **f != there),
                 Placed::Stored | Placed::Replaced => Some(file).filter(|f| **f != there),
                 Placed::Closed | Placed::Elsewhere(_) => Some(&there).filter(|t| *t != file),
                 // There already, or nobody left who could want it.

@@ -21,6 +21,8 @@ pub struct NewJob {
     pub caller_address: String,
     /// Study Instance UID.
     pub study_instance_uid: String,
+    /// How soon its stream wants it.
+    pub priority: Priority,
 }
 
 /// Which jobs to list.
@@ -93,14 +95,15 @@ impl Store {
             advance(db, &id, JobEvent::Ended)?;
             db.execute(
                 "UPDATE jobs SET exit_status = ?2, oom_killed = ?3, timed_out = ?4, peak_memory = ?5, \
-                 run_ended_at = ?6 WHERE id = ?1",
+                 run_ended_at = ?6, stopped_why = ?7 WHERE id = ?1",
                 params![
                     id.as_str(),
                     ended.exit_status,
                     ended.oom_killed,
                     ended.timed_out.is_some(),
                     peak_memory.and_then(|b| i64::try_from(b).ok()),
-                    at.0
+                    at.0,
+                    ended.stopped
                 ],
             )?;
             let status = ended.exit_status.map_or("unknown".to_owned(), |s| s.to_string());
@@ -181,15 +184,39 @@ impl Store {
         self.read(|db| query_jobs(db, &sql, [state.name()]))
     }
 
-    /// The oldest queued jobs of a stream.
+    /// When a job of a stream was last started.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn last_start(&self, stream: &AeTitle) -> Result<Option<Timestamp>> {
+        self.read(|db| {
+            let at: Option<i64> = db
+                .prepare_cached("SELECT max(started_at) FROM jobs WHERE stream = ?1")?
+                .query_row([stream.as_str()], |row| row.get(0))?;
+            Ok(at.map(Timestamp))
+        })
+    }
+
+    /// Queued jobs of a stream: the oldest `limit` of each priority.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn queued(&self, stream: &AeTitle, limit: u32) -> Result<Vec<Job>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM jobs WHERE stream = ?1 AND state = 'queued' ORDER BY queued_at, seq LIMIT ?2"
+            "SELECT {COLUMNS} FROM jobs WHERE stream = ?1 AND priority = ?2 AND state = 'queued' \
+             ORDER BY queued_at, seq LIMIT ?3"
         );
-        self.read(|db| query_jobs(db, &sql, params![stream.as_str(), limit]))
+        self.read(|db| {
+            let mut found = Vec::new();
+            for priority in Priority::ALL {
+                found.extend(query_jobs(
+                    db,
+                    &sql,
+                    params![stream.as_str(), priority.word(), limit],
+                )?);
+            }
+            Ok(found)
+        })
     }
 
     /// What a stream has waiting and running.

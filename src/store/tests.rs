@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    AeTitle, Delivery, DeliveryEvent, DeliveryState, Direction, Ended, JobId, JobState, Outcome, Timestamp,
-    Uid, Verdict,
+    AeTitle, Delivery, DeliveryEvent, DeliveryState, Direction, Ended, JobId, JobState, Outcome, Priority,
+    Timestamp, Uid, Verdict,
 };
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -44,6 +44,7 @@ fn new_job(study: &str) -> NewJob {
         calling_ae_title: "SCANNER".into(),
         caller_address: "127.0.0.1".into(),
         study_instance_uid: study.into(),
+        priority: Priority::Normal,
     }
 }
 

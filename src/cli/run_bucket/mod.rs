@@ -130,6 +130,7 @@ async fn run_here(
         exit_status: state.exit_status,
         oom_killed: state.oom_killed,
         timed_out: timed_out.then_some(settings.timeout),
+        stopped: None,
     };
     here.job = Job {
         exit_status: ended.exit_status,
