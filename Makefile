@@ -1,7 +1,7 @@
 # Two commands do all set-up: `make demo` and `make test`. What is missing is installed, a Docker daemon is started if
 # none answers; docker/setup.sh says each thing it does.
 
-.PHONY: demo test bench lint fuzz statement
+.PHONY: demo test bench bench-scale lint fuzz statement
 
 # A study through a node, with what came back. DATA=DIR sends your own DICOM files instead of a head phantom.
 demo:
@@ -15,6 +15,7 @@ test:
 	@docker/setup.sh test
 	cargo test
 	cargo test --bench receiving -- --only one,sixteen,storescu --objects 16 --rounds 1 --peers none,best,fsync
+	cargo test --bench scale -- --jobs 1000 --instances 20000 --objects 100 --rounds 2 --starts 1
 
 # Receiving, side by side with other receivers, in under three minutes once it is built. FULL=1: as many objects as the
 # published figures have. ONLY=one,large PEERS=ours,dcmtk-best ROUNDS=7 OBJECTS=1000 JSON=FILE: as you like; what there
@@ -23,6 +24,11 @@ bench:
 	@docker/setup.sh test
 	cargo bench --bench receiving -- $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) \
 	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(OBJECTS),--objects $(OBJECTS)) $(if $(JSON),--json $(abspath $(JSON)))
+
+# A node with 10,000 jobs and 1,000,000 objects in its store, beside the same node with none.
+bench-scale:
+	@docker/setup.sh test
+	cargo bench --bench scale
 
 # What a reviewer should not have to say.
 lint:
