@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use magickbox::cli::backup::Backup;
 use magickbox::cli::conformance::Conformance;
+use magickbox::cli::restore::Restore;
 use magickbox::cli::serve::Serve;
 
 /// A DICOM processing node: studies in, containers run, results out.
@@ -18,6 +20,8 @@ struct Program {
 enum Command {
     Serve(Serve),
     Conformance(Conformance),
+    Backup(Backup),
+    Restore(Restore),
 }
 
 fn main() -> ExitCode {
@@ -25,6 +29,8 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Serve(serve) => serve.run(),
         Command::Conformance(conformance) => conformance.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

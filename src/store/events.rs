@@ -44,7 +44,7 @@ impl Store {
 const KEPT: u32 = 500;
 
 /// The kind of the row that stands for those in between.
-const MISSING: &str = "missing";
+const SHORTENED: &str = "shortened";
 
 /// Writes one step within a request of the writer. A history is bounded: of a long one the first and the last steps are
 /// kept, and a row between them says how many are missing.
@@ -69,9 +69,9 @@ fn shorten(db: &Connection, job: i64) -> Result<()> {
     let Some((middle, kind)) = step(db, job, KEPT)? else {
         return Ok(());
     };
-    if kind != MISSING {
+    if kind != SHORTENED {
         db.prepare_cached("UPDATE events SET kind = ?2, text = '1 step is not kept' WHERE id = ?1")?
-            .execute(params![middle, MISSING])?;
+            .execute(params![middle, SHORTENED])?;
     } else if let Some((oldest, _)) = step(db, job, KEPT + 1)? {
         db.prepare_cached("DELETE FROM events WHERE id = ?1")?
             .execute([oldest])?;

@@ -18,7 +18,7 @@ impl Store {
         let ids = serde_json::Value::from(ids).to_string();
         self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT jobs.id, file, source, name, value, unit FROM json_each(?1) AS wanted \
+                "SELECT jobs.id, measures.file, source, name, measures.value, unit FROM json_each(?1) AS wanted \
                  CROSS JOIN jobs ON jobs.id = wanted.value CROSS JOIN measures ON measures.job = jobs.seq \
                  ORDER BY measures.job, measures.rowid",
             )?;

@@ -7,6 +7,7 @@
 //! (`NORMAL`), and the next one that is takes them along, since a WAL lasts in its order. Reads use connections of their own and never wait for a writer (WAL).
 
 mod associations;
+pub mod backup;
 mod buckets;
 mod connection;
 mod deliveries;

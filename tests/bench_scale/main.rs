@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
 use measure::Pair;
@@ -111,8 +111,10 @@ fn run(options: &Options) -> Result<()> {
     rustix::fs::sync();
     let mut nodes = Pair::start(binary(), &homes, CONFIG)?;
     let starts = nodes.restarts(options.starts)?;
-    let pages = nodes.pages(&laid)?;
-    let receiving = nodes.receive(BUCKET, options.objects, options.rounds)?;
+    let pages = nodes.pages(&laid).with_context(|| nodes.log())?;
+    let receiving = nodes
+        .receive(BUCKET, options.objects, options.rounds)
+        .with_context(|| nodes.log())?;
     table::print(&starts, &pages, &receiving);
     println!("\n{:.0} s in all.", begin.elapsed().as_secs_f64());
     Ok(())

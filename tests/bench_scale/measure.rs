@@ -72,6 +72,11 @@ impl Pair {
         })
     }
 
+    /// What the node with the long history has logged.
+    pub fn log(&self) -> String {
+        format!("log of the node with the long history:\n{}", self.long.log())
+    }
+
     /// Kills and starts both by turns; from the program's start until it is ready.
     ///
     /// # Errors

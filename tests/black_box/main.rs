@@ -27,3 +27,4 @@ mod returning;
 mod sandbox;
 #[path = "../support/mod.rs"]
 mod support;
+mod upgrade;
