@@ -34,6 +34,7 @@ fn make_store(home: &Path, schema: usize) -> Connection {
     let file = store_of(home);
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     let db = Connection::open(file).unwrap();
+    db.pragma_update(None, "journal_mode", "WAL").unwrap();
     for migration in &migrations()[..schema] {
         db.execute_batch(migration).unwrap();
     }
@@ -98,7 +99,7 @@ fn a_node_that_was_taken_over_goes_on_with_what_was_queued() {
     needs!(Docker, Dcmtk);
     let home = scratch();
     drop(make_store(home.path(), 1));
-    let node = Node::start(Path::new(MAGICKBOX), home.path(), "").unwrap();
+    let mut node = Node::start(Path::new(MAGICKBOX), home.path(), "").unwrap();
     let set = home.path().join("data/streams/bucketGone/incoming/old-2");
     fs::create_dir_all(&set).unwrap();
     Object::new().write(&set);
@@ -109,6 +110,9 @@ fn a_node_that_was_taken_over_goes_on_with_what_was_queued() {
         .install(&Bucket::fixture("count").called("Gone").image(), false)
         .unwrap();
     assert_eq!(answer.status, 201, "{answer:?}");
+    // A start looks at the queue at once; an install leaves it for its next look.
+    node.terminate().unwrap();
+    node.restart().unwrap();
     let job = node
         .api()
         .wait_for_job(crate::support::PATIENCE, "the end of the old job", |job| {
