@@ -22,7 +22,10 @@ const ALLOWED: [(&str, &[&str]); 12] = [
         "delivery",
         &["model", "config", "files", "telemetry", "dicom", "store"],
     ),
-    ("http", &["model", "telemetry", "store", "container", "bucket"]),
+    (
+        "http",
+        &["model", "stage", "telemetry", "store", "container", "bucket"],
+    ),
 ];
 const ENGINE: &[&str] = &["model", "files", "dicom", "store", "container", "stage", "bucket"];
 

@@ -27,7 +27,7 @@
 //! `model`, `files`, `telemetry` and `container` import nobody. `config` and `store` import `model`; `dicom` imports
 //! `model` and, for TLS, `config`. `stage` imports `config`, `dicom`, `store`. `bucket` imports `store`, `container`.
 //! `scp` imports `dicom`, `store`, `stage`. `engine` imports `stage`, `bucket`, `container`, `store`, `dicom`. `delivery`
-//! imports `dicom`, `store`. `http` imports `bucket`, `container`, `store`, `telemetry`. `node` wires them; `cli`
+//! imports `dicom`, `store`. `http` imports `bucket`, `container`, `stage`, `store`, `telemetry`. `node` wires them; `cli`
 //! starts the node, talks HTTP to one, or runs a bucket by `engine` without one. A unit test below holds the
 //! `use crate::` lines against this.
 //!

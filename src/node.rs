@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::bucket::{Buckets, Capacity};
@@ -113,14 +113,16 @@ impl Node {
         let scp = listener.scp();
 
         let stop_sending = Stop::default();
+        let (cancelled, told_cancelled) = watch::channel(());
         let engine = Engine {
             store: store.clone(),
             layout: layout.clone(),
             runtime: runtime.clone(),
             buckets: buckets.clone(),
             routes: Arc::new(config.routes),
-            queued,
+            queued: queued.clone(),
             deliveries: due.clone(),
+            cancelled: told_cancelled,
         };
         let worker = Worker {
             config: config.delivery,
@@ -139,7 +141,7 @@ impl Node {
             tokio::spawn(engine::run(engine, taken_up)),
             tokio::spawn(listener.run()),
         ];
-        let due_again = worker.due.clone();
+        let (due_again, queued_again) = (worker.due.clone(), queued);
         let sending = tokio::spawn(worker.run());
         let stop_http = Arc::new(Notify::new());
         let context = http::Context {
@@ -150,6 +152,10 @@ impl Node {
             dicom: dicom_address,
             dicom_tls: dicom_tls_address,
             http: http_address,
+            completion: stage.completion().clone(),
+            queued: queued_again,
+            due: due_again.clone(),
+            cancelled: Arc::new(cancelled),
         };
         let stopped = stop_http.clone();
         let http = tokio::spawn(http::serve(http_socket, context, async move {

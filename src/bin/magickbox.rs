@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use magickbox::cli::backup::Backup;
 use magickbox::cli::conformance::Conformance;
+use magickbox::cli::job::JobCommand;
 use magickbox::cli::restore::Restore;
 use magickbox::cli::serve::Serve;
 
@@ -22,6 +23,7 @@ enum Command {
     Conformance(Conformance),
     Backup(Backup),
     Restore(Restore),
+    Job(JobCommand),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Command::Conformance(conformance) => conformance.run(),
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
+        Command::Job(job) => job.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

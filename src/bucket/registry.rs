@@ -112,8 +112,13 @@ impl Buckets {
             match self.installed(row) {
                 Ok(bucket) if bucket.manifest.enabled => {
                     let ae_title = bucket.row.ae_title;
-                    let complete = bucket.manifest.settings.complete;
-                    table.insert(ae_title.clone(), Stream { ae_title, complete });
+                    let settings = bucket.manifest.settings;
+                    let stream = Stream {
+                        ae_title: ae_title.clone(),
+                        complete: settings.complete,
+                        priority: settings.priority,
+                    };
+                    table.insert(ae_title, stream);
                 }
                 Ok(_) => {}
                 Err(error) => {

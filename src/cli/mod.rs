@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod buckets;
 pub mod conformance;
+pub mod job;
 pub mod mb;
 mod node_client;
 pub mod restore;

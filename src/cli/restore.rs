@@ -160,6 +160,7 @@ impl Unknown {
                     calling_ae_title: "UNKNOWN".to_owned(),
                     caller_address: "unknown".to_owned(),
                     study_instance_uid: study,
+                    priority: crate::model::Priority::Normal,
                 };
                 backup::adopt(copy, &id, &new, Timestamp::now())?;
                 unknown.sets += 1;

@@ -13,7 +13,11 @@ pub struct StorageConfig {
 }
 
 pub(super) fn read(r: &Reader<'_>) -> StorageConfig {
-    let words = [("instance", Durability::Instance), ("none", Durability::None)];
+    let words = [
+        ("instance", Durability::Instance),
+        ("association", Durability::Association),
+        ("none", Durability::None),
+    ];
     let config = StorageConfig {
         durability: r.word("durability", &words).unwrap_or_default(),
         reserve: r.bytes("reserve").unwrap_or(1 << 30),

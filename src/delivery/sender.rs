@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::dicom::scu::{Answer, Outgoing, ScuError, ScuTimeouts, send};
 use crate::dicom::status::StatusClass;
 use crate::dicom::upper_layer::Stop;
-use crate::model::{Delivery, DeliveryInstance, DeliveryState, InstanceState, RemoteAe, Timestamp, Uid};
+use crate::model::{Delivery, DeliveryEvent, DeliveryInstance, InstanceState, RemoteAe, Timestamp, Uid};
 
 use crate::config::DeliveryConfig;
 
@@ -124,30 +124,30 @@ impl Attempt {
     }
 }
 
-/// What follows from an attempt: the next state, and when to try again.
+/// What follows from an attempt: what happens to the delivery, and when to try again.
 pub(super) fn next(
     config: &DeliveryConfig,
     delivery: &Delivery,
     attempt: &Attempt,
     earlier_refused: bool,
     now: Timestamp,
-) -> (DeliveryState, Option<Timestamp>) {
+) -> (DeliveryEvent, Option<Timestamp>) {
     if attempt.permanent {
-        return (DeliveryState::Refused, None);
+        return (DeliveryEvent::Refused, None);
     }
     if attempt.broken || attempt.transient > 0 {
         if now.since(delivery.created_at) >= config.give_up {
-            return (DeliveryState::Held, None);
+            return (DeliveryEvent::GaveUp, None);
         }
         return (
-            DeliveryState::Retrying,
+            DeliveryEvent::Postponed,
             Some(now.plus(wait(config, delivery.attempts))),
         );
     }
     if attempt.refused > 0 || earlier_refused {
-        (DeliveryState::Refused, None)
+        (DeliveryEvent::Refused, None)
     } else {
-        (DeliveryState::Sent, None)
+        (DeliveryEvent::Accepted, None)
     }
 }
 
@@ -163,7 +163,7 @@ fn wait(config: &DeliveryConfig, attempts_before: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AeTitle, Direction, JobId};
+    use crate::model::{AeTitle, DeliveryState, Direction, JobId};
 
     fn config() -> DeliveryConfig {
         crate::config::Config::load(None).unwrap().delivery
@@ -194,24 +194,24 @@ mod tests {
     }
 
     #[test]
-    fn every_end_of_an_attempt_has_its_next_state() {
+    fn every_end_of_an_attempt_has_its_event() {
         let now = Timestamp::now();
         let fresh = delivery(0, now);
-        let state = |attempt: Attempt, earlier| next(&config(), &fresh, &attempt, earlier, now).0;
-        assert_eq!(state(Attempt::default(), false), DeliveryState::Sent);
-        assert_eq!(state(Attempt::default(), true), DeliveryState::Refused);
+        let event = |attempt: Attempt, earlier| next(&config(), &fresh, &attempt, earlier, now).0;
+        assert_eq!(event(Attempt::default(), false), DeliveryEvent::Accepted);
+        assert_eq!(event(Attempt::default(), true), DeliveryEvent::Refused);
         assert_eq!(
-            state(
+            event(
                 Attempt {
                     refused: 1,
                     ..Attempt::default()
                 },
                 false
             ),
-            DeliveryState::Refused
+            DeliveryEvent::Refused
         );
         assert_eq!(
-            state(
+            event(
                 Attempt {
                     transient: 1,
                     refused: 1,
@@ -219,24 +219,24 @@ mod tests {
                 },
                 false
             ),
-            DeliveryState::Retrying
+            DeliveryEvent::Postponed
         );
         assert_eq!(
-            state(
+            event(
                 Attempt {
                     broken: true,
                     ..Attempt::default()
                 },
                 false
             ),
-            DeliveryState::Retrying
+            DeliveryEvent::Postponed
         );
         let rejected = Attempt {
             broken: true,
             permanent: true,
             ..Attempt::default()
         };
-        assert_eq!(state(rejected, false), DeliveryState::Refused);
+        assert_eq!(event(rejected, false), DeliveryEvent::Refused);
         let old = delivery(50, Timestamp(now.0 - 73 * 3_600_000));
         let broken = Attempt {
             broken: true,
@@ -244,7 +244,7 @@ mod tests {
         };
         assert_eq!(
             next(&config(), &old, &broken, false, now),
-            (DeliveryState::Held, None)
+            (DeliveryEvent::GaveUp, None)
         );
     }
 }

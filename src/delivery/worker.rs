@@ -12,7 +12,8 @@ use crate::dicom::scu::ScuTimeouts;
 use crate::dicom::upper_layer::Stop;
 use crate::files;
 use crate::model::{
-    AeTitle, Delivery, DeliveryState, Direction, InstanceState, Layout, Place, RemoteAe, Timestamp,
+    AeTitle, Delivery, DeliveryEvent, DeliveryState, Direction, InstanceState, Layout, Place, RemoteAe,
+    Timestamp,
 };
 use crate::store::{Store, StoreError};
 use crate::telemetry::field;
@@ -122,9 +123,11 @@ impl Worker {
                 "{} is no [[remote_ae]] of the configuration any more",
                 delivery.destination
             );
-            return self.settle(delivery, DeliveryState::Held, None, Some(error));
+            return self.settle(delivery, DeliveryEvent::GaveUp, None, Some(error));
         };
-        self.store.delivery_begins(delivery.id).wait()?;
+        if !self.store.delivery_begins(delivery.id).wait()? {
+            return Ok(());
+        }
         let instances = self.store.delivery_instances(delivery.id)?;
         let place = match delivery.direction {
             Direction::Output => Place::Output(&delivery.stream, &delivery.job),
@@ -154,7 +157,7 @@ impl Worker {
             return Ok(());
         }
         let earlier_refused = instances.iter().any(|i| i.state == InstanceState::Refused);
-        let (state, next_at) = sender::next(
+        let (event, next_at) = sender::next(
             &self.config,
             delivery,
             &attempt,
@@ -171,30 +174,32 @@ impl Worker {
             { field::DELIVERY } = delivery.id,
             { field::JOB } = %delivery.job,
             to = %delivery.destination,
-            state = state.name(),
+            ?event,
             network,
             "attempt at a delivery"
         );
-        self.settle(delivery, state, next_at, attempt.error)
+        self.settle(delivery, event, next_at, attempt.error)
     }
 
     fn settle(
         &self,
         delivery: &Delivery,
-        state: DeliveryState,
+        event: DeliveryEvent,
         next_at: Option<Timestamp>,
         error: Option<String>,
     ) -> Result<(), StoreError> {
         let _one_at_a_time = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
         // The record first: who sees the job done finds it complete. After a crash in between, the delivery is taken up
         // again, has nothing left to send, and both are written once more.
-        if state.is_settled()
+        // As it is in the store by now, or `sending`: where an operator cancelled it the store says so.
+        let state = DeliveryState::Sending.next(event);
+        if let Some(state) = state.filter(|s| s.is_settled())
             && let Err(problem) = self.complete_record(delivery, state, error.as_deref())
         {
             tracing::warn!(job.id = %delivery.job, error = %problem, "add deliveries to record.json");
         }
         self.store
-            .delivery_ends(delivery, state, next_at, error, Timestamp::now())
+            .delivery_ends(delivery, event, next_at, error, Timestamp::now())
             .wait()
     }
 

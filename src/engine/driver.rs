@@ -7,11 +7,11 @@ use tokio::time::Instant;
 use crate::bucket::Installed;
 use crate::container::{ContainerState, Created, Labels, LogCopy, WaitEnd, label};
 use crate::files;
-use crate::model::{Ended, Job, JobState, Place, Timestamp};
+use crate::model::{Ended, Job, JobState, Place, Resources, Timestamp};
 use crate::stage;
 
 use super::run::{LOG_LIMIT, Run, STOP_GRACE, give_to};
-use super::{Engine, EngineError, blocking, io, record};
+use super::{Engine, EngineError, blocking, io, output_size, record};
 
 /// How often memory use is looked at.
 const SAMPLE: Duration = Duration::from_secs(2);
@@ -146,7 +146,7 @@ pub(super) async fn attend(engine: &Engine, job: &Job) -> Result<(), EngineError
     let mut peak = 0;
     let (end, copied) = {
         let follow = engine.runtime.follow_logs(&name, &log, LOG_LIMIT);
-        let watch = watch(engine, &name, limit, &mut peak);
+        let watch = watch(engine, job, limit, &bucket.manifest.settings.resources, &mut peak);
         tokio::pin!(follow, watch);
         tokio::select! {
             // Without a watch nothing ends the container in time: its log has to wait.
@@ -163,10 +163,20 @@ pub(super) async fn attend(engine: &Engine, job: &Job) -> Result<(), EngineError
             tracing::warn!(job.id = %job.id, %error, "processing.log is incomplete");
         }
     }
+    if stopped == Stopped::Cancelled {
+        return cancelled(engine, job).await;
+    }
+    let timed_out = stopped == Stopped::Clock || ran_for(&state).is_some_and(|t| t >= limit);
+    // What it wrote in its last moments counts too; after a restart it is also how a stop for it is known.
+    let stopped = match stopped {
+        Stopped::Output(why) => Some(why),
+        _ => too_much(engine, job, &bucket.manifest.settings.resources).await,
+    };
     let ended = Ended {
         exit_status: state.exit_status,
         oom_killed: state.oom_killed,
-        timed_out: (stopped || ran_for(&state).is_some_and(|t| t >= limit)).then_some(limit),
+        timed_out: timed_out.then_some(limit),
+        stopped,
     };
     let text = format!(
         "ended, exit status {}",
@@ -184,42 +194,64 @@ fn is_incomplete(copied: &Option<Result<LogCopy, crate::container::Error>>) -> b
     !matches!(copied, Some(Ok(copy)) if copy.broken.is_none())
 }
 
-/// Waits for the end within the time limit; `None` when the container is gone. Says whether the clock stopped it.
+/// What the node did to end a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stopped {
+    /// Nothing: it ended by itself.
+    Not,
+    /// Its time was over.
+    Clock,
+    /// It wrote more than it may; why, for people.
+    Output(String),
+    /// An operator cancelled the job.
+    Cancelled,
+}
+
+/// Waits for the end within the limits of time and output; `None` when the container is gone. Says who stopped it.
 async fn watch(
     engine: &Engine,
-    name: &str,
+    job: &Job,
     limit: Duration,
+    allowed: &Resources,
     peak: &mut u64,
-) -> Result<Option<(ContainerState, bool)>, EngineError> {
+) -> Result<Option<(ContainerState, Stopped)>, EngineError> {
+    let name = &container_name(job);
     let already = match engine.runtime.inspect(name).await? {
         Some(state) => ran_for(&state).unwrap_or_default(),
         None => return Ok(None),
     };
     let deadline = Instant::now() + limit.saturating_sub(already);
-    let first = {
+    let stopped = {
         let sample = async {
             loop {
                 tokio::time::sleep(SAMPLE).await;
                 *peak = (*peak).max(engine.runtime.peak_memory(name).await.unwrap_or(0));
+                if let Some(why) = too_much(engine, job, allowed).await {
+                    return why;
+                }
             }
         };
         tokio::select! {
-            end = engine.runtime.wait(name, deadline) => end?,
-            () = sample => return Ok(None),
+            end = engine.runtime.wait(name, deadline) => match end? {
+                WaitEnd::Exited(state) => return Ok(Some((state, Stopped::Not))),
+                WaitEnd::Gone => return Ok(None),
+                WaitEnd::DeadlineReached => Stopped::Clock,
+            },
+            why = sample => Stopped::Output(why),
+            () = is_cancelled(engine, job) => Stopped::Cancelled,
         }
     };
-    match first {
-        WaitEnd::Exited(state) => return Ok(Some((state, false))),
-        WaitEnd::Gone => return Ok(None),
-        WaitEnd::DeadlineReached => {}
-    }
+    stop(engine, name)
+        .await
+        .map(|end| end.map(|state| (state, stopped)))
+}
+
+/// Stops a container and waits for its end; `None` when it is gone.
+async fn stop(engine: &Engine, name: &str) -> Result<Option<ContainerState>, EngineError> {
     engine.runtime.stop(name, STOP_GRACE).await?;
-    match engine
-        .runtime
-        .wait(name, Instant::now() + STOP_GRACE + Duration::from_secs(30))
-        .await?
-    {
-        WaitEnd::Exited(state) => Ok(Some((state, true))),
+    let end = Instant::now() + STOP_GRACE + Duration::from_secs(30);
+    match engine.runtime.wait(name, end).await? {
+        WaitEnd::Exited(state) => Ok(Some(state)),
         WaitEnd::Gone => Ok(None),
         WaitEnd::DeadlineReached => {
             // Killed and still there: an engine in trouble. It is asked again when it answers.
@@ -231,6 +263,41 @@ async fn watch(
             .into())
         }
     }
+}
+
+/// Ends once the job is cancelled: the store says so, the engine only that some job was.
+async fn is_cancelled(engine: &Engine, job: &Job) {
+    let mut told = engine.cancelled.clone();
+    loop {
+        let state = engine.store.job(&job.id).ok().flatten().map(|job| job.state);
+        if state == Some(JobState::Cancelled) {
+            return;
+        }
+        if told.changed().await.is_err() {
+            // Nobody is left who could cancel: the node is stopping.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The container of a cancelled job has ended and its log is kept.
+async fn cancelled(engine: &Engine, job: &Job) -> Result<(), EngineError> {
+    bucket_log(engine, job, "cancelled").await;
+    // One that an engine in trouble leaves is swept at the next start.
+    engine.runtime.remove(&container_name(job), true).await?;
+    tracing::info!(job.id = %job.id, "job cancelled");
+    Ok(())
+}
+
+/// Why `/output` is too much, if it is.
+async fn too_much(engine: &Engine, job: &Job, allowed: &Resources) -> Option<String> {
+    let output = engine.layout.path(Place::Output(&job.stream, &job.id));
+    let allowed = allowed.clone();
+    let looked = blocking(move || output_size::excess(&output, &allowed).map_err(io("measure OUTPUT"))).await;
+    looked.unwrap_or_else(|error| {
+        tracing::warn!(job.id = %job.id, %error, "how much a bucket has written is not known");
+        None
+    })
 }
 
 /// How long a container ran, or has run so far.

@@ -56,6 +56,7 @@ async fn verdict(engine: &Engine, job: &Job, bucket: &Installed) -> Result<Verdi
         exit_status: job.exit_status,
         oom_killed: job.oom_killed,
         timed_out: job.timed_out.then_some(settings.timeout),
+        stopped: job.stopped_why.clone(),
     };
     let memory = settings.resources.memory;
     blocking(move || {
@@ -193,7 +194,8 @@ async fn write_papers(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AeTitle, JobId, JobState, Outcome, Uid};
+    use crate::engine::tests::job;
+    use crate::model::{AeTitle, Outcome, Uid};
 
     fn file(path: &str, dicom: bool) -> OutputFile {
         let uid = |t: &str| Uid::parse(t.as_bytes()).unwrap();
@@ -207,36 +209,6 @@ mod tests {
             bytes: 1,
             sha256: String::new(),
             dicom: dicom.then_some(meta),
-        }
-    }
-
-    fn job() -> Job {
-        let now = Timestamp::now();
-        Job {
-            id: JobId::generate(now),
-            stream: AeTitle::parse("ProcT1").unwrap(),
-            group_key: "1.2".into(),
-            state: JobState::Harvesting,
-            outcome: None,
-            reason: None,
-            calling_ae_title: "SCANNER".into(),
-            caller_address: "127.0.0.1".into(),
-            study_instance_uid: "1.2".into(),
-            instances: 1,
-            bytes: 1,
-            received_at: now,
-            last_object_at: now,
-            queued_at: None,
-            started_at: None,
-            run_ended_at: None,
-            ended_at: None,
-            attempt: 1,
-            image: None,
-            exit_status: Some(0),
-            oom_killed: false,
-            timed_out: false,
-            peak_memory: None,
-            arguments: None,
         }
     }
 

@@ -1,10 +1,12 @@
 //! Jobs are run: one driver per job, from its place in the queue to its results.
 //!
 //! ```text
-//! scheduler  which job may start now: order, `parallel` of the bucket, cpus and memory never promised twice
+//! scheduler  which job may start now: `parallel` of the bucket, cpus and memory never promised twice
+//! queue      in which order: priorities that age, a fair share for each stream
 //! driver     one attempt: INPUT laid out, container created, watched, its end kept
 //! run        what a container of a bucket looks like; the same for the node and for `buckets run`
 //! harvest    after the end: proc.json, measures, results, deliveries, record
+//! output_size how much it has written so far
 //! output     what a bucket left behind, read without trusting it
 //! measures   the plugin and measures.json
 //! record     info.json and record.json of a job
@@ -16,6 +18,8 @@ mod harvest;
 mod ledger;
 pub mod measures;
 pub mod output;
+mod output_size;
+mod queue;
 pub mod record;
 mod recovery;
 pub mod run;
@@ -23,7 +27,7 @@ mod scheduler;
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::bucket::Buckets;
 use crate::container::Runtime;
@@ -51,6 +55,8 @@ pub struct Engine {
     pub queued: Arc<Notify>,
     /// Told when a delivery was created.
     pub deliveries: Arc<Notify>,
+    /// Told when a job was cancelled: its driver stops its container.
+    pub cancelled: watch::Receiver<()>,
 }
 
 /// Why an attempt did not come to its end.
@@ -133,3 +139,6 @@ async fn blocking<T: Send + 'static>(
     let joined = tokio::task::spawn_blocking(work).await;
     joined.map_err(|error| io("work on files")(std::io::Error::other(error)))?
 }
+
+#[cfg(test)]
+mod tests;

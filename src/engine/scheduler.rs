@@ -1,16 +1,18 @@
 //! Which job may start now.
 //!
-//! Each stream has its queue, first in first out, and runs at most `parallel` of it. Between streams the oldest job
-//! comes first; if the machine has no room for it now, nobody overtakes it: a large job is not starved by small ones.
+//! Each stream runs at most `parallel` jobs at once. [`queue`] says who is next; if the machine has no room for that one
+//! now, nobody overtakes it: a large job is not starved by small ones.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::model::{Job, JobId, JobState, Timestamp};
+use crate::model::{AeTitle, Job, JobId, JobState, Resources, Timestamp};
 use crate::store::StoreError;
 
 use super::ledger::Ledger;
+use super::queue::{self, Share};
 use super::{Engine, EngineError, Trouble, driver};
 
 /// The queue is looked at this often even if nobody said that it changed.
@@ -40,28 +42,60 @@ async fn start_what_fits(
     ledger: &mut Ledger,
     over: &mpsc::UnboundedSender<JobId>,
 ) -> Result<(), StoreError> {
-    let mut candidates = Vec::new();
+    let now = Timestamp::now();
+    let mut streams = Vec::new();
     for bucket in engine.buckets.list()? {
-        let settings = bucket.manifest.settings;
-        let free = (settings.parallel as usize).saturating_sub(ledger.running(&bucket.row.ae_title));
-        // Of the oldest `parallel` queued ones, those that were begun a moment ago are left out.
-        let queued = engine.store.queued(&bucket.row.ae_title, settings.parallel)?;
-        let fresh = queued.into_iter().filter(|job| !ledger.holds(&job.id)).take(free);
-        candidates.extend(fresh.map(|job| (job, settings.resources.clone())));
+        let (title, settings) = (bucket.row.ae_title, bucket.manifest.settings);
+        let free = (settings.parallel as usize).saturating_sub(ledger.running(&title));
+        // Those that were begun a moment ago may still be queued in the store.
+        let mut queued = engine.store.queued(&title, settings.parallel.saturating_mul(2))?;
+        queued.retain(|job| !ledger.holds(&job.id));
+        queue::order_stream(&mut queued, now);
+        queued.truncate(free);
+        if !queued.is_empty() {
+            let last_start = engine.store.last_start(&title)?;
+            streams.push(Waiting {
+                title,
+                jobs: queued.into(),
+                last_start,
+                resources: settings.resources,
+            });
+        }
     }
-    candidates.sort_by_key(|(job, _)| (job.queued_at, job.id.clone()));
-    for (job, resources) in candidates {
-        if !ledger.could_fit(&resources) {
+    loop {
+        let heads = streams.iter().enumerate().filter_map(|(index, stream)| {
+            let share = Share {
+                running: ledger.running(&stream.title),
+                last_start: stream.last_start,
+            };
+            Some((index, stream.jobs.front()?, share))
+        });
+        let Some(stream) = queue::next(heads, now).and_then(|index| streams.get_mut(index)) else {
+            return Ok(());
+        };
+        if ledger.could_fit(&stream.resources) && !ledger.fits(&stream.resources) {
+            // Nobody overtakes it: a large job is not starved by small ones.
+            return Ok(());
+        }
+        let Some(job) = stream.jobs.pop_front() else {
+            return Ok(());
+        };
+        if !ledger.could_fit(&stream.resources) {
             let reason = "its bucket asks for more cpus or memory than this node has to give".to_owned();
-            engine.store.fail(&job.id, reason, Timestamp::now()).await?;
+            engine.store.fail(&job.id, reason, now).await?;
             continue;
         }
-        if !ledger.fits(&resources) {
-            break;
-        }
+        stream.last_start = Some(now);
         begin(engine, ledger, job, over.clone());
     }
-    Ok(())
+}
+
+/// A stream with jobs that may be begun, in order.
+struct Waiting {
+    title: AeTitle,
+    jobs: VecDeque<Job>,
+    last_start: Option<Timestamp>,
+    resources: Resources,
 }
 
 /// Starts a driver; its promise is taken back when it ends, however it ends.
@@ -118,6 +152,10 @@ async fn drive(engine: &Engine, id: &JobId, attempts: u32) {
             }
             Some(Err(error)) => error,
         };
+        if is_over(engine, id) {
+            // An operator was faster: what was under way for it comes to nothing.
+            return clean_up(engine, job.as_ref()).await;
+        }
         tries += 1;
         match (error.trouble(), job) {
             (Trouble::Stopping, _) => return,
@@ -154,13 +192,31 @@ async fn give_up(engine: &Engine, job: &Job, error: &EngineError) {
         match engine.store.fail(id, error.to_string(), Timestamp::now()).await {
             Ok(()) => break,
             Err(StoreError::Closed) => return,
+            Err(_) if is_over(engine, id) => break,
             Err(error) => {
                 tracing::error!(job.id = %id, %error, "keep that a job failed; trying again");
                 tokio::time::sleep(AGAIN).await;
             }
         }
     }
-    if let Err(error) = engine.runtime.remove(&driver::container_name(job), true).await {
-        tracing::warn!(job.id = %id, %error, "remove the container of a failed job; the next start does it");
+    clean_up(engine, Some(job)).await;
+}
+
+fn is_over(engine: &Engine, id: &JobId) -> bool {
+    let job = engine.store.job(id).ok().flatten();
+    job.is_some_and(|job| job.state.is_final())
+}
+
+/// Removes the container of a job that is over: that of its attempt, and of one that was about to be counted.
+async fn clean_up(engine: &Engine, job: Option<&Job>) {
+    let Some(job) = job else { return };
+    let next = Job {
+        attempt: job.attempt + 1,
+        ..job.clone()
+    };
+    for name in [driver::container_name(job), driver::container_name(&next)] {
+        if let Err(error) = engine.runtime.remove(&name, true).await {
+            tracing::warn!(job.id = %job.id, %error, "remove the container of a job that is over; the next start does it");
+        }
     }
 }

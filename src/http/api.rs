@@ -34,6 +34,7 @@ pub fn router() -> Router<Context> {
         .route("/jobs/{id}", get(job))
         .route("/jobs/{id}/log", get(log))
         .route("/associations", get(associations::list))
+        .merge(super::actions::router())
 }
 
 /// Runs a question to store or disk off the runtime's threads.
@@ -180,7 +181,10 @@ fn with_measures(context: &Context, jobs: Vec<Job>) -> Result<Vec<JobView>, Stor
     Ok(jobs.into_iter().map(view).collect())
 }
 
-async fn job(State(context): State<Context>, Path(id): Path<String>) -> Result<Json<JobView>, Problem> {
+pub(super) async fn job(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+) -> Result<Json<JobView>, Problem> {
     let id = job_id(&id)?;
     let shown = ask({
         let id = id.clone();
@@ -234,7 +238,7 @@ fn ae_title(text: &str) -> Result<AeTitle, Problem> {
     AeTitle::parse(text).map_err(|error| Problem::bad_request(format!("{text:?}: {error}")))
 }
 
-fn job_id(text: &str) -> Result<JobId, Problem> {
+pub(super) fn job_id(text: &str) -> Result<JobId, Problem> {
     JobId::parse(text).map_err(|error| Problem::bad_request(format!("{text:?}: {error}")))
 }
 

@@ -1,5 +1,6 @@
 //! The HTTP side: the API of version 1, whether the node is ready, and numbers for a monitoring system.
 
+mod actions;
 mod api;
 mod associations;
 mod problem;
@@ -13,10 +14,12 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
 
 use crate::bucket::Buckets;
 use crate::container::Runtime;
 use crate::model::Layout;
+use crate::stage::Completion;
 use crate::store::Store;
 use crate::telemetry::metrics::{self, METRICS};
 
@@ -37,6 +40,14 @@ pub struct Context {
     pub dicom_tls: Option<SocketAddr>,
     /// Where HTTP is.
     pub http: SocketAddr,
+    /// Completes open sets.
+    pub completion: Completion,
+    /// Told when a job was queued.
+    pub queued: Arc<Notify>,
+    /// Told when a delivery is due.
+    pub due: Arc<Notify>,
+    /// Told when a job was cancelled.
+    pub cancelled: Arc<watch::Sender<()>>,
 }
 
 /// Every request this node answers.

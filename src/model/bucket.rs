@@ -13,6 +13,10 @@ pub struct Resources {
     pub gpus: u32,
     /// Bytes of `/dev/shm`. Default 64 MiB.
     pub shm: u64,
+    /// Bytes on the disk that it may leave in `/output`. Default 64 GiB.
+    pub output: u64,
+    /// Files and directories that it may make in `/output`. Default 1,000,000.
+    pub files: u64,
 }
 
 impl Default for Resources {
@@ -22,6 +26,8 @@ impl Default for Resources {
             memory: 4 << 30,
             gpus: 0,
             shm: 64 << 20,
+            output: 64 << 30,
+            files: 1_000_000,
         }
     }
 }

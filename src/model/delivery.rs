@@ -1,11 +1,19 @@
 //! Deliveries: one job's result to one destination.
 //!
 //! ```text
-//!  Waiting ──▶ Sending ──▶ Sent
-//!     ▲           │  └───▶ Refused    the destination will not have it: no sense in trying again
-//!     │           ▼
-//!     └────── Retrying ──▶ Held       tried for `give_up`: kept for a person to decide
+//!            Begun          Accepted
+//!  Waiting ────────▶ Sending ──────▶ Sent
+//!   ▲ ▲                │ │ │Refused
+//!   │ │  Begun         │ │ └───────▶ Refused   the destination will not have it: no sense in trying again
+//!   │ └────┐  ┌────────┘ └─────────▶ Held      tried for `give_up`: kept for a person to decide
+//!   │    Retrying        GaveUp       │
+//!   │  Postponed (from Sending)       │
+//!   └──────── Retried ────────────────┴─ (Held, Refused, Retrying)
+//!  Waiting, Sending, Retrying, Held, Refused ──Cancelled──▶ Cancelled
 //! ```
+//!
+//! The worker owns Waiting, Sending and Retrying: each attempt has the deadlines of `[delivery]`, all of them end at
+//! `give_up`. Held and Refused wait for an operator: retry or cancel. `Sending` may begin again: a crash cut it off.
 
 use super::{AeTitle, Direction, JobId, Timestamp};
 
@@ -24,17 +32,39 @@ pub enum DeliveryState {
     Refused,
     /// Given up for now, nothing dropped.
     Held,
+    /// An operator does not want it any more.
+    Cancelled,
+}
+
+/// What happens to a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryEvent {
+    /// An attempt begins.
+    Begun,
+    /// Every object was accepted.
+    Accepted,
+    /// An object, or the association itself, was refused for good.
+    Refused,
+    /// The attempt did not succeed; there will be another.
+    Postponed,
+    /// Tried for `give_up`, or to a destination that is not there any more.
+    GaveUp,
+    /// An operator wants it to be tried again, now.
+    Retried,
+    /// An operator does not want it any more.
+    Cancelled,
 }
 
 impl DeliveryState {
     /// All states.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Waiting,
         Self::Sending,
         Self::Retrying,
         Self::Sent,
         Self::Refused,
         Self::Held,
+        Self::Cancelled,
     ];
 
     /// The state's name in the store and in the API.
@@ -47,6 +77,7 @@ impl DeliveryState {
             Self::Sent => "sent",
             Self::Refused => "refused",
             Self::Held => "held",
+            Self::Cancelled => "cancelled",
         }
     }
 
@@ -59,7 +90,25 @@ impl DeliveryState {
     /// Whether the worker has nothing more to do with it.
     #[must_use]
     pub const fn is_settled(self) -> bool {
-        matches!(self, Self::Sent | Self::Refused | Self::Held)
+        matches!(self, Self::Sent | Self::Refused | Self::Held | Self::Cancelled)
+    }
+
+    /// Where `event` leads; `None` when it cannot happen here.
+    #[must_use]
+    pub const fn next(self, event: DeliveryEvent) -> Option<Self> {
+        use DeliveryEvent as E;
+        Some(match (self, event) {
+            (Self::Waiting | Self::Retrying | Self::Sending, E::Begun) => Self::Sending,
+            (Self::Sending, E::Accepted) => Self::Sent,
+            (Self::Sending, E::Refused) => Self::Refused,
+            (Self::Sending, E::Postponed) => Self::Retrying,
+            (Self::Waiting | Self::Retrying | Self::Sending, E::GaveUp) => Self::Held,
+            (Self::Retrying | Self::Refused | Self::Held, E::Retried) => Self::Waiting,
+            (Self::Waiting | Self::Sending | Self::Retrying | Self::Refused | Self::Held, E::Cancelled) => {
+                Self::Cancelled
+            }
+            _ => return None,
+        })
     }
 }
 
@@ -136,4 +185,92 @@ pub struct DeliveryInstance {
     pub state: InstanceState,
     /// The status the destination answered, if it did.
     pub status: Option<u16>,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EVENTS: [DeliveryEvent; 7] = [
+        DeliveryEvent::Begun,
+        DeliveryEvent::Accepted,
+        DeliveryEvent::Refused,
+        DeliveryEvent::Postponed,
+        DeliveryEvent::GaveUp,
+        DeliveryEvent::Retried,
+        DeliveryEvent::Cancelled,
+    ];
+
+    #[test]
+    fn every_cell_of_the_table_is_as_drawn() {
+        use DeliveryState::*;
+        let drawn = [
+            (
+                Waiting,
+                [Some(Sending), None, None, None, Some(Held), None, Some(Cancelled)],
+            ),
+            (
+                Sending,
+                [
+                    Some(Sending),
+                    Some(Sent),
+                    Some(Refused),
+                    Some(Retrying),
+                    Some(Held),
+                    None,
+                    Some(Cancelled),
+                ],
+            ),
+            (
+                Retrying,
+                [
+                    Some(Sending),
+                    None,
+                    None,
+                    None,
+                    Some(Held),
+                    Some(Waiting),
+                    Some(Cancelled),
+                ],
+            ),
+            (Sent, [None; 7]),
+            (
+                Refused,
+                [None, None, None, None, None, Some(Waiting), Some(Cancelled)],
+            ),
+            (
+                Held,
+                [None, None, None, None, None, Some(Waiting), Some(Cancelled)],
+            ),
+            (Cancelled, [None; 7]),
+        ];
+        assert_eq!(drawn.map(|(state, _)| state), DeliveryState::ALL);
+        for (state, row) in drawn {
+            assert_eq!(EVENTS.map(|event| state.next(event)), row, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn names_read_back() {
+        for state in DeliveryState::ALL {
+            assert_eq!(DeliveryState::from_name(state.name()), Some(state));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_what_was_sent_stays_sent_and_all_else_can_be_cancelled(
+            events in proptest::collection::vec(0..EVENTS.len(), 0..40)
+        ) {
+            let mut state = DeliveryState::Waiting;
+            for event in events.into_iter().map(|i| EVENTS[i]) {
+                state = state.next(event).unwrap_or(state);
+                let over = matches!(state, DeliveryState::Sent | DeliveryState::Cancelled);
+                prop_assert_eq!(state.next(DeliveryEvent::Cancelled).is_none(), over);
+                prop_assert!(!over || EVENTS.iter().all(|e| state.next(*e).is_none()));
+            }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AeTitle, JobState, Outcome, Timestamp};
+use super::{AeTitle, JobState, Outcome, Priority, Timestamp};
 
 /// A job's name: letters, digits, `.`, `_`, `-`; at most 64; the name of its directory and of its container.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -108,6 +108,18 @@ pub struct Job {
     pub peak_memory: Option<u64>,
     /// `arguments` of the submission.
     pub arguments: Option<String>,
+    /// How soon it is wanted.
+    pub priority: Priority,
+    /// The job that has its objects, and more of them or once more.
+    pub superseded_by: Option<String>,
+    /// The job whose objects it began with.
+    pub made_from: Option<String>,
+    /// Why the node stopped its container, but for the time limit.
+    pub stopped_why: Option<String>,
+    /// When its files were removed.
+    pub removed_at: Option<Timestamp>,
+    /// Why they were.
+    pub removed_why: Option<String>,
 }
 
 #[cfg(test)]

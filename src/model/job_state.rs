@@ -3,14 +3,29 @@
 //! ```text
 //!               Completed          Started            Ended              Harvested(deliveries)
 //!  Receiving ─────────────▶ Queued ───────▶ Running ───────▶ Harvesting ──────────────▶ Delivering
-//!                             ▲                │                  │                         │
-//!                             └────────────────┘                  │ Harvested(none)         │ Settled
-//!                                   Lost                          ▼                         ▼
-//!  Queued, Running, Harvesting ──Broke──▶ Failed                 Done ◀─────────────────────┘
+//!                           ▲ ▲ │              │                  │                       │ ▲ │
+//!                  Released │ └─┼─── Lost ─────┘                  │ Harvested(none)       │ │ │ Settled
+//!                           │   │ Held                            ▼                       │ │ │
+//!                         Held ◀┘                                Done ◀───────────────────┼─┼─┘
+//!                         ▲   │ Released                          │ Retried               │ │
+//!                    Held │   └───────────────────────────────────┴──────────────────────▶│ │
+//!                         └────────────────────────────────────────────────────────────────┘
+//!  Queued, Running, Harvesting ──Broke──▶ Failed ──Retried──▶ Queued
+//!  Receiving, Queued, Running, Harvesting, Delivering, Held ──Cancelled──▶ Cancelled
 //! ```
 //!
 //! `Done` has an outcome, given by the bucket or by what stopped it. `Failed` means that the node itself could
-//! not do its part; the input is still there.
+//! not do its part; the input is still there. A job that is over can begin again as a new one, from its input.
+//!
+//! | state | owner | deadline | ways out |
+//! | --- | --- | --- | --- |
+//! | Receiving | `stage::Completion` | the bucket's `cap` | complete now, cancel |
+//! | Queued | `engine::scheduler` | each `AGEING` it waits moves it up a class; nobody overtakes the first in line | hold, cancel |
+//! | Running | `engine::driver` | the bucket's `timeout`, then 10 s, then SIGKILL | cancel |
+//! | Harvesting | `engine::harvest` | the plugin's time; 15 tries of what may pass | cancel |
+//! | Delivering | `delivery::worker` | `[delivery] give_up`, then its deliveries are held | hold, cancel |
+//! | Held | an operator | reported each day until somebody decides | release, cancel |
+//! | Done, Failed, Cancelled | `stage::retention` | `[storage] keep` | retry, restart |
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,8 +40,12 @@ pub enum JobState {
     Harvesting,
     /// Results are on their way to their destinations.
     Delivering,
+    /// An operator stopped it before it ran, or before its results were sent; it goes on when released.
+    Held,
     /// Ended, with an outcome.
     Done,
+    /// An operator ended it, or a later job took its place before it ran.
+    Cancelled,
     /// The node could not run it; the reason says why.
     Failed,
 }
@@ -51,17 +70,30 @@ pub enum JobEvent {
     Settled,
     /// The node itself cannot go on with it.
     Broke,
+    /// An operator wants it to wait.
+    Held,
+    /// An operator lets it go on, from where it was held.
+    Released {
+        /// Whether it had been run by then.
+        delivering: bool,
+    },
+    /// An operator ended it, or another job took its place.
+    Cancelled,
+    /// An operator wants what did not work to be tried again: the run of a failed job, the deliveries of another.
+    Retried,
 }
 
 impl JobState {
     /// All states, in the order of a job's life.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Receiving,
         Self::Queued,
         Self::Running,
         Self::Harvesting,
         Self::Delivering,
+        Self::Held,
         Self::Done,
+        Self::Cancelled,
         Self::Failed,
     ];
 
@@ -74,7 +106,9 @@ impl JobState {
             Self::Running => "running",
             Self::Harvesting => "harvesting",
             Self::Delivering => "delivering",
+            Self::Held => "held",
             Self::Done => "done",
+            Self::Cancelled => "cancelled",
             Self::Failed => "failed",
         }
     }
@@ -90,14 +124,29 @@ impl JobState {
     pub const fn next(self, event: JobEvent) -> Option<Self> {
         use JobEvent as E;
         Some(match (self, event) {
-            (Self::Receiving, E::Completed) | (Self::Running, E::Lost) => Self::Queued,
+            (Self::Receiving, E::Completed)
+            | (Self::Running, E::Lost)
+            | (Self::Held, E::Released { delivering: false })
+            | (Self::Failed, E::Retried) => Self::Queued,
             (Self::Queued, E::Started) => Self::Running,
             (Self::Running, E::Ended) => Self::Harvesting,
-            (Self::Harvesting, E::Harvested { deliveries: true }) => Self::Delivering,
+            (Self::Harvesting, E::Harvested { deliveries: true })
+            | (Self::Held, E::Released { delivering: true })
+            | (Self::Delivering | Self::Done, E::Retried) => Self::Delivering,
             (Self::Harvesting, E::Harvested { deliveries: false }) | (Self::Delivering, E::Settled) => {
                 Self::Done
             }
             (Self::Queued | Self::Running | Self::Harvesting, E::Broke) => Self::Failed,
+            (Self::Queued | Self::Delivering, E::Held) => Self::Held,
+            (
+                Self::Receiving
+                | Self::Queued
+                | Self::Running
+                | Self::Harvesting
+                | Self::Delivering
+                | Self::Held,
+                E::Cancelled,
+            ) => Self::Cancelled,
             _ => return None,
         })
     }
@@ -105,15 +154,17 @@ impl JobState {
     /// Whether the job is over.
     #[must_use]
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Done | Self::Failed)
+        matches!(self, Self::Done | Self::Cancelled | Self::Failed)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    const EVENTS: [JobEvent; 8] = [
+    const EVENTS: [JobEvent; 13] = [
         JobEvent::Completed,
         JobEvent::Started,
         JobEvent::Lost,
@@ -122,42 +173,39 @@ mod tests {
         JobEvent::Harvested { deliveries: false },
         JobEvent::Settled,
         JobEvent::Broke,
+        JobEvent::Held,
+        JobEvent::Released { delivering: false },
+        JobEvent::Released { delivering: true },
+        JobEvent::Cancelled,
+        JobEvent::Retried,
     ];
+
+    /// The table as drawn: a row per state, a column per event; R Q U H D held(L) done(O) cancelled(C) failed(F).
+    const DRAWN: [(&str, JobState); 9] = [
+        ("Q..........C.", JobState::Receiving),
+        (".U.....FL..C.", JobState::Queued),
+        ("..QH...F...C.", JobState::Running),
+        ("....DO.F...C.", JobState::Harvesting),
+        ("......O.L..CD", JobState::Delivering),
+        (".........QDC.", JobState::Held),
+        ("............D", JobState::Done),
+        (".............", JobState::Cancelled),
+        ("............Q", JobState::Failed),
+    ];
+
+    fn letter(state: Option<JobState>) -> char {
+        state.map_or('.', |s| {
+            let index = JobState::ALL.iter().position(|a| *a == s).unwrap();
+            "RQUHDLOCF".chars().nth(index).unwrap()
+        })
+    }
 
     #[test]
     fn every_cell_of_the_table_is_as_drawn() {
-        use JobState::*;
-        let drawn: [[Option<JobState>; 8]; 7] = [
-            [Some(Queued), None, None, None, None, None, None, None],
-            [None, Some(Running), None, None, None, None, None, Some(Failed)],
-            [
-                None,
-                None,
-                Some(Queued),
-                Some(Harvesting),
-                None,
-                None,
-                None,
-                Some(Failed),
-            ],
-            [
-                None,
-                None,
-                None,
-                None,
-                Some(Delivering),
-                Some(Done),
-                None,
-                Some(Failed),
-            ],
-            [None, None, None, None, None, None, Some(Done), None],
-            [None; 8],
-            [None; 8],
-        ];
-        for (state, row) in JobState::ALL.into_iter().zip(drawn) {
-            for (event, expected) in EVENTS.into_iter().zip(row) {
-                assert_eq!(state.next(event), expected, "{state:?} on {event:?}");
-            }
+        assert_eq!(DRAWN.map(|(_, state)| state), JobState::ALL);
+        for (row, state) in DRAWN {
+            let found: String = EVENTS.iter().map(|e| letter(state.next(*e))).collect();
+            assert_eq!(found, row, "{state:?}");
         }
     }
 
@@ -184,6 +232,23 @@ mod tests {
     fn names_read_back() {
         for state in JobState::ALL {
             assert_eq!(JobState::from_name(state.name()), Some(state));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_a_job_that_is_not_over_can_be_cancelled_and_one_that_is_stays_over_but_for_a_retry(
+            events in proptest::collection::vec(0..EVENTS.len(), 0..40)
+        ) {
+            let mut state = JobState::Receiving;
+            for event in events.into_iter().map(|i| EVENTS[i]) {
+                let Some(next) = state.next(event) else { continue };
+                prop_assert!(!state.is_final() || event == JobEvent::Retried);
+                // What was run is not queued again but by its own loss or a retry, and never while results are sent.
+                prop_assert!(state != JobState::Delivering || next != JobState::Queued);
+                state = next;
+                prop_assert_eq!(state.next(JobEvent::Cancelled).is_some(), !state.is_final());
+            }
         }
     }
 }

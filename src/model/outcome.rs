@@ -68,6 +68,8 @@ pub struct Ended {
     pub oom_killed: bool,
     /// Stopped by its time limit.
     pub timed_out: Option<Duration>,
+    /// Why the node stopped it else: it wrote too much.
+    pub stopped: Option<String>,
 }
 
 /// Outcome and reason of a run.
@@ -95,6 +97,9 @@ impl Verdict {
                 "stopped by its time limit of {}",
                 humantime::format_duration(limit)
             ));
+        }
+        if let Some(why) = &ended.stopped {
+            return Self::failed(why.clone());
         }
         if ended.oom_killed {
             let limit = bytesize::ByteSize::b(memory).display().iec();

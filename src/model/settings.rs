@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::bucket::{Complete, Level, Network, Resources};
+use super::priority::Priority;
 use super::reader::Reader;
 
 /// How a bucket is run: info.json's optional keys, overridden by the site's.
@@ -22,6 +23,8 @@ pub struct Settings {
     pub user: Option<String>,
     /// `complete`
     pub complete: Complete,
+    /// `priority`: how soon its jobs are wanted. Default `normal`.
+    pub priority: Priority,
     /// `arguments`: default for the arguments of a submission.
     pub arguments: Option<String>,
 }
@@ -35,6 +38,7 @@ impl Default for Settings {
             network: Network::None,
             user: None,
             complete: Complete::default(),
+            priority: Priority::Normal,
             arguments: None,
         }
     }
@@ -59,6 +63,9 @@ impl Settings {
                 .unwrap_or(default.network),
             user: reader.text("user", parse_user),
             complete: read_complete(&complete),
+            priority: reader
+                .word("priority", &Priority::ALL.map(|p| (p.word(), p)))
+                .unwrap_or(default.priority),
             arguments: reader.text("arguments", |text| {
                 if text.contains('\0') {
                     Err("must not hold a NUL")
@@ -83,6 +90,8 @@ fn read_resources(reader: &Reader<'_>) -> Resources {
             .and_then(|n| u32::try_from(n).ok())
             .unwrap_or(default.gpus),
         shm: reader.bytes("shm").unwrap_or(default.shm),
+        output: reader.bytes("output").unwrap_or(default.output),
+        files: reader.whole("files", 1..=1_000_000).unwrap_or(default.files),
     }
 }
 
@@ -161,7 +170,7 @@ mod tests {
         for expected in [
             "resources.cpus: a number greater than 0",
             "resources.memory: an amount of memory",
-            "resources.gpu: unknown key; allowed here: cpus, memory, gpus, shm",
+            "resources.gpu: unknown key; allowed here: cpus, memory, gpus, shm, output, files",
             "parallel: a whole number from 1 to 1000",
             "timeout: \"soon\": a length of time",
             "network: \"host\": one of: none, bridge",

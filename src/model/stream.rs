@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{AeTitle, Complete};
+use super::{AeTitle, Complete, Priority};
 
 /// An AE title that takes studies, and how its studies are put together.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +12,8 @@ pub struct Stream {
     pub ae_title: AeTitle,
     /// When an arriving set of objects is a job.
     pub complete: Complete,
+    /// How soon its jobs are wanted.
+    pub priority: Priority,
 }
 
 /// The streams that are open at this moment.

@@ -136,7 +136,7 @@ const fn outcome(error: &Error) -> AssociationOutcome {
         Error::Stopping => AssociationOutcome::Stopped,
         Error::Io(_) => AssociationOutcome::NetworkError,
         // The former is an answer to a requestor.
-        Error::Rejected(_) | Error::Encode(_) => AssociationOutcome::Failed,
+        Error::Rejected(_) | Error::Local(_) | Error::Encode(_) => AssociationOutcome::Failed,
     }
 }
 
@@ -181,6 +181,7 @@ mod tests {
             (Error::Stopping, None, O::Stopped),
             (io(), Some(O::NetworkError), O::NetworkError),
             (Error::Encode("x".into()), Some(O::Failed), O::Failed),
+            (Error::Local("x".into()), Some(O::Failed), O::Failed),
         ] {
             assert_eq!(event().refused(&error).map(|e| e.outcome), before, "{error}");
             let ended = event().ended(Some(&error), Account::default());

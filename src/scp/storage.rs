@@ -42,6 +42,7 @@ impl From<&StageError> for Refusal {
             | StageError::Io { .. }
             | StageError::Store(_)
             | StageError::Head(_)
+            | StageError::Missing { .. }
             | StageError::NoBucket => Status::OUT_OF_RESOURCES,
         };
         let comment = match error {

@@ -10,15 +10,18 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::model::{Complete, Job, JobId, Timestamp};
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 
-use super::OpenSets;
+use super::freezer::Freezer;
+use super::{OpenSets, StageError};
 
 /// Keeps watch over the open sets.
 #[derive(Clone)]
 pub struct Completion {
-    store: Store,
+    freezer: Freezer,
     sets: Arc<Mutex<HashMap<JobId, Set>>>,
+    /// Rows that the store refused, by set: without them it is not complete.
+    owed: Arc<Mutex<HashMap<JobId, usize>>>,
     open_sets: OpenSets,
     changed: Arc<Notify>,
     queued: Arc<Notify>,
@@ -31,6 +34,8 @@ struct Set {
     first: Instant,
     last: Instant,
     carriers: HashSet<u64>,
+    /// Where it could not be frozen, not before then again.
+    not_before: Option<Instant>,
 }
 
 /// Why a set is complete.
@@ -45,20 +50,22 @@ impl Set {
     fn due(&self) -> (Instant, Why) {
         let cap = self.first + self.complete.cap;
         let quiet = self.last + self.complete.quiet;
-        if self.carriers.is_empty() && quiet < cap {
+        let (at, why) = if self.carriers.is_empty() && quiet < cap {
             (quiet, Why::Quiet)
         } else {
             (cap, Why::Cap)
-        }
+        };
+        (self.not_before.map_or(at, |again| at.max(again)), why)
     }
 }
 
 impl Completion {
-    pub(super) fn new(store: Store, open_sets: OpenSets, queued: Arc<Notify>) -> Self {
+    pub(super) fn new(freezer: Freezer, open_sets: OpenSets, queued: Arc<Notify>) -> Self {
         Self {
-            store,
+            freezer,
             open_sets,
             sets: Arc::default(),
+            owed: Arc::default(),
             changed: Arc::default(),
             queued,
         }
@@ -79,6 +86,7 @@ impl Completion {
                 first: now,
                 last: now,
                 carriers: HashSet::new(),
+                not_before: None,
             });
             set.last = now;
             set.carriers.insert(association);
@@ -119,6 +127,7 @@ impl Completion {
             first,
             last: now,
             carriers: HashSet::new(),
+            not_before: None,
         };
         self.sets().insert(job.id.clone(), set);
         self.changed.notify_one();
@@ -138,41 +147,86 @@ impl Completion {
     async fn freeze_due(&self) -> Instant {
         let now = Instant::now();
         let due: Vec<(JobId, Why, Complete)> = {
-            let sets = self.sets();
+            let (sets, owed) = (self.sets(), self.owed());
             let due = sets
                 .iter()
                 .map(|(job, set)| (job, set, set.due()))
-                .filter(|(_, _, (at, _))| *at <= now);
+                .filter(|(job, _, (at, _))| *at <= now && !owed.contains_key(*job));
             due.map(|(job, set, (_, why))| (job.clone(), why, set.complete.clone()))
                 .collect()
         };
         for (job, why, complete) in due {
-            // Objects that come from here on look for another set.
-            self.open_sets.forget(&job);
-            match self
-                .store
-                .complete(&job, why.text(&complete), Timestamp::now())
-                .await
-            {
-                Ok(()) => {
-                    tracing::info!(job.id = %job, "set complete");
-                    self.queued.notify_one();
-                }
+            match self.freeze(&job, why.text(&complete)).await {
                 // An object that was stored while the set froze brought it here once more.
-                Err(StoreError::State(_)) => tracing::debug!(job.id = %job, "set was complete already"),
+                Err(StageError::Store(StoreError::State(_))) => {
+                    self.sets().remove(&job);
+                    tracing::debug!(job.id = %job, "set was complete already");
+                }
                 Err(error) => {
                     tracing::error!(job.id = %job, %error, "freeze a set; trying again");
-                    tokio::time::sleep(AGAIN).await;
-                    continue;
+                    if let Some(set) = self.sets().get_mut(&job) {
+                        set.not_before = Some(Instant::now() + AGAIN);
+                    }
                 }
+                Ok(()) => {}
             }
-            self.sets().remove(&job);
         }
-        let sets = self.sets();
-        sets.values()
-            .map(|s| s.due().0)
+        let (sets, owed) = (self.sets(), self.owed());
+        let next = sets.iter().filter(|(job, _)| !owed.contains_key(*job));
+        next.map(|(_, set)| set.due().0)
             .min()
             .unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
+    }
+
+    /// Makes an open set a job; objects that come from here on look for another one.
+    async fn freeze(&self, job: &JobId, why: String) -> Result<(), StageError> {
+        self.open_sets.forget(job);
+        self.freezer.freeze(job, why).await?;
+        self.sets().remove(job);
+        tracing::info!(job.id = %job, "set complete");
+        self.queued.notify_one();
+        Ok(())
+    }
+
+    /// Completes an open set at once, at an operator's word. What comes later is late.
+    ///
+    /// # Errors
+    /// [`StoreError::State`] when it is no open set, or the store still owes it rows; what disk and store say else.
+    pub async fn complete_now(&self, job: &JobId) -> Result<(), StageError> {
+        if self.owed().contains_key(job) {
+            let why =
+                format!("job {job} has objects that the store has not taken yet: try again in a moment");
+            return Err(StoreError::State(why).into());
+        }
+        self.freeze(job, "completed by an operator".to_owned()).await
+    }
+
+    /// Forgets an open set that was cancelled: what comes from here on begins another one. Its files stay.
+    pub fn cancel(&self, job: &JobId) {
+        self.open_sets.forget(job);
+        self.sets().remove(job);
+    }
+
+    fn owed(&self) -> MutexGuard<'_, HashMap<JobId, usize>> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The store refused a row of that set; it is not complete before it is [`Completion::paid`].
+    pub(super) fn owe(&self, job: &JobId) {
+        *self.owed().entry(job.clone()).or_default() += 1;
+    }
+
+    /// A row that was owed is there.
+    pub(super) fn paid(&self, job: &JobId) {
+        let mut owed = self.owed();
+        if let Some(rows) = owed.get_mut(job) {
+            *rows -= 1;
+            if *rows == 0 {
+                owed.remove(job);
+            }
+        }
+        drop(owed);
+        self.changed.notify_one();
     }
 }
 
@@ -209,6 +263,7 @@ mod tests {
                 first: start,
                 last: start,
                 carriers: carriers.iter().copied().collect(),
+                not_before: None,
             },
             start,
         )
@@ -216,8 +271,10 @@ mod tests {
 
     #[test]
     fn a_quiet_set_without_an_open_association_is_complete() {
-        let (set, start) = set(&[]);
+        let (mut set, start) = set(&[]);
         assert_eq!(set.due(), (start + Duration::from_secs(15), Why::Quiet));
+        set.not_before = Some(start + Duration::from_secs(20));
+        assert_eq!(set.due(), (start + Duration::from_secs(20), Why::Quiet));
     }
 
     #[test]

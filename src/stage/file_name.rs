@@ -3,6 +3,9 @@
 //! The hash makes a file its own proof: after a loss of power, one whose row was not written yet is known to be whole,
 //! and one that was not written to its end is known to be torn. The random part keeps two senders of the same object
 //! out of each other's way.
+//!
+//! An object that a set has from an earlier job, linked and not received, ends in `.inherited` instead: without a row
+//! such a name is no proof of anything, and its object is where it came from.
 
 use std::fmt::Write as _;
 
@@ -21,6 +24,14 @@ pub(super) fn file_name(sop_instance_uid: &Uid, hash: &DataSetHash) -> String {
     let _ = write!(name, "-{random:016x}.dcm");
     name
 }
+
+/// The name of the same object in a set that has it from an earlier job; the same name if that job had it from another.
+pub(super) fn inherited_name(name: &str) -> String {
+    let bare = name.strip_suffix(".dcm").or_else(|| name.strip_suffix(INHERITED));
+    format!("{}{INHERITED}", bare.unwrap_or(name))
+}
+
+const INHERITED: &str = ".inherited";
 
 /// The hash in a file's name; `None` for a name that is not of this form.
 pub(super) fn hash_in(name: &str) -> Option<DataSetHash> {
@@ -49,6 +60,14 @@ mod tests {
         assert_ne!(file_name(&uid, &hash), name);
         let longest = Uid::parse(&[b'1'; 64]).unwrap();
         assert!(file_name(&longest, &hash).len() < 255);
+    }
+
+    #[test]
+    fn what_is_inherited_is_no_proof_however_often() {
+        let once = inherited_name(&file_name(&Uid::parse(b"1.2").unwrap(), &[7; 16]));
+        assert!(once.starts_with("1.2-07"), "{once}");
+        assert_eq!(hash_in(&once), None);
+        assert_eq!(inherited_name(&once), once);
     }
 
     #[test]

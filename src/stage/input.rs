@@ -1,6 +1,7 @@
 //! A job's objects as its bucket sees them.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::files;
@@ -13,21 +14,29 @@ use super::{StageError, io};
 /// one took the place of. Hard links, no copies. May be repeated after a crash at any point.
 ///
 /// # Errors
-/// [`StageError`] when disk or store do not answer; what was laid out so far stays.
+/// [`StageError::Missing`] when objects of the store are not on the disk: the job is not whole. [`StageError`] when disk or
+/// store do not answer; what was laid out so far stays.
 pub fn lay_out(layout: &Layout, store: &Store, job: &Job) -> Result<(), StageError> {
     let set = layout.path(Place::Set(&job.stream, &job.id));
     let input = layout.path(Place::Input(&job.stream, &job.id));
     let replaced = layout.path(Place::Replaced(&job.stream, &job.id));
     files::make_directory(&input).map_err(io("make INPUT"))?;
     let instances = store.instances(&job.id)?;
+    let mut missing = 0_usize;
     for instance in &instances {
         let source = set.join(&instance.file);
-        if instance.current {
-            link(&source, &input.join(format!("{}.dcm", instance.sop_instance_uid)))?;
+        let there = if instance.current {
+            link(&source, &input.join(format!("{}.dcm", instance.sop_instance_uid)))?
         } else {
             files::make_directory(&replaced).map_err(io("make replaced"))?;
-            link(&source, &replaced.join(&instance.file))?;
-        }
+            link(&source, &replaced.join(&instance.file))?
+        };
+        missing += usize::from(!there);
+    }
+    if missing > 0 {
+        // A part of a study must not pass for all of it.
+        let of = instances.len();
+        return Err(StageError::Missing { missing, of });
     }
     files::sync_directory(&input).map_err(io("sync INPUT"))?;
     // From here on INPUT is where the objects are. A file that is not ours, of an object that came while the set froze,
@@ -41,12 +50,13 @@ pub fn lay_out(layout: &Layout, store: &Store, job: &Job) -> Result<(), StageErr
     Ok(())
 }
 
-/// Links, unless an earlier try has done it.
-fn link(source: &Path, target: &Path) -> Result<(), StageError> {
+/// Links, unless an earlier try has done it; answers whether the object is there now.
+fn link(source: &Path, target: &Path) -> Result<bool, StageError> {
     match fs::hard_link(source, target) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && target.exists() => Ok(()),
-        other => other.map_err(io("link an object into INPUT")),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(target.exists()),
+        Err(error) => Err(io("link an object into INPUT")(error)),
     }
 }
 

@@ -8,12 +8,16 @@
 
 mod completion;
 mod file_name;
+mod freezer;
 mod incoming;
+mod inherit;
 mod input;
 mod object_file;
 mod open_sets;
 mod receiver;
 mod recovery;
+mod refused_rows;
+mod syncs;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -23,14 +27,18 @@ use tokio::sync::Notify;
 use crate::config::StorageConfig;
 use crate::dicom::header::HeaderError;
 use crate::files;
-use crate::model::{AeTitle, JobState, Layout, Origin, Stream};
+use crate::model::{AeTitle, Durability, JobState, Layout, Origin, Place, Stream};
 use crate::store::{Store, StoreError};
 
+use freezer::Freezer;
 use open_sets::OpenSets;
+use refused_rows::RefusedRows;
+use syncs::Syncs;
 
 pub use completion::Completion;
 pub use file_name::DataSetHash;
 pub use incoming::{Incoming, Object, Stored};
+pub use inherit::{Versions, disinherit, inherit};
 pub use input::{clear_output, lay_out};
 pub use receiver::Receiver;
 
@@ -67,6 +75,14 @@ pub enum StageError {
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Objects that the store has are not on the disk.
+    #[error("{missing} of its {of} objects are not on the disk: send the study again")]
+    Missing {
+        /// So many.
+        missing: usize,
+        /// Of so many.
+        of: usize,
+    },
     /// Its head could not be encoded.
     #[error(transparent)]
     Head(#[from] crate::dicom::part10::WriteMetaError),
@@ -81,6 +97,9 @@ pub struct Stage {
     names_last_with_files: bool,
     completion: Completion,
     open_sets: OpenSets,
+    refused_rows: RefusedRows,
+    /// With `durability = "association"`.
+    syncs: Option<Syncs>,
     parts: Arc<AtomicU64>,
 }
 
@@ -107,7 +126,17 @@ impl Stage {
             );
         }
         let open_sets = OpenSets::default();
-        let completion = Completion::new(store.clone(), open_sets.clone(), queued);
+        let syncs = match storage.durability {
+            Durability::Association => {
+                let store = layout.path(Place::Store);
+                let beside = store.parent().unwrap_or(layout.root());
+                let streams = layout.root().join("streams");
+                Some(Syncs::of(&[&streams, beside]).map_err(io("open the data directory to sync it"))?)
+            }
+            Durability::Instance | Durability::None => None,
+        };
+        let freezer = Freezer::new(layout.clone(), store.clone(), syncs.clone());
+        let completion = Completion::new(freezer, open_sets.clone(), queued);
         Ok(Self {
             names_last_with_files: files::names_last_with_files(layout.root()),
             layout,
@@ -115,6 +144,8 @@ impl Stage {
             storage,
             completion,
             open_sets,
+            refused_rows: RefusedRows::default(),
+            syncs,
             parts: Arc::default(),
         })
     }

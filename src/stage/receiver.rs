@@ -10,11 +10,13 @@ use crate::dicom::header::Header;
 use crate::dicom::part10;
 use crate::files;
 use crate::model::{Durability, JobId, Origin, Place, Stream, Timestamp, Uid};
-use crate::store::{NewInstance, NewJob, Pending, Placed, When};
+use crate::store::{NewInstance, NewJob, Pending, Placed, StoreError, When};
 
 use super::file_name::DataSetHash;
 use super::incoming::{Incoming, Object, Stored};
 use super::object_file::{Gathering, ObjectFile};
+use super::refused_rows::RefusedRow;
+use super::syncs::Mark;
 use super::{Stage, StageError, io};
 
 /// The receiving end of an association; its objects come one after another.
@@ -28,6 +30,8 @@ pub struct Receiver {
     /// The last object, if its row is still to be submitted.
     unplaced: Option<(Unsettled, JobId)>,
     gathering: Gathering,
+    /// Something was written that a sync at the end has to make last, and what had failed before.
+    unsynced: Option<Mark>,
     /// Bytes that may still come before the disk is asked again how much room it has.
     until_asked: u64,
 }
@@ -72,6 +76,7 @@ impl Receiver {
             later: VecDeque::new(),
             unplaced: None,
             gathering: Gathering::default(),
+            unsynced: None,
             until_asked: 0,
         }
     }
@@ -112,7 +117,7 @@ impl Receiver {
         let (title, group) = (&self.stream.ae_title, &object.group_key);
         let job = self.stage.open_sets.name(title, group);
         if !self.stage.open_sets.is_confirmed(title, group, &job) {
-            return self.place_now(object, job);
+            return self.place_now(&mut object, job);
         }
         self.until_asked = self.until_asked.saturating_sub(object.bytes);
         self.bring(&mut object, &job)?;
@@ -128,17 +133,17 @@ impl Receiver {
     }
 
     /// Puts an object into a set and into the store.
-    fn place_now(&mut self, mut object: Unsettled, mut job: JobId) -> Result<Stored, StageError> {
+    pub(super) fn place_now(&mut self, object: &mut Unsettled, mut job: JobId) -> Result<Stored, StageError> {
         let when = match self.durability() {
             Durability::Instance => When::Synced,
-            Durability::None => When::Unsynced,
+            Durability::Association | Durability::None => When::Unsynced,
         };
         loop {
-            self.bring(&mut object, &job)?;
-            let placed = self.submit(&object, &job, when).wait();
+            self.bring(object, &job)?;
+            let placed = self.submit(object, &job, when).wait();
             // A store in trouble may have kept the row although it said otherwise: the file stays for it.
             object.file.keep(placed.is_err());
-            match self.settled(&mut object, &job, placed?)? {
+            match self.settled(object, &job, placed?)? {
                 Ok(stored) => return Ok(stored),
                 Err(other) => job = other,
             }
@@ -151,6 +156,16 @@ impl Receiver {
         if let Some((object, job)) = self.unplaced.take() {
             let placed = self.submit(&object, &job, When::Lazy);
             self.later.push_back(Later { object, job, placed });
+        }
+        // What the store has said is acted on at once: a set it has frozen takes nothing more.
+        while let Some(Later { object, job, placed }) = self.later.pop_front() {
+            match placed.now() {
+                Ok(said) => self.heard(object, job, said),
+                Err(placed) => {
+                    self.later.push_front(Later { object, job, placed });
+                    break;
+                }
+            }
         }
         if self.later.len() < ON_THEIR_WAY {
             return;
@@ -176,25 +191,54 @@ impl Receiver {
     }
 
     fn settle_oldest(&mut self) {
-        let Some(Later {
-            mut object,
-            job,
-            placed,
-        }) = self.later.pop_front()
-        else {
-            return;
-        };
-        let result = match placed.wait() {
-            Ok(placed) => match self.settled(&mut object, &job, placed) {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(other)) => self.place_now(object, other).map(|_| ()),
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(error.into()),
-        };
-        if let Err(error) = result {
-            tracing::error!(%error, job.id = %job, "an object that was answered has no row; the next start takes it in");
+        if let Some(Later { object, job, placed }) = self.later.pop_front() {
+            self.heard(object, job, placed.wait());
         }
+    }
+
+    /// Acts on the store's word on an object that was answered.
+    fn heard(&mut self, mut object: Unsettled, job: JobId, said: crate::store::Result<Placed>) {
+        let result = said.map_err(StageError::from).and_then(|placed| {
+            match self.settled(&mut object, &job, placed)? {
+                Ok(_) => Ok(()),
+                Err(other) => self.place_now(&mut object, other).map(|_| ()),
+            }
+        });
+        match result {
+            Ok(()) => {}
+            Err(error @ (StageError::NoBucket | StageError::Store(StoreError::Closed))) => {
+                tracing::warn!(%error, job.id = %job, "an object that was answered gets no row");
+            }
+            Err(error) => {
+                tracing::error!(%error, job.id = %job, "an object that was answered has no row; trying again");
+                object.file.keep(true);
+                let row = RefusedRow {
+                    object,
+                    job,
+                    stream: self.stream.clone(),
+                    origin: self.origin.clone(),
+                };
+                self.stage.refused_rows.add(&self.stage, row);
+            }
+        }
+    }
+
+    /// Ends the association's part: every row is in the store, and what it stored is as safe as its durability promises.
+    ///
+    /// # Errors
+    /// [`StageError::Io`] when what was answered may not survive a loss of power (`durability = "association"`). It is
+    /// kept all the same.
+    pub fn finish(mut self) -> Result<(), StageError> {
+        self.settle_all();
+        let Some(since) = self.unsynced.take() else {
+            return Ok(());
+        };
+        let synced = self
+            .stage
+            .syncs
+            .as_ref()
+            .map_or(Ok(()), |syncs| syncs.sync(since));
+        synced.map_err(io("sync what an association stored"))
     }
 
     /// Acts on the store's word; `Err` inside names the set to try instead.
@@ -254,13 +298,16 @@ impl Receiver {
 
     /// Brings the file into a set's directory, which is made when this is the set's first object, and makes it last.
     fn bring(&mut self, object: &mut Unsettled, job: &JobId) -> Result<(), StageError> {
+        if let Some(syncs) = &self.stage.syncs {
+            self.unsynced.get_or_insert_with(|| syncs.mark());
+        }
         let path = self.stage.layout.path(Place::Set(&self.stream.ae_title, job));
         let handle = match &mut self.set {
             Some(set) if set.job == *job => &set.handle,
             set => {
                 match self.stage.storage.durability {
                     Durability::Instance => files::make_directory(&path),
-                    Durability::None => fs::create_dir_all(&path),
+                    Durability::Association | Durability::None => fs::create_dir_all(&path),
                 }
                 .map_err(io("make the directory of a set"))?;
                 let handle = File::open(&path).map_err(io("open the directory of a set"))?;
@@ -291,6 +338,7 @@ impl Receiver {
             calling_ae_title: self.origin.calling.0.to_string(),
             caller_address: self.origin.address.to_string(),
             study_instance_uid: object.header.study_instance_uid.to_string(),
+            priority: self.stream.priority,
         };
         let new = new_instance(object);
         self.stage.store.place(job, set, new, Timestamp::now(), when)
@@ -316,7 +364,7 @@ impl Drop for Receiver {
 }
 
 /// Whether two Part 10 files have the same data set: their heads differ by who sent them.
-fn same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
+pub(super) fn same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
     let [mut one, mut other] = [data_set(one)?, data_set(other)?];
     let (mut a, mut b) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     loop {

@@ -15,9 +15,10 @@ use crate::dicom::header::HeaderScanner;
 use crate::dicom::{part10, transfer_syntax};
 use crate::files;
 use crate::model::{Job, JobId, JobState, Layout, Place, Timestamp};
-use crate::store::{NewInstance, NewJob, Placed, Store, When};
+use crate::store::{InstanceRow, NewInstance, NewJob, Placed, Store, When};
 
 use super::file_name::hash_in;
+use super::receiver::same_bytes;
 use super::{StageError, io};
 
 /// What was done.
@@ -56,15 +57,67 @@ pub(super) fn recover(layout: &Layout, store: &Store) -> Result<Recovered, Stage
             if let Some(job) = &job {
                 take_in(layout, store, job, &set, &mut done)?;
             }
-            let needed = [JobState::Receiving, JobState::Queued, JobState::Running];
             // Laid out long ago, or its first object never got a row: that one was not answered.
-            if !job.is_some_and(|job| needed.contains(&job.state)) {
+            if !job.is_some_and(|job| is_needed(job.state)) {
                 files::remove_directory(&set).map_err(io("remove the directory of a set"))?;
                 done.directories += 1;
             }
         }
     }
+    report_missing(layout, store)?;
     Ok(done)
+}
+
+/// Whether objects of a job in that state may still be in the directory of its set.
+const fn is_needed(state: JobState) -> bool {
+    match state {
+        // One that failed, was held or cancelled before it was laid out has its objects nowhere else.
+        JobState::Receiving
+        | JobState::Queued
+        | JobState::Running
+        | JobState::Held
+        | JobState::Cancelled
+        | JobState::Failed => true,
+        JobState::Harvesting | JobState::Delivering | JobState::Done => false,
+    }
+}
+
+/// Says which jobs that have not run yet have rows without files. Such a job is not whole: it fails when its turn comes.
+fn report_missing(layout: &Layout, store: &Store) -> Result<(), StageError> {
+    for state in [JobState::Receiving, JobState::Queued, JobState::Held] {
+        for job in store.in_state(state)? {
+            let set = layout.path(Place::Set(&job.stream, &job.id));
+            let instances = store.instances(&job.id)?;
+            let is_missing =
+                |i: &&InstanceRow| !set.join(&i.file).exists() && !laid_out(layout, &job, i).exists();
+            let missing = instances.iter().filter(is_missing).count();
+            if missing == 0 {
+                continue;
+            }
+            let text = format!("{missing} of its {} objects are not on the disk", instances.len());
+            tracing::error!(job.id = %job.id, missing, of = instances.len(), "objects of the job store are not on the disk");
+            let told = store.events(&job.id)?;
+            if !told.iter().any(|e| e.kind == MISSING && e.text == text) {
+                store.note(&job.id, MISSING, text).wait()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The event of a job with rows that have no files.
+const MISSING: &str = "missing";
+
+/// Where an object is once its job is laid out.
+fn laid_out(layout: &Layout, job: &Job, instance: &InstanceRow) -> PathBuf {
+    if instance.current {
+        let input = layout.path(Place::Input(&job.stream, &job.id));
+        input.join(format!("{}.dcm", instance.sop_instance_uid))
+    } else {
+        layout
+            .path(Place::Replaced(&job.stream, &job.id))
+            .join(&instance.file)
+    }
 }
 
 /// Brings the files of a set and its rows together. What came while the set froze goes to one of its own.
@@ -76,7 +129,8 @@ fn take_in(
     done: &mut Recovered,
 ) -> Result<(), StageError> {
     let mut target = job.id.clone();
-    let known: HashSet<String> = store.instances(&job.id)?.into_iter().map(|i| i.file).collect();
+    let instances = store.instances(&job.id)?;
+    let known: HashSet<&str> = instances.iter().map(|i| i.file.as_str()).collect();
     let mut files = files::entries(set).map_err(io("read the directory of a set"))?;
     // Oldest first: of two versions of an object the later one is to be current.
     files.sort_by_key(|f| f.metadata().and_then(|m| m.modified()).ok());
@@ -87,17 +141,23 @@ fn take_in(
         if known.contains(name) {
             continue;
         }
-        let Some(new) = read_whole(file, name).map_err(io("read an object that has no row"))? else {
+        let Some(mut new) = read_whole(file, name).map_err(io("read an object that has no row"))? else {
             files::remove_file(file).map_err(io("remove a torn object"))?;
             done.torn += 1;
             continue;
         };
+        // It came again while the set froze, and the store's word on it was not acted on: nothing new came.
+        if job.state != JobState::Receiving && is_known(layout, job, &instances, file, &new) {
+            files::remove_file(file).map_err(io("remove an object that is there already"))?;
+            continue;
+        }
         let known_set = NewJob {
             stream: job.stream.clone(),
             group_key: job.group_key.clone(),
             calling_ae_title: job.calling_ae_title.clone(),
             caller_address: job.caller_address.clone(),
             study_instance_uid: job.study_instance_uid.clone(),
+            priority: job.priority,
         };
         loop {
             let there = link(layout, job, &target, file, name)?;
@@ -110,7 +170,16 @@ fn take_in(
                     When::Synced,
                 )
                 .wait()?;
+            if let Placed::Duplicate(other) = &placed
+                && !is_same(&there, &there.with_file_name(other)).map_err(io("compare two objects"))?
+            {
+                // Other bytes under one hash: both are kept, this one under a hash of its own.
+                new.hash = uuid::Uuid::new_v4().into_bytes();
+                continue;
+            }
             let goes = match &placed {
+                // The row is there since a try that was cut off: the file is in place, and this is its former name.
+                Placed::Duplicate(other) if other == name => Some(file).filter(|f| **f != there),
                 Placed::Stored | Placed::Replaced => Some(file).filter(|f| **f != there),
                 Placed::Closed | Placed::Elsewhere(_) => Some(&there).filter(|t| *t != file),
                 // There already, or nobody left who could want it.
@@ -127,13 +196,32 @@ fn take_in(
         }
         done.taken_in += 1;
     }
-    if job.state != JobState::Receiving {
-        return Ok(());
-    }
-    for missing in known.iter().filter(|k| !set.join(k).exists()) {
-        tracing::error!(job.id = %job.id, file = missing, "an object of the job store is not on the disk");
-    }
     Ok(())
+}
+
+/// Whether a frozen job has that very object, as the current one.
+fn is_known(layout: &Layout, job: &Job, instances: &[InstanceRow], file: &Path, new: &NewInstance) -> bool {
+    let mut same_uid = instances
+        .iter()
+        .filter(|i| i.current && i.sop_instance_uid == new.sop_instance_uid.as_str());
+    same_uid.any(|instance| {
+        let places = [
+            file.with_file_name(&instance.file),
+            laid_out(layout, job, instance),
+        ];
+        // Where it cannot be compared it is not known.
+        places
+            .iter()
+            .any(|place| same_bytes(file, place).unwrap_or(false))
+    })
+}
+
+/// Of the same bytes; a file that is not there any more has been judged by its hash.
+fn is_same(one: &Path, other: &Path) -> std::io::Result<bool> {
+    match same_bytes(one, other) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        said => said,
+    }
 }
 
 /// Gives a file its name in the directory of a set, beside the one it has: cut off before its row, it is found here again.

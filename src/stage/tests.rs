@@ -8,8 +8,8 @@ use super::*;
 use crate::dicom::part10::FileMeta;
 use crate::dicom::transfer_syntax::Encoding;
 use crate::dicom::upper_layer::Sink;
-use crate::model::{CalledAeTitle, CallingAeTitle, Complete, Durability, Place, Timestamp, Uid};
-use crate::store::BucketRow;
+use crate::model::{CalledAeTitle, CallingAeTitle, Complete, Durability, JobId, Place, Timestamp, Uid};
+use crate::store::{BucketRow, EventRow};
 
 const MR: &str = "1.2.840.10008.5.1.4.1.1.4";
 
@@ -68,6 +68,7 @@ impl Bench {
         let stream = Stream {
             ae_title: title(),
             complete: Complete::default(),
+            priority: crate::model::Priority::Normal,
         };
         let origin = Origin {
             called: CalledAeTitle(title()),
@@ -90,14 +91,55 @@ impl Bench {
         files
     }
 
+    /// The objects of a job as its bucket gets them: SOP Instance UIDs and the last bytes of their files.
+    fn laid_out(&self, id: &JobId) -> Vec<(String, String)> {
+        let job = self.store.job(id).unwrap().unwrap();
+        lay_out(&self.layout, &self.store, &job).unwrap();
+        let input = self.layout.path(Place::Input(&title(), id));
+        let read = |file: PathBuf| {
+            let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+            let bytes = fs::read(&file).unwrap();
+            (
+                name,
+                String::from_utf8_lossy(&bytes[bytes.len() - 3..]).into_owned(),
+            )
+        };
+        let mut objects: Vec<_> = crate::files::entries(&input)
+            .unwrap()
+            .into_iter()
+            .map(read)
+            .collect();
+        objects.sort();
+        objects
+    }
+
+    fn events(&self, job: &JobId, kind: &str) -> Vec<String> {
+        let events = self.store.events(job).unwrap();
+        let of_kind = events.into_iter().filter(|e: &EventRow| e.kind == kind);
+        of_kind.map(|e| e.text).collect()
+    }
+
     fn lose_rows(&self) {
         let lost = |db: &rusqlite::Connection| Ok(db.execute("DELETE FROM instances", [])?);
         assert!(self.store.write(lost).wait().unwrap() > 0);
     }
 }
 
-/// An object of the study 1.4, with that many bytes of pixels.
+/// Waits for what runs beside the runtime's threads.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(future)
+}
+
+/// An object of the study 1.4, with these bytes as its pixels; its row is there when this returns.
 fn receive(receiver: &mut Receiver, instance: &str, pixels: &[u8]) -> Result<Stored, StageError> {
+    let stored = answer(receiver, instance, pixels);
+    receiver.settle_all();
+    stored
+}
+
+/// The same up to the answer: its row is still to come.
+fn answer(receiver: &mut Receiver, instance: &str, pixels: &[u8]) -> Result<Stored, StageError> {
     let mut data = Vec::new();
     for (group, element, vr, value) in [
         (8u16, 0x16u16, b"UI", MR.as_bytes()),
@@ -126,14 +168,12 @@ fn receive(receiver: &mut Receiver, instance: &str, pixels: &[u8]) -> Result<Sto
         encoding: Encoding::ExplicitLittle,
     })?;
     incoming.take(&data);
-    let stored = incoming.commit();
-    receiver.settle_all();
-    stored
+    incoming.commit()
 }
 
 #[test]
 fn the_same_object_twice_is_one_file_and_one_with_other_bytes_is_another() {
-    for durability in [Durability::Instance, Durability::None] {
+    for durability in [Durability::Instance, Durability::Association, Durability::None] {
         let bench = Bench::new(durability);
         let stage = bench.stage();
         let mut receiver = bench.receiver(&stage, 1);
@@ -226,6 +266,10 @@ fn a_whole_file_in_a_frozen_set_goes_to_a_set_of_its_own() {
         .join(&rows[0].file);
     assert_eq!(bench.files(), [file]);
 }
+
+mod after_a_crash;
+mod durability;
+mod late;
 
 #[test]
 fn a_full_disk_takes_nothing() {

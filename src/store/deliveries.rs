@@ -3,11 +3,11 @@
 use rusqlite::{Connection, Row, params};
 
 use super::events::record;
-use super::jobs::{advance, ae_title, job_id, set_verdict};
+use super::jobs::{advance, ae_title, job_id, set_verdict, state_of};
 use super::{Pending, Result, Store, StoreError, measures};
 use crate::model::{
-    AeTitle, Delivery, DeliveryInstance, DeliveryState, Direction, InstanceState, JobEvent, JobId, Measure,
-    Timestamp, Verdict,
+    AeTitle, Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, Direction, InstanceState, JobEvent,
+    JobId, JobState, Measure, Timestamp, Verdict,
 };
 
 /// A delivery that a harvest decided on.
@@ -64,14 +64,23 @@ impl Store {
         })
     }
 
-    /// Takes a delivery in hand: state sending, one more attempt.
-    pub fn delivery_begins(&self, id: i64) -> Pending<()> {
+    /// Takes a delivery in hand: state sending, one more attempt. Answers whether it is to be sent at all: an operator may
+    /// have cancelled or held it meanwhile.
+    pub fn delivery_begins(&self, id: i64) -> Pending<bool> {
         self.write(move |db| {
+            let job: String = db.query_row(
+                "SELECT j.state FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE d.id = ?1",
+                [id],
+                |row| row.get(0),
+            )?;
+            if job != JobState::Delivering.name() || advance_delivery(db, id, DeliveryEvent::Begun)?.is_none() {
+                return Ok(false);
+            }
             db.execute(
                 "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, next_at = NULL WHERE id = ?1",
                 [id],
             )?;
-            Ok(())
+            Ok(true)
         })
     }
 
@@ -96,13 +105,22 @@ impl Store {
     pub fn delivery_ends(
         &self,
         delivery: &Delivery,
-        state: DeliveryState,
+        event: DeliveryEvent,
         next_at: Option<Timestamp>,
         error: Option<String>,
         at: Timestamp,
     ) -> Pending<()> {
         let (id, job, destination) = (delivery.id, delivery.job.clone(), delivery.destination.clone());
         self.write(move |db| {
+            let Some(state) = advance_delivery(db, id, event)? else {
+                // An operator cancelled it meanwhile: what was sent was sent.
+                return record(
+                    db,
+                    &job,
+                    "delivery",
+                    &format!("to {destination}: ended after it was cancelled"),
+                );
+            };
             db.execute(
                 "UPDATE deliveries SET state = ?2, next_at = ?3, error = ?4 WHERE id = ?1",
                 params![id, state.name(), next_at.map(|t| t.0), error],
@@ -131,7 +149,7 @@ impl Store {
         self.read(|db| {
             query(
                 db,
-                "d.state IN ('waiting', 'sending', 'retrying') ORDER BY d.id",
+                "d.state IN ('waiting', 'sending', 'retrying') AND j.state = 'delivering' ORDER BY d.id",
                 [],
             )
         })
@@ -201,14 +219,25 @@ fn insert(db: &Connection, job: &JobId, new: &NewDelivery, at: Timestamp) -> Res
     Ok(())
 }
 
-fn settle(db: &Connection, job: &JobId, at: Timestamp) -> Result<()> {
+/// Moves a delivery along its table; `None` where the event cannot happen to it any more.
+fn advance_delivery(db: &Connection, id: i64, event: DeliveryEvent) -> Result<Option<DeliveryState>> {
+    let name: String = db
+        .prepare_cached("SELECT state FROM deliveries WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))?;
+    let state = DeliveryState::from_name(&name)
+        .ok_or_else(|| StoreError::State(format!("{name:?} is no state of a delivery")))?;
+    Ok(state.next(event))
+}
+
+/// Ends a job whose deliveries are all settled, unless it is held.
+pub(super) fn settle(db: &Connection, job: &JobId, at: Timestamp) -> Result<()> {
     let open: u32 = db.query_row(
         "SELECT count(*) FROM deliveries WHERE job = (SELECT seq FROM jobs WHERE id = ?1) \
-         AND state NOT IN ('sent', 'refused', 'held')",
+         AND state NOT IN ('sent', 'refused', 'held', 'cancelled')",
         [job.as_str()],
         |row| row.get(0),
     )?;
-    if open > 0 {
+    if open > 0 || state_of(db, job)? != JobState::Delivering {
         return Ok(());
     }
     advance(db, job, JobEvent::Settled)?;

@@ -150,7 +150,7 @@ fn make_set(db: &Connection, job: &JobId, set: &NewJob, at: Timestamp) -> Result
         .optional()?;
     db.prepare_cached(
         "INSERT INTO jobs (id, stream, state, group_key, calling_ae_title, caller_address, \
-         study_instance_uid, received_at, last_object_at) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?8)",
+         study_instance_uid, received_at, last_object_at, priority) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?8,?9)",
     )?
     .execute(params![
         job.as_str(),
@@ -160,7 +160,8 @@ fn make_set(db: &Connection, job: &JobId, set: &NewJob, at: Timestamp) -> Result
         set.calling_ae_title,
         set.caller_address,
         set.study_instance_uid,
-        at.0
+        at.0,
+        set.priority.word()
     ])?;
     let seq = db.last_insert_rowid();
     record(

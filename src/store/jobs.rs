@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::buckets::BucketRow;
 use super::events::record;
 use super::{Result, Store, StoreError};
-use crate::model::{AeTitle, Ended, Job, JobEvent, JobId, JobState, Outcome, Timestamp, Verdict};
+use crate::model::{AeTitle, Ended, Job, JobEvent, JobId, JobState, Outcome, Priority, Timestamp, Verdict};
 
 /// What is known when the first object of a set arrives.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct NewJob {
     pub caller_address: String,
     /// Study Instance UID.
     pub study_instance_uid: String,
+    /// How soon its stream wants it.
+    pub priority: Priority,
 }
 
 /// Which jobs to list.
@@ -47,20 +49,13 @@ pub struct Occupancy {
 
 const COLUMNS: &str = "id, stream, group_key, state, outcome, reason, calling_ae_title, caller_address, study_instance_uid, \
      instances, bytes, received_at, last_object_at, queued_at, started_at, run_ended_at, ended_at, attempt, image, exit_status, \
-     oom_killed, timed_out, peak_memory, arguments";
+     oom_killed, timed_out, peak_memory, arguments, priority, superseded_by, made_from, stopped_why, removed_at, removed_why";
 
 impl Store {
     /// Freezes a set and queues it.
     pub fn complete(&self, id: &JobId, why: String, at: Timestamp) -> super::Pending<()> {
         let id = id.clone();
-        self.write(move |db| {
-            advance(db, &id, JobEvent::Completed)?;
-            db.execute(
-                "UPDATE jobs SET queued_at = ?2 WHERE id = ?1",
-                params![id.as_str(), at.0],
-            )?;
-            record(db, &id, "complete", &why)
-        })
+        self.write(move |db| freeze(db, &id, &why, at))
     }
 
     /// Begins an attempt; answers its number. What the bucket is now is kept with it: an install meanwhile changes
@@ -102,14 +97,15 @@ impl Store {
             advance(db, &id, JobEvent::Ended)?;
             db.execute(
                 "UPDATE jobs SET exit_status = ?2, oom_killed = ?3, timed_out = ?4, peak_memory = ?5, \
-                 run_ended_at = ?6 WHERE id = ?1",
+                 run_ended_at = ?6, stopped_why = ?7 WHERE id = ?1",
                 params![
                     id.as_str(),
                     ended.exit_status,
                     ended.oom_killed,
                     ended.timed_out.is_some(),
                     peak_memory.and_then(|b| i64::try_from(b).ok()),
-                    at.0
+                    at.0,
+                    ended.stopped
                 ],
             )?;
             let status = ended.exit_status.map_or("unknown".to_owned(), |s| s.to_string());
@@ -194,15 +190,39 @@ impl Store {
         self.read(|db| query_jobs(db, &sql, [state.name()]))
     }
 
-    /// The oldest queued jobs of a stream.
+    /// When a job of a stream was last started.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn last_start(&self, stream: &AeTitle) -> Result<Option<Timestamp>> {
+        self.read(|db| {
+            let at: Option<i64> = db
+                .prepare_cached("SELECT max(started_at) FROM jobs WHERE stream = ?1")?
+                .query_row([stream.as_str()], |row| row.get(0))?;
+            Ok(at.map(Timestamp))
+        })
+    }
+
+    /// Queued jobs of a stream: the oldest `limit` of each priority.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn queued(&self, stream: &AeTitle, limit: u32) -> Result<Vec<Job>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM jobs WHERE stream = ?1 AND state = 'queued' ORDER BY queued_at, seq LIMIT ?2"
+            "SELECT {COLUMNS} FROM jobs WHERE stream = ?1 AND priority = ?2 AND state = 'queued' \
+             ORDER BY queued_at, seq LIMIT ?3"
         );
-        self.read(|db| query_jobs(db, &sql, params![stream.as_str(), limit]))
+        self.read(|db| {
+            let mut found = Vec::new();
+            for priority in Priority::ALL {
+                found.extend(query_jobs(
+                    db,
+                    &sql,
+                    params![stream.as_str(), priority.word(), limit],
+                )?);
+            }
+            Ok(found)
+        })
     }
 
     /// What a stream has waiting and running.
@@ -225,6 +245,16 @@ impl Store {
     }
 }
 
+/// Receiving → Queued.
+pub(super) fn freeze(db: &Connection, id: &JobId, why: &str, at: Timestamp) -> Result<()> {
+    advance(db, id, JobEvent::Completed)?;
+    db.execute(
+        "UPDATE jobs SET queued_at = ?2 WHERE id = ?1",
+        params![id.as_str(), at.0],
+    )?;
+    record(db, id, "complete", why)
+}
+
 /// Keeps outcome, reason and end of a job that is over or on its way out.
 pub(super) fn set_verdict(
     db: &Connection,
@@ -244,17 +274,23 @@ pub(super) fn set_verdict(
     Ok(())
 }
 
-/// Moves a job along the table of `JobState::next`; refuses what the table does not have.
-pub(super) fn advance(db: &Connection, id: &JobId, event: JobEvent) -> Result<JobState> {
+/// Where a job stands.
+pub(super) fn state_of(db: &Connection, id: &JobId) -> Result<JobState> {
     let name: String = db
         .prepare_cached("SELECT state FROM jobs WHERE id = ?1")?
         .query_row([id.as_str()], |row| row.get(0))
         .optional()?
         .ok_or_else(|| StoreError::State(format!("there is no job {id}")))?;
-    let state = state(&name)?;
-    let next = state
-        .next(event)
-        .ok_or_else(|| StoreError::State(format!("job {id} is {name}: {event:?} cannot happen now")))?;
+    state(&name)
+}
+
+/// Moves a job along the table of `JobState::next`; refuses what the table does not have.
+pub(super) fn advance(db: &Connection, id: &JobId, event: JobEvent) -> Result<JobState> {
+    let state = state_of(db, id)?;
+    let next = state.next(event).ok_or_else(|| {
+        let name = state.name();
+        StoreError::State(format!("job {id} is {name}: {event:?} cannot happen now"))
+    })?;
     db.prepare_cached("UPDATE jobs SET state = ?2 WHERE id = ?1")?
         .execute([id.as_str(), next.name()])?;
     Ok(next)
@@ -300,6 +336,14 @@ fn read_job(row: &Row<'_>) -> Result<Job> {
         timed_out: row.get("timed_out")?,
         peak_memory: row.get("peak_memory")?,
         arguments: row.get("arguments")?,
+        priority: row
+            .get::<_, String>("priority")
+            .map(|word| Priority::from_word(&word).unwrap_or_default())?,
+        superseded_by: row.get("superseded_by")?,
+        made_from: row.get("made_from")?,
+        stopped_why: row.get("stopped_why")?,
+        removed_at: time("removed_at")?,
+        removed_why: row.get("removed_why")?,
     })
 }
 

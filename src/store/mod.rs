@@ -6,12 +6,14 @@
 //! (`synchronous = FULL`) — but for rows that say they can wait: a commit of nothing but those is not synced
 //! (`NORMAL`), and the next one that is takes them along, since a WAL lasts in its order. Reads use connections of their own and never wait for a writer (WAL).
 
+mod actions;
 mod associations;
 pub mod backup;
 mod buckets;
 mod connection;
 mod deliveries;
 mod events;
+mod inherited;
 mod instances;
 mod jobs;
 mod measures;
@@ -26,6 +28,7 @@ pub use associations::AssociationRow;
 pub use buckets::{BucketRow, Removed};
 pub use deliveries::NewDelivery;
 pub use events::EventRow;
+pub use inherited::InheritedRow;
 pub use instances::{InstanceRow, NewInstance, Placed};
 pub use jobs::{JobFilter, NewJob, Occupancy};
 pub use writer::{Pending, When};

@@ -97,6 +97,20 @@ impl<T> Pending<T> {
     }
 }
 
+impl<T> Pending<T> {
+    /// The answer, if it is there already; else itself, to be asked again.
+    ///
+    /// # Errors
+    /// Itself, when there is none yet.
+    pub fn now(mut self) -> std::result::Result<Result<T>, Self> {
+        match self.0.try_recv() {
+            Ok(answer) => Ok(answer),
+            Err(oneshot::error::TryRecvError::Empty) => Err(self),
+            Err(oneshot::error::TryRecvError::Closed) => Ok(Err(StoreError::Closed)),
+        }
+    }
+}
+
 impl<T> Future for Pending<T> {
     type Output = Result<T>;
 

@@ -5,7 +5,7 @@ use std::fs;
 use crate::needs;
 use crate::support::PATIENCE;
 use crate::support::images::Bucket;
-use crate::support::part10::Object;
+use crate::support::part10::{Object, files};
 use crate::support::senders;
 use crate::support::under_test::TestNode;
 use crate::support::wait::wait_until;
@@ -19,7 +19,7 @@ fn in_state(node: &TestNode, state: &str) -> usize {
 }
 
 #[test]
-fn a_study_that_is_sent_again_while_its_first_job_waits_harms_neither() {
+fn a_study_that_is_sent_again_while_its_job_waits_is_run_once() {
     needs!(Docker, Dcmtk);
     let node = TestNode::with(&Bucket::fixture("gate"), "");
     let send = |directory: &str| {
@@ -35,16 +35,24 @@ fn a_study_that_is_sent_again_while_its_first_job_waits_harms_neither() {
     })
     .unwrap();
     send("second");
-    wait_until(PATIENCE, "the second study twice in the queue", || {
-        (in_state(&node, "queued") == 2).then_some(())
+    wait_until(PATIENCE, "the second study's first job to give way", || {
+        (in_state(&node, "queued") == 1 && in_state(&node, "cancelled") == 1).then_some(())
     })
     .unwrap();
     fs::write(node.bucket("Gate").join("memory/go"), "").unwrap();
-    wait_until(PATIENCE, "the end of all three", || {
-        (in_state(&node, "done") == 3).then_some(())
+    wait_until(PATIENCE, "the end of both", || {
+        (in_state(&node, "done") == 2).then_some(())
     })
     .unwrap();
-    for job in node.api().jobs().unwrap() {
+    let jobs = node.api().jobs().unwrap();
+    let (cancelled, done): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.state == "cancelled");
+    let waited = node.bucket("Gate").join("incoming").join(&cancelled[0].id);
+    assert_eq!(
+        files(&waited).len(),
+        1,
+        "what was answered stays until retention takes it"
+    );
+    for job in done {
         assert_eq!(
             (job.outcome.as_deref(), job.instances),
             (Some("success"), 1),
@@ -56,7 +64,7 @@ fn a_study_that_is_sent_again_while_its_first_job_waits_harms_neither() {
     let left = fs::read_dir(node.bucket("Gate").join("incoming")).unwrap();
     let left: Vec<_> = left
         .map(|e| e.unwrap().file_name())
-        .filter(|n| n != ".parts")
+        .filter(|n| n != ".parts" && n.to_str() != Some(&cancelled[0].id))
         .collect();
     assert!(left.is_empty(), "left in incoming: {left:?}");
 }

@@ -15,8 +15,11 @@
 mod again;
 mod associations;
 mod buckets_cli;
+mod durability;
 mod first_light;
+mod grouping;
 mod memory;
+mod operators;
 mod outcomes;
 mod parallel;
 mod programs;

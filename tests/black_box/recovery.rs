@@ -59,7 +59,7 @@ fn assert_ended_well(node: &TestNode, before: &Job) {
 #[test]
 fn what_was_answered_with_success_is_there_after_a_kill_9_in_the_same_moment() {
     needs!(Docker, Dcmtk);
-    for durability in ["instance", "none"] {
+    for durability in ["instance", "association", "none"] {
         let config = format!(
             "[storage]\ndurability = \"{durability}\"\n[bucket.Count]\n\
              complete = {{ level = \"study\", quiet = \"30m\", cap = \"90m\" }}\n"

@@ -201,6 +201,29 @@ impl Api {
         })
     }
 
+    /// Asks for something to be done to a job: `hold`, `cancel`, ….
+    ///
+    /// # Errors
+    /// When the node does not answer; a refusal is an [`Answer`].
+    pub fn act(&self, id: &str, verb: &str) -> Result<Answer> {
+        self.act_with(id, verb, &json!({}))
+    }
+
+    /// The same, with a body.
+    ///
+    /// # Errors
+    /// As [`Api::act`].
+    pub fn act_with(&self, id: &str, verb: &str, body: &Value) -> Result<Answer> {
+        let url = format!("{}/api/v1/jobs/{id}/{verb}", self.base);
+        let mut response = self.agent.post(url).send_json(body)?;
+        let text = response.body_mut().read_to_string()?;
+        let body = serde_json::from_str(&text).with_context(|| format!("{verb} {id}: {text}"))?;
+        Ok(Answer {
+            status: response.status().as_u16(),
+            body,
+        })
+    }
+
     /// Waits until some job is as wanted, and reads it whole.
     ///
     /// # Errors

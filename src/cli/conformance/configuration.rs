@@ -144,13 +144,15 @@ fn storage(config: &Config) -> Vec<Setting> {
     let StorageConfig { durability, reserve } = &config.storage;
     let durability = match durability {
         Durability::Instance => "instance",
+        Durability::Association => "association",
         Durability::None => "none",
     };
     vec![
         setting(
             "durability",
-            "what an object has to survive before it is answered with Success: a loss of power, or nothing",
-            "`instance`, `none`",
+            "what an object has to survive before it is answered with Success: a loss of power; a loss of power after its \
+             association was released; nothing but a crash of the program",
+            "`instance`, `association`, `none`",
             durability,
         ),
         setting(

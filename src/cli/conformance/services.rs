@@ -86,6 +86,13 @@ fn scp(d: &mut Document, site: &Site) {
             "Success says that the object would survive a loss of power: its file and its name have been synced to the \
              disk, from which a start of the node takes in what the job store may have lost."
         }
+        Durability::Association => {
+            "Success says that the object would survive a crash of the program. Only when the association has been \
+             released does it say that of a loss of power too: everything that it stored is synced to the disk before \
+             A-RELEASE-RP is sent (`durability = \"association\"`). If that fails, the peer gets A-ABORT instead, and has \
+             to take it that nothing it sent over this association is safe; the node keeps the objects all the same. \
+             After an A-ABORT or a lost connection the peer knows no more than that."
+        }
         Durability::None => {
             "Success says that the object would survive a crash of the program, but not one of the machine: \
              `durability = \"none\"` is configured."

@@ -17,7 +17,7 @@ use crate::engine::output::{self, Hashed, OutputFile};
 use crate::engine::record;
 use crate::engine::run::{LOG_LIMIT, Run, STOP_GRACE, give_to};
 use crate::files;
-use crate::model::{Ended, Job, JobId, JobState, Timestamp, Verdict};
+use crate::model::{Ended, Job, JobId, JobState, Priority, Timestamp, Verdict};
 use crate::store::BucketRow;
 
 /// A run: a job as a node would have it, in a directory of its own.
@@ -130,6 +130,7 @@ async fn run_here(
         exit_status: state.exit_status,
         oom_killed: state.oom_killed,
         timed_out: timed_out.then_some(settings.timeout),
+        stopped: None,
     };
     here.job = Job {
         exit_status: ended.exit_status,
@@ -197,6 +198,12 @@ fn job(id: JobId, bucket: &Installed, study: &study::Study, arguments: Option<St
         timed_out: false,
         peak_memory: None,
         arguments,
+        priority: Priority::default(),
+        superseded_by: None,
+        made_from: None,
+        stopped_why: None,
+        removed_at: None,
+        removed_why: None,
     }
 }
 

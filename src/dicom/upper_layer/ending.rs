@@ -91,7 +91,7 @@ impl Association {
             Error::TimedOut { .. } | Error::Stopping if self.machine.would(Evt::Evt18).is_some() => {
                 Evt::Evt18
             }
-            Error::TimedOut { .. } | Error::Stopping | Error::Encode(_) => Evt::Evt15,
+            Error::TimedOut { .. } | Error::Stopping | Error::Local(_) | Error::Encode(_) => Evt::Evt15,
             Error::Io(_) if self.connection.peer().is_ok() => Evt::Evt15,
             _ => Evt::Evt17,
         };

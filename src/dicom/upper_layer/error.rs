@@ -49,6 +49,9 @@ pub enum Error {
     /// The network failed.
     #[error("the network: {0}")]
     Io(#[from] std::io::Error),
+    /// This node could not do its part, so that the association must not end as if it had.
+    #[error("this node: {0}")]
+    Local(String),
     /// dicom-ul would not encode one of our PDUs.
     #[error("encode a PDU: {0}")]
     Encode(String),

@@ -7,6 +7,7 @@ ALTER TABLE jobs ADD COLUMN stopped_why   TEXT;    -- why the node stopped its c
 ALTER TABLE jobs ADD COLUMN removed_at    INTEGER; -- when its files were removed; the row is its history
 ALTER TABLE jobs ADD COLUMN removed_why   TEXT;
 ALTER TABLE jobs ADD COLUMN committed_at  INTEGER; -- storage commitment was promised for objects of it: its files stay
+CREATE INDEX jobs_started ON jobs (stream, started_at);
 CREATE INDEX jobs_queue ON jobs (stream, priority, queued_at, seq) WHERE state = 'queued';
 -- What retention may look at, oldest end first.
 CREATE INDEX jobs_kept ON jobs (ended_at) WHERE removed_at IS NULL AND ended_at IS NOT NULL;

@@ -1,0 +1,207 @@
+//! `magickbox job`: what an operator sees of jobs and does to them, over the API of a running node.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::node_client::NodeClient;
+
+/// Look at jobs, and decide about them: hold, release, cancel, retry, restart, complete, priority
+#[derive(Args, Debug)]
+pub struct JobCommand {
+    /// The node
+    #[arg(
+        long,
+        env = "MAGICKBOX_NODE",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:2813",
+        global = true
+    )]
+    node: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// The newest jobs
+    List(List),
+    /// One job, with everything that happened to it
+    Show(One),
+    /// Let a job wait: one in the queue is not run, results of another are not sent
+    Hold(One),
+    /// Let a held job go on from where it was held
+    Release(One),
+    /// End a job; what it received stays
+    Cancel(One),
+    /// Run a failed job again, or send again what was refused or held
+    Retry(One),
+    /// Make a new job from the original input of one that is over
+    Restart(One),
+    /// Take a set that is still arriving as complete
+    Complete(One),
+    /// How soon a job is wanted: urgent, normal or off-peak
+    Priority(Prioritize),
+}
+
+#[derive(Args, Debug)]
+struct List {
+    /// Of this AE title only
+    #[arg(long, value_name = "AETITLE")]
+    stream: Option<String>,
+    /// In this state only
+    #[arg(long)]
+    state: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 20)]
+    limit: u32,
+}
+
+#[derive(Args, Debug)]
+struct One {
+    /// The job's name
+    job: String,
+}
+
+#[derive(Args, Debug)]
+struct Prioritize {
+    /// The job's name
+    job: String,
+    /// urgent, normal or off-peak
+    priority: String,
+}
+
+impl JobCommand {
+    /// Asks the node and prints its answer.
+    ///
+    /// # Errors
+    /// What the node refused, or why it could not be reached.
+    pub fn run(self) -> Result<()> {
+        let node = NodeClient::new(&self.node);
+        let act =
+            |job: &str, what: &str, body: Value| node.post(&format!("jobs/{}/{what}", encoded(job)), &body);
+        let (job, verb) = match &self.command {
+            Command::List(list) => return list.run(&node),
+            Command::Show(one) => {
+                show(&node.get(&format!("jobs/{}", encoded(&one.job)))?);
+                return Ok(());
+            }
+            Command::Priority(wanted) => {
+                let body = json!({ "priority": wanted.priority });
+                show_line(&act(&wanted.job, "priority", body)?);
+                return Ok(());
+            }
+            Command::Hold(one) => (&one.job, "hold"),
+            Command::Release(one) => (&one.job, "release"),
+            Command::Cancel(one) => (&one.job, "cancel"),
+            Command::Retry(one) => (&one.job, "retry"),
+            Command::Restart(one) => (&one.job, "restart"),
+            Command::Complete(one) => (&one.job, "complete"),
+        };
+        show_line(&act(job, verb, json!({}))?);
+        Ok(())
+    }
+}
+
+impl List {
+    fn run(&self, node: &NodeClient) -> Result<()> {
+        let mut query = format!("jobs?limit={}", self.limit);
+        for (key, value) in [("stream", &self.stream), ("state", &self.state)] {
+            if let Some(value) = value {
+                query.push_str(&format!("&{key}={}", encoded(value)));
+            }
+        }
+        let answer = node.get(&query)?;
+        println!("{HEADING}");
+        for job in answer.get("jobs").and_then(Value::as_array).into_iter().flatten() {
+            show_line(job);
+        }
+        Ok(())
+    }
+}
+
+const HEADING: &str =
+    "JOB                       AE TITLE          STATE       OUTCOME   PRIORITY  OBJECTS  REASON";
+
+/// One job in one line; names are at most 64 characters, most 24.
+fn show_line(job: &Value) {
+    let text = |key: &str| job.get(key).and_then(Value::as_str).unwrap_or("-");
+    let objects = job.get("instances").and_then(Value::as_u64).unwrap_or(0);
+    println!(
+        "{:<24}  {:<16}  {:<10}  {:<8}  {:<8}  {objects:>7}  {}",
+        printable(text("id")),
+        printable(text("stream")),
+        text("state"),
+        printable(text("outcome")),
+        text("priority"),
+        printable(text("reason")),
+    );
+}
+
+/// A job whole: what is known, then deliveries, then what happened, oldest first.
+fn show(job: &Value) {
+    let shown = [
+        "id",
+        "stream",
+        "state",
+        "outcome",
+        "reason",
+        "priority",
+        "calling_ae_title",
+        "instances",
+        "bytes",
+        "received_at",
+        "queued_at",
+        "started_at",
+        "ended_at",
+        "attempt",
+        "exit_status",
+        "made_from",
+        "superseded_by",
+        "removed_at",
+        "removed_why",
+        "directory",
+    ];
+    for key in shown {
+        match job.get(key) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(text)) => println!("{key:<17}  {}", printable(text)),
+            Some(value) => println!("{key:<17}  {value}"),
+        }
+    }
+    let list = |key: &str| {
+        job.get(key)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let text =
+        |value: &Value, key: &str| printable(value.get(key).and_then(Value::as_str).unwrap_or_default());
+    for delivery in list("deliveries") {
+        let (to, state, error) = (
+            text(&delivery, "destination"),
+            text(&delivery, "state"),
+            text(&delivery, "error"),
+        );
+        println!("delivery           to {to}: {state} {error}");
+    }
+    for event in list("events") {
+        println!(
+            "{}  {:<10}  {}",
+            text(&event, "at"),
+            text(&event, "kind"),
+            text(&event, "text")
+        );
+    }
+}
+
+/// A bucket's or a peer's words on a terminal: nothing that steers it.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}

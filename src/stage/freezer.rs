@@ -1,0 +1,96 @@
+//! An open set becomes a job: synced, whole, and in one transaction.
+
+use std::collections::HashSet;
+use std::io::Error;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+
+use crate::model::{Job, JobId, JobState, Layout, Timestamp};
+use crate::store::{InheritedRow, Store, StoreError};
+
+use super::syncs::Syncs;
+use super::{StageError, Versions, disinherit, inherit, io};
+
+/// Freezes one set at a time.
+#[derive(Clone)]
+pub(super) struct Freezer {
+    layout: Layout,
+    store: Store,
+    syncs: Option<Syncs>,
+    /// Two at the same set would undo each other's links.
+    one: Arc<Mutex<()>>,
+}
+
+impl Freezer {
+    pub fn new(layout: Layout, store: Store, syncs: Option<Syncs>) -> Self {
+        Self {
+            layout,
+            store,
+            syncs,
+            one: Arc::default(),
+        }
+    }
+
+    /// Freezes a set and queues its job. If the study came before, the job has the objects of the job before too, but for
+    /// those that came again: the late ones alone are no study.
+    ///
+    /// # Errors
+    /// [`StoreError::State`] when it is no open set; [`StageError`] else: the set is open still, and this may be repeated.
+    pub async fn freeze(&self, job: &JobId, why: String) -> Result<(), StageError> {
+        let _one = self.one.lock().await;
+        let (this, set) = (self.clone(), job.clone());
+        let inheritance = off_the_runtime(move || this.prepare(&set)).await?;
+        let Some((from, rows)) = inheritance else {
+            self.store.complete(job, why, Timestamp::now()).await?;
+            return Ok(());
+        };
+        let with_row = self
+            .store
+            .complete_inheriting(job, why, Timestamp::now(), &from.id, rows.clone())
+            .await?;
+        let (layout, set) = (self.layout.clone(), job.clone());
+        let left = off_the_runtime(move || disinherit(&layout, &from, &set, &rows, &with_row)).await;
+        if let Err(error) = left {
+            tracing::warn!(job.id = %job, %error, "links that a job does not need");
+        }
+        Ok(())
+    }
+
+    /// Syncs what came, and links what came before.
+    fn prepare(&self, set: &JobId) -> Result<Option<(Job, Vec<InheritedRow>)>, StageError> {
+        let state = self.store.job(set)?.map(|job| job.state);
+        if state != Some(JobState::Receiving) {
+            let why = format!("job {set} is no open set");
+            return Err(StoreError::State(why).into());
+        }
+        if let Some(syncs) = &self.syncs {
+            syncs
+                .sync(syncs.mark())
+                .map_err(io("sync the objects of a set"))?;
+        }
+        let Some(from) = self.store.forerunner(set)? else {
+            return Ok(None);
+        };
+        let Some(from) = self.store.job(&from)? else {
+            return Ok(None);
+        };
+        let own: HashSet<String> = self
+            .store
+            .instances(set)?
+            .into_iter()
+            .map(|i| i.sop_instance_uid)
+            .collect();
+        let rows = inherit(&self.layout, &self.store, &from, set, Versions::Current, &own)?;
+        Ok(Some((from, rows)))
+    }
+}
+
+/// Files wait for disks: not on the threads that everything else runs on.
+async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StageError> + Send + 'static,
+) -> Result<T, StageError> {
+    let joined = spawn_blocking(work).await;
+    joined.map_err(|error| io("work on files")(Error::other(error)))?
+}
