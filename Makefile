@@ -1,7 +1,7 @@
 # Two commands do all set-up: `make demo` and `make test`. What is missing is installed, a Docker daemon is started if
 # none answers; docker/setup.sh says each thing it does.
 
-.PHONY: demo test crash bench lint fuzz statement
+.PHONY: demo test crash bench bench-scale lint fuzz statement
 
 # A study through a node, with what came back. DATA=DIR sends your own DICOM files instead of a head phantom.
 demo:
@@ -15,6 +15,7 @@ test:
 	@docker/setup.sh test
 	cargo test
 	cargo test --bench receiving -- --only one,sixteen,storescu --objects 16 --rounds 1 --peers none,best,fsync
+	cargo test --bench scale -- --jobs 1000 --instances 20000 --objects 100 --rounds 2 --starts 1
 
 # The node killed at every point of an object's way and at random ones, its engine killed, its power cut, its peers sick,
 # its clock wrong: a few minutes, with a line for each case. `make test` has the short form.
@@ -29,6 +30,11 @@ bench:
 	@docker/setup.sh test
 	cargo bench --bench receiving -- $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) \
 	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(OBJECTS),--objects $(OBJECTS)) $(if $(JSON),--json $(abspath $(JSON)))
+
+# A node with 10,000 jobs and 1,000,000 objects in its store, beside the same node with none.
+bench-scale:
+	@docker/setup.sh test
+	cargo bench --bench scale
 
 # What a reviewer should not have to say.
 lint:

@@ -300,8 +300,11 @@ fn open_tls(config: TlsConfig) -> Result<(tls::Server, SocketAddr)> {
     Ok((server, address))
 }
 
-/// One node per data directory.
-fn lock(layout: &Layout) -> Result<File> {
+/// One node per data directory: nobody else works on it as long as the file is held.
+///
+/// # Errors
+/// That a node runs on it, naming its process; what the system says.
+pub fn lock(layout: &Layout) -> Result<File> {
     let path = layout.path(Place::Lock);
     make_parent(&path)?;
     let file = File::options()

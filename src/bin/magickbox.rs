@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use magickbox::cli::backup::Backup;
 use magickbox::cli::conformance::Conformance;
 use magickbox::cli::job::JobCommand;
+use magickbox::cli::restore::Restore;
 use magickbox::cli::serve::Serve;
 use magickbox::cli::verify::Verify;
 
@@ -20,6 +22,8 @@ struct Program {
 enum Command {
     Serve(Serve),
     Conformance(Conformance),
+    Backup(Backup),
+    Restore(Restore),
     Job(JobCommand),
     Verify(Verify),
 }
@@ -29,6 +33,8 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Serve(serve) => serve.run(),
         Command::Conformance(conformance) => conformance.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
         Command::Job(job) => job.run(),
         Command::Verify(verify) => verify.run(),
     };

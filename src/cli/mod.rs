@@ -1,10 +1,12 @@
 //! The programs: one file per subcommand; nothing here knows how a thing is done, only how it is asked for.
 
+pub mod backup;
 pub mod buckets;
 pub mod conformance;
 pub mod job;
 pub mod mb;
 mod node_client;
+pub mod restore;
 mod run_bucket;
 pub mod serve;
 pub mod verify;

@@ -1,6 +1,8 @@
 //! `POST /api/v1/jobs/{id}/…`: what an operator does to a job. Each answers with the job as it stands then; 409 where its
 //! state does not allow it.
 
+use std::collections::HashSet;
+
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -9,7 +11,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 
 use crate::model::{JobId, JobState, Priority, Timestamp};
-use crate::stage::{StageError, Versions, inherit};
+use crate::stage::{StageError, Versions, disinherit, inherit};
 use crate::store::{Store, StoreError};
 
 use super::Context;
@@ -123,9 +125,21 @@ async fn restart(State(context): State<Context>, Path(id): Path<String>) -> Show
         }
     });
     let (job, rows) = linked.await??;
-    // Cut off before this, the links are removed by the next start.
-    let done = context.store.restart(job, &to, rows, Timestamp::now()).await;
-    done.map_err(refused)?;
+    let restarted = context
+        .store
+        .restart(job.clone(), &to, rows.clone(), Timestamp::now())
+        .await;
+    // Links without a row go: of a restart that was refused, all of them. Cut off here, the next start removes them.
+    let with_row = restarted.as_ref().map_or_else(|_| HashSet::new(), Clone::clone);
+    let (layout, new) = (context.layout.clone(), to.clone());
+    let left = ask(move || {
+        if let Err(error) = disinherit(&layout, &job, &new, &rows, &with_row) {
+            tracing::warn!(job.id = %new, %error, "links that a restart does not need; the next start removes them");
+        }
+        Ok(())
+    });
+    left.await?;
+    restarted.map_err(refused)?;
     tracing::info!(job.id = %from, new = %to, "job restarted by an operator");
     tell(&context);
     show(State(context), Path(to.to_string())).await

@@ -129,6 +129,8 @@ struct Listing {
     stream: Option<String>,
     state: Option<String>,
     limit: Option<u32>,
+    /// `next` of the page before.
+    before: Option<String>,
 }
 
 async fn jobs(
@@ -138,26 +140,45 @@ async fn jobs(
     let Query(asked) = query?;
     let state = asked.state.as_deref().map(job_state).transpose()?;
     let stream = asked.stream.as_deref().map(ae_title).transpose()?;
+    let before = asked.before.as_deref().map(job_id).transpose()?;
+    let limit = asked.limit.unwrap_or(JOBS).clamp(1, MOST_JOBS);
     let filter = JobFilter {
         stream,
         state,
-        limit: asked.limit.unwrap_or(JOBS).min(MOST_JOBS),
+        before: before.clone(),
+        // One more tells whether there are more.
+        limit: limit + 1,
     };
-    let jobs = ask({
-        let context = context.clone();
-        move || {
-            let jobs = context.store.jobs(&filter)?;
-            jobs.into_iter()
-                .map(|job| with_measures(&context, job))
-                .collect::<Result<Vec<_>, _>>()
+    let page = ask(move || {
+        if let Some(before) = filter.before.as_ref()
+            && context.store.job(before)?.is_none()
+        {
+            return Ok(None);
         }
+        let mut jobs = context.store.jobs(&filter)?;
+        let more = jobs.len() > limit as usize;
+        jobs.truncate(limit as usize);
+        let next = jobs.last().filter(|_| more).map(|job| job.id.to_string());
+        Ok(Some(
+            json!({ "jobs": with_measures(&context, jobs)?, "next": next }),
+        ))
     });
-    Ok(Json(json!({ "jobs": jobs.await? })))
+    page.await?.map(Json).ok_or_else(|| {
+        let before = before.map_or(String::new(), |id| id.to_string());
+        Problem::bad_request(format!(
+            "before={before}: there is no such job; give what the page before has as next"
+        ))
+    })
 }
 
-fn with_measures(context: &Context, job: Job) -> Result<JobView, StoreError> {
-    let measures = context.store.measures(&job.id)?;
-    Ok(JobView::new(job, &context.layout).with_measures(measures))
+fn with_measures(context: &Context, jobs: Vec<Job>) -> Result<Vec<JobView>, StoreError> {
+    let ids: Vec<_> = jobs.iter().map(|job| job.id.clone()).collect();
+    let mut measures = context.store.measures(&ids)?;
+    let view = |job: Job| {
+        let measures = measures.remove(&job.id).unwrap_or_default();
+        JobView::new(job, &context.layout).with_measures(measures)
+    };
+    Ok(jobs.into_iter().map(view).collect())
 }
 
 pub(super) async fn job(
@@ -177,11 +198,8 @@ pub(super) async fn job(
                 deliveries.push((delivery, instances));
             }
             let events = context.store.events(&id)?;
-            Ok(Some(
-                with_measures(&context, job)?
-                    .with_deliveries(deliveries)
-                    .with_events(events),
-            ))
+            let shown = with_measures(&context, vec![job])?.into_iter().next();
+            Ok(shown.map(|job| job.with_deliveries(deliveries).with_events(events)))
         }
     });
     shown

@@ -14,6 +14,14 @@ const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0003_ways_out.sql"),
 ];
 
+/// The newest schema.
+#[expect(
+    clippy::cast_possible_wrap,
+    clippy::as_conversions,
+    reason = "there are few files of migrations"
+)]
+pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
+
 /// How long a connection waits for another process that holds a lock (a backup, `sqlite3`).
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -41,26 +49,25 @@ fn settings(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// The schema of a file, which is not a newer one than ours.
-fn schema(connection: &Connection, path: &Path) -> Result<(i64, i64)> {
+/// The version of a store's schema, which has to be one that we know; 0 for a file without any.
+pub(super) fn schema(connection: &Connection, path: &Path) -> Result<i64> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    if found > known {
+    if found > KNOWN {
         return Err(StoreError::Newer {
             path: path.display().to_string(),
             found,
-            known,
+            known: KNOWN,
         });
     }
-    Ok((found, known))
+    Ok(found)
 }
 
 /// Whether a file can be read as it is.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {
-    let (found, known) = schema(connection, path)?;
-    if found < known {
+    let found = schema(connection, path)?;
+    if found < KNOWN {
         return Err(StoreError::State(format!(
-            "{} has schema {found}, this version reads {known}: start the node once, which brings it there",
+            "{} has schema {found}, this version reads {KNOWN}: start the node once, which brings it there",
             path.display()
         )));
     }
@@ -68,7 +75,7 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {
 }
 
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
-    let (found, _) = schema(connection, path)?;
+    let found = schema(connection, path)?;
     let done = usize::try_from(found).unwrap_or(0);
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(done) {
         let step = connection.transaction()?;

@@ -32,6 +32,8 @@ pub struct JobFilter {
     pub stream: Option<AeTitle>,
     /// In this state only.
     pub state: Option<JobState>,
+    /// Older than this one only: where an earlier page ended.
+    pub before: Option<JobId>,
     /// At most so many, newest first.
     pub limit: u32,
 }
@@ -169,6 +171,10 @@ impl Store {
         if let Some(state) = filter.state {
             sql.push_str(" AND state = ?");
             values.push(Sql::Text(state.name().into()));
+        }
+        if let Some(before) = &filter.before {
+            sql.push_str(" AND seq < (SELECT seq FROM jobs WHERE id = ?)");
+            values.push(Sql::Text(before.to_string()));
         }
         sql.push_str(" ORDER BY seq DESC LIMIT ?");
         values.push(Sql::Integer(filter.limit.into()));

@@ -1,34 +1,47 @@
 //! Rows of measures.
 
-use rusqlite::{Connection, params};
+use std::collections::HashMap;
 
+use rusqlite::{Connection, Row, params};
+
+use super::jobs::job_id;
 use super::{Result, Store};
 use crate::model::{JobId, Measure};
 
 impl Store {
-    /// The measures of a job, as they were read.
+    /// The measures of some jobs, as they were read; a job without any has no entry. One query, however many jobs.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn measures(&self, job: &JobId) -> Result<Vec<Measure>> {
+    pub fn measures(&self, jobs: &[JobId]) -> Result<HashMap<JobId, Vec<Measure>>> {
+        let ids: Vec<_> = jobs.iter().map(JobId::as_str).collect();
+        let ids = serde_json::Value::from(ids).to_string();
         self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT file, source, name, value, unit FROM measures \
-                 WHERE job = (SELECT seq FROM jobs WHERE id = ?1) ORDER BY rowid",
+                "SELECT jobs.id, measures.file, source, name, measures.value, unit FROM json_each(?1) AS wanted \
+                 CROSS JOIN jobs ON jobs.id = wanted.value CROSS JOIN measures ON measures.job = jobs.seq \
+                 ORDER BY measures.job, measures.rowid",
             )?;
-            let rows = statement.query_map([job.as_str()], |row| {
-                let value: String = row.get(3)?;
-                Ok(Measure {
-                    file: row.get(0)?,
-                    source: row.get(1)?,
-                    name: row.get(2)?,
-                    value: serde_json::from_str(&value).unwrap_or_default(),
-                    unit: row.get(4)?,
-                })
-            })?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+            let mut rows = statement.query([ids])?;
+            let mut found: HashMap<_, Vec<_>> = HashMap::new();
+            while let Some(row) = rows.next()? {
+                let job = job_id(&row.get::<_, String>(0)?)?;
+                found.entry(job).or_default().push(read(row)?);
+            }
+            Ok(found)
         })
     }
+}
+
+fn read(row: &Row<'_>) -> Result<Measure> {
+    let value: String = row.get(4)?;
+    Ok(Measure {
+        file: row.get(1)?,
+        source: row.get(2)?,
+        name: row.get(3)?,
+        value: serde_json::from_str(&value).unwrap_or_default(),
+        unit: row.get(5)?,
+    })
 }
 
 /// Replaces the measures of a job: a harvest that is done again leaves no double.

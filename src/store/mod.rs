@@ -8,6 +8,7 @@
 
 mod actions;
 mod associations;
+pub mod backup;
 mod buckets;
 mod connection;
 mod deliveries;

@@ -32,4 +32,5 @@ mod returning;
 mod sandbox;
 #[path = "../support/mod.rs"]
 mod support;
+mod upgrade;
 mod verify;
