@@ -90,6 +90,8 @@ pub struct ContainerState {
     pub labels: Labels,
     /// The image it was created from.
     pub image: ImageId,
+    /// Whether the engine was away for a moment while its end was waited for: a signal may then be the engine's.
+    pub engine_was_away: bool,
 }
 
 /// One line of a list of containers.

@@ -185,7 +185,7 @@ pub(super) async fn attend(engine: &Engine, job: &Job, unwatched: bool) -> Resul
         timed_out: timed_out.then_some(limit),
         stopped,
     };
-    if unwatched
+    if (unwatched || state.engine_was_away)
         && job.attempt < ATTEMPTS
         && let Some(signal) = stopped_by_others(&ended)
     {

@@ -77,6 +77,7 @@ fn state(answer: ContainerInspectResponse) -> Result<ContainerState> {
             .into_iter()
             .collect(),
         image: answer.image.unwrap_or_default().parse()?,
+        engine_was_away: false,
     })
 }
 

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use bollard::errors::Error as Said;
 use bollard::query_parameters::WaitContainerOptionsBuilder;
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -29,15 +30,21 @@ const SETTLE: Duration = Duration::from_millis(250);
 pub(super) async fn wait(docker: &Docker, name: &str, deadline: Instant) -> Result<WaitEnd> {
     let mut away = Away::new(docker.config.patience);
     let mut broken: Option<Pauses> = None;
+    let mut was_away = false;
     loop {
         let pause = match timeout_at(deadline.max(Instant::now() + LAST_LOOK), inspect(docker, name)).await {
             Err(_) => return Ok(WaitEnd::DeadlineReached),
-            Ok(Err(error)) if error.is_engine_down() => Some(away.next_pause(error)?),
+            Ok(Err(error)) if error.is_engine_down() => {
+                was_away = true;
+                Some(away.next_pause(error)?)
+            }
             Ok(Err(error)) => return Err(error),
             Ok(Ok(None)) => return Ok(WaitEnd::Gone),
             Ok(Ok(Some(state))) => match state.status {
                 Status::Exited | Status::Dead => {
-                    return Ok(WaitEnd::Exited(settled(docker, name, state).await));
+                    let mut state = settled(docker, name, state).await;
+                    state.engine_was_away = was_away;
+                    return Ok(WaitEnd::Exited(state));
                 }
                 Status::Created => {
                     return Err(Error::NotStarted {
@@ -55,15 +62,19 @@ pub(super) async fn wait(docker: &Docker, name: &str, deadline: Instant) -> Resu
         }
         if let Some(pause) = pause {
             sleep_until(deadline.min(Instant::now() + pause)).await;
-        } else if hint(docker, name, deadline.min(Instant::now() + RECHECK)).await {
-            // It may be over: look. If it is not, the wait broke, and from then on there are pauses between
-            // two looks.
-            match &mut broken {
-                None => broken = Some(Pauses::default()),
-                Some(pauses) => sleep_until(deadline.min(Instant::now() + pauses.next())).await,
+            continue;
+        }
+        match hint(docker, name, deadline.min(Instant::now() + RECHECK)).await {
+            Hint::None => broken = None,
+            hint => {
+                was_away |= hint == Hint::Broke;
+                // It may be over: look. If it is not, the wait broke, and from then on there are pauses between
+                // two looks.
+                match &mut broken {
+                    None => broken = Some(Pauses::default()),
+                    Some(pauses) => sleep_until(deadline.min(Instant::now() + pauses.next())).await,
+                }
             }
-        } else {
-            broken = None;
         }
     }
 }
@@ -80,12 +91,28 @@ async fn settled(docker: &Docker, name: &str, state: ContainerState) -> Containe
     }
 }
 
-/// Blocks until the engine says something about the end of the container, whatever it is (a status above 0
-/// comes as an error), or `until`: then false.
-async fn hint(docker: &Docker, name: &str, until: Instant) -> bool {
+/// What the engine said of an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hint {
+    /// Nothing in time.
+    None,
+    /// Something, whatever it is.
+    Said,
+    /// Its connection broke off.
+    Broke,
+}
+
+/// Blocks until the engine says something about the end of the container (a status above 0 comes as an error), or `until`.
+async fn hint(docker: &Docker, name: &str, until: Instant) -> Hint {
     let options = WaitContainerOptionsBuilder::new()
         .condition("not-running")
         .build();
     let mut answers = std::pin::pin!(docker.client.wait_container(name, Some(options)));
-    timeout_at(until, answers.next()).await.is_ok()
+    match timeout_at(until, answers.next()).await {
+        Err(_) => Hint::None,
+        Ok(Some(
+            Ok(_) | Err(Said::DockerContainerWaitError { .. } | Said::DockerResponseServerError { .. }),
+        )) => Hint::Said,
+        Ok(_) => Hint::Broke,
+    }
 }

@@ -132,6 +132,7 @@ async fn a_wait_outlives_a_restart_of_the_engine() {
         end.unwrap(),
         WaitEnd::Exited(ContainerState {
             exit_status: Some(3),
+            engine_was_away: true,
             ..
         })
     ));
