@@ -24,7 +24,6 @@ fn rounds() -> u64 {
 }
 
 #[test]
-#[ignore = "a job that is superseded while it is being started is not let go cleanly yet"]
 fn a_node_that_is_killed_again_and_again_under_load_loses_nothing_it_has_answered() {
     needs!(Docker);
     let seed = std::env::var("MAGICKBOX_SEED").ok().and_then(|s| s.parse().ok());
@@ -59,8 +58,17 @@ fn a_node_that_is_killed_again_and_again_under_load_loses_nothing_it_has_answere
     .unwrap();
     let jobs = node.api().jobs().unwrap();
     for job in &jobs {
+        // Of a study that was cut off and came again, the first part gives way if it has not run yet.
+        let gave_way = job.state == "cancelled"
+            && job
+                .reason
+                .as_deref()
+                .is_some_and(|why| why.starts_with("superseded by job "));
         let ended = (job.state.as_str(), job.outcome.as_deref());
-        assert_eq!(ended, ("done", Some("success")), "seed {seed}: {job:#?}");
+        assert!(
+            gave_way || ended == ("done", Some("success")),
+            "seed {seed}: {job:#?}"
+        );
     }
     let again = assert_delivered(&pacs, studies.iter().map(Vec::as_slice));
     let stored = data_sets(&node.bucket(TITLE).join("jobs"));
