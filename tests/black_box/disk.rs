@@ -326,11 +326,12 @@ fn a_stream_whose_queue_is_full_takes_no_new_study_and_goes_on_with_open_ones() 
 }
 
 #[test]
-fn a_bucket_that_prints_more_than_is_kept_leaves_both_ends_of_its_log() {
+fn a_bucket_that_prints_more_than_is_kept_does_not_fill_the_disk_and_its_last_words_are_there() {
     needs!(Docker);
-    // With pauses: of what is printed faster than it can be read the engine itself keeps only the last 10 MB.
-    let chatty = "#!/bin/sh\necho the first line\nfor n in $(seq 70); do yes 'a line of no interest' | head -c 1000000; \
-                  sleep 0.1; done\necho\necho the last line\n";
+    // So fast that the engine itself may drop some of it before it is read. That both ends of what is read are kept is a
+    // test of `container::log_file`.
+    let chatty =
+        "#!/bin/sh\nyes 'a line of no interest whatever' | head -c 70000000\necho\necho the last line\n";
     let node = TestNode::with(&Bucket::fixture("count").with_file("work.sh", chatty), "");
     let mut parrot = Parrot::associate(node.dicom_port(), &request("Count"));
     assert_eq!(parrot.store(1, &Object::new()), 0x0000);
@@ -342,7 +343,5 @@ fn a_bucket_that_prints_more_than_is_kept_leaves_both_ends_of_its_log() {
     assert_eq!(job.outcome.as_deref(), Some("success"), "{job:#?}");
     let log = fs::read_to_string(Path::new(&job.directory).join("processing.log")).unwrap();
     assert!(log.len() <= 64 << 20, "{} bytes", log.len());
-    assert!(log.starts_with("the first line\n") && log.ends_with("the last line\n"));
-    let says = log.lines().any(|line| line.starts_with('['));
-    assert!(says, "nothing says that something is missing");
+    assert!(log.ends_with("\nthe last line\n"), "{} bytes", log.len());
 }
