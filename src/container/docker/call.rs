@@ -2,9 +2,11 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bollard::errors::Error as ClientError;
+use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Docker, DockerConfig};
@@ -57,6 +59,14 @@ impl Docker {
     }
 }
 
+/// When an engine last did not answer, in seconds since 1970; 0: never. A process has one engine.
+static LAST_AWAY: AtomicI64 = AtomicI64::new(0);
+
+/// Whether the engine was away at some moment since then.
+pub(super) fn was_away_since(start: OffsetDateTime) -> bool {
+    LAST_AWAY.load(Ordering::Relaxed) >= start.unix_timestamp()
+}
+
 /// How long the engine has been away, and how long to pause before it is asked again.
 pub(super) struct Away {
     patience: Duration,
@@ -80,6 +90,7 @@ impl Away {
 
     /// The engine did not answer: the pause before the next attempt, or the error once patience is over.
     pub(super) fn next_pause(&mut self, error: Error) -> Result<Duration> {
+        LAST_AWAY.store(OffsetDateTime::now_utc().unix_timestamp(), Ordering::Relaxed);
         let waited = self.since.get_or_insert_with(Instant::now).elapsed();
         match self.patience.checked_sub(waited).filter(|left| !left.is_zero()) {
             Some(left) => Ok(self.pauses.next().min(left)),

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::Docker;
-use super::call::{Away, Pauses};
+use super::call::{Away, Pauses, was_away_since};
 use super::inspect::inspect;
 use crate::container::{ContainerState, Error, Result, Status, WaitEnd};
 
@@ -43,7 +43,7 @@ pub(super) async fn wait(docker: &Docker, name: &str, deadline: Instant) -> Resu
             Ok(Ok(Some(state))) => match state.status {
                 Status::Exited | Status::Dead => {
                     let mut state = settled(docker, name, state).await;
-                    state.engine_was_away = was_away;
+                    state.engine_was_away = was_away || state.started_at.is_some_and(was_away_since);
                     return Ok(WaitEnd::Exited(state));
                 }
                 Status::Created => {
