@@ -115,6 +115,8 @@ async fn install(
 ) -> Result<Response, Problem> {
     let Json(request) = body?;
     let bucket = context.buckets.install(&request.image, request.force).await?;
+    // Jobs may have waited for it.
+    context.queued.notify_one();
     Ok((StatusCode::CREATED, Json(show(&context, bucket).await?)).into_response())
 }
 

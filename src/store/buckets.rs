@@ -99,8 +99,11 @@ impl Store {
     pub fn remove_bucket(&self, ae_title: &AeTitle) -> Pending<Removed> {
         let ae_title = ae_title.clone();
         self.write(move |db| {
+            // With the bucket go its jobs' files: none of them may be wanted any more.
             let open: u64 = db.query_row(
-                "SELECT count(*) FROM jobs WHERE stream = ?1 AND state NOT IN ('done', 'failed')",
+                "SELECT count(*) FROM jobs j WHERE j.stream = ?1 AND j.removed_at IS NULL \
+                 AND (j.state NOT IN ('done', 'failed', 'cancelled') OR j.committed_at IS NOT NULL \
+                      OR EXISTS (SELECT 1 FROM deliveries d WHERE d.job = j.seq AND d.state NOT IN ('sent', 'cancelled')))",
                 [ae_title.as_str()],
                 |row| row.get(0),
             )?;

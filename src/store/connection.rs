@@ -27,6 +27,8 @@ const BUSY: Duration = Duration::from_secs(10);
 
 pub(super) fn open(path: &Path) -> Result<Connection> {
     let connection = Connection::open(path)?;
+    // Before anything is set: a newer one is left as it is.
+    schema(&connection, path)?;
     settings(&connection)?;
     // FULL: a commit that was answered survives a power loss.
     connection.pragma_update(None, "synchronous", "FULL")?;

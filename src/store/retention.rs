@@ -30,14 +30,14 @@ pub struct Removable {
 /// States that a job does not leave by itself.
 const OVER: &str = "('done', 'failed', 'cancelled')";
 
-/// What may be removed, whatever the policy; the `+` leaves the order by end to its index. `refused` is settled: the destination will not have it; `held` is for a
-/// person to decide. A set of the same study that is not over may still be made from what an earlier job has.
+/// What may be removed, whatever the policy; the `+` leaves the order by end to its index. What a destination refused is not
+/// delivered either: a person decides, as with `held`. A set of the same study that is not over may still be made from what an earlier job has.
 fn may_be_removed() -> String {
     format!(
         "jobs.removed_at IS NULL AND jobs.removed_why IS NULL AND jobs.ended_at IS NOT NULL \
          AND +jobs.state IN {OVER} AND jobs.committed_at IS NULL \
          AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.job = jobs.seq \
-                         AND d.state NOT IN ('sent', 'refused', 'cancelled')) \
+                         AND d.state NOT IN ('sent', 'cancelled')) \
          AND NOT EXISTS (SELECT 1 FROM jobs n WHERE n.stream = jobs.stream AND n.group_key = jobs.group_key \
                          AND n.state NOT IN {OVER}) \
          AND jobs.id NOT IN (SELECT n.made_from FROM jobs n WHERE n.made_from IS NOT NULL AND n.state IN \
@@ -236,7 +236,7 @@ mod tests {
             ("retrying", true),
             ("held", true),
             ("sent", false),
-            ("refused", false),
+            ("refused", true),
             ("cancelled", false),
         ] {
             let (_dir, store) = store(&[("a", "done", Some(1), "")]);

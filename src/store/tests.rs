@@ -441,3 +441,21 @@ fn only_a_job_that_is_over_is_restarted_as_a_new_one_with_its_objects() {
         store.instances(&old).unwrap().len()
     );
 }
+
+#[test]
+fn a_bucket_stays_while_a_result_of_it_is_not_delivered_and_a_cancelled_job_keeps_it_no_longer() {
+    let (_dir, store) = store();
+    let (now, title) = (Timestamp::now(), bucket().ae_title);
+    let (job, delivery) = delivering(&store);
+    store.delivery_begins(delivery.id).wait().unwrap();
+    let no = Some("no".into());
+    store
+        .delivery_ends(&delivery, DeliveryEvent::Refused, None, no, now)
+        .wait()
+        .unwrap();
+    assert_eq!(state(&store, &job), JobState::Done);
+    assert_eq!(store.remove_bucket(&title).wait().unwrap(), Removed::Busy(1));
+    store.retry(&job, now).wait().unwrap();
+    store.cancel(&job, "by an operator".into(), now).wait().unwrap();
+    assert_eq!(store.remove_bucket(&title).wait().unwrap(), Removed::Yes);
+}
