@@ -195,8 +195,13 @@ fn an_engine_that_is_killed_and_comes_back_ends_its_jobs_well() {
     if !rustix::process::getuid().is_root() {
         return skip(module_path!(), "a daemon of its own needs root");
     }
-    let cases = [(At::Running, false), (At::Running, true)];
-    for (at, live_restore) in cases.into_iter().take(if is_full() { 2 } else { 1 }) {
+    let cases = [
+        (At::Running, false),
+        (At::Running, true),
+        (At::Creating, false),
+        (At::NodeStart, false),
+    ];
+    for (at, live_restore) in cases.into_iter().take(if is_full() { 4 } else { 1 }) {
         let daemon = match Daemon::start(live_restore) {
             Ok(daemon) => daemon,
             Err(why) => return skip(module_path!(), &why),
@@ -220,9 +225,7 @@ fn killed(mut daemon: Daemon, at: At) {
     }
     send(node.dicom_port(), TITLE, &study, &mut BTreeSet::new()).unwrap();
     if at == At::Creating {
-        node.wait_for(TITLE, "the job to wait", |job| {
-            job.events.iter().any(|e| e["kind"] == "waiting")
-        });
+        node.wait_for_state(TITLE, "queued");
     } else {
         wait_until(PATIENCE, "the container at the gate", || {
             (!diary(&node).is_empty()).then_some(())
