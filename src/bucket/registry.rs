@@ -40,7 +40,9 @@ pub enum RemoveError {
     #[error("no bucket is installed for AE title {0}")]
     NotInstalled(AeTitle),
     /// It has work to do.
-    #[error("{ae_title} has {open} jobs that are not over or not delivered: wait for them, retry or cancel them")]
+    #[error(
+        "{ae_title} has {open} jobs that are not over or not delivered: wait for them, retry or cancel them"
+    )]
     Busy {
         /// The title.
         ae_title: AeTitle,

@@ -2,19 +2,15 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::bucket::Installed;
-use crate::container::{ContainerState, Created, Labels, LogCopy, WaitEnd, label};
+use crate::container::{Created, Labels, LogCopy, label};
 use crate::files;
-use crate::model::{Ended, Job, JobState, Place, Resources, Timestamp};
+use crate::model::{Ended, Job, JobState, Place, Timestamp};
 use crate::stage;
 
-use super::run::{LOG_LIMIT, Run, STOP_GRACE, give_to};
-use super::{Engine, EngineError, blocking, io, output_size, record};
-
-/// How often memory use is looked at.
-const SAMPLE: Duration = Duration::from_secs(2);
+use super::run::{LOG_LIMIT, Run, give_to};
+use super::watching::{Stopped, ran_for, too_much, watch};
+use super::{Engine, EngineError, blocking, io, record};
 
 /// Time for the rest of a log once its container has ended.
 const LAST_WORDS: Duration = Duration::from_secs(60);
@@ -233,92 +229,6 @@ fn is_incomplete(copied: &Option<Result<LogCopy, crate::container::Error>>) -> b
     !matches!(copied, Some(Ok(copy)) if copy.broken.is_none())
 }
 
-/// What the node did to end a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Stopped {
-    /// Nothing: it ended by itself.
-    Not,
-    /// Its time was over.
-    Clock,
-    /// It wrote more than it may; why, for people.
-    Output(String),
-    /// An operator cancelled the job.
-    Cancelled,
-}
-
-/// Waits for the end within the limits of time and output; `None` when the container is gone. Says who stopped it.
-async fn watch(
-    engine: &Engine,
-    job: &Job,
-    limit: Duration,
-    allowed: &Resources,
-    peak: &mut u64,
-) -> Result<Option<(ContainerState, Stopped)>, EngineError> {
-    let name = &container_name(job);
-    let already = match engine.runtime.inspect(name).await? {
-        Some(state) => ran_for(&state).unwrap_or_default(),
-        None => return Ok(None),
-    };
-    let deadline = Instant::now() + limit.saturating_sub(already);
-    let stopped = {
-        let sample = async {
-            loop {
-                tokio::time::sleep(SAMPLE).await;
-                *peak = (*peak).max(engine.runtime.peak_memory(name).await.unwrap_or(0));
-                if let Some(why) = too_much(engine, job, allowed).await {
-                    return why;
-                }
-            }
-        };
-        tokio::select! {
-            end = engine.runtime.wait(name, deadline) => match end? {
-                WaitEnd::Exited(state) => return Ok(Some((state, Stopped::Not))),
-                WaitEnd::Gone => return Ok(None),
-                WaitEnd::DeadlineReached => Stopped::Clock,
-            },
-            why = sample => Stopped::Output(why),
-            () = is_cancelled(engine, job) => Stopped::Cancelled,
-        }
-    };
-    stop(engine, name)
-        .await
-        .map(|end| end.map(|state| (state, stopped)))
-}
-
-/// Stops a container and waits for its end; `None` when it is gone.
-async fn stop(engine: &Engine, name: &str) -> Result<Option<ContainerState>, EngineError> {
-    engine.runtime.stop(name, STOP_GRACE).await?;
-    let end = Instant::now() + STOP_GRACE + Duration::from_secs(30);
-    match engine.runtime.wait(name, end).await? {
-        WaitEnd::Exited(state) => Ok(Some(state)),
-        WaitEnd::Gone => Ok(None),
-        WaitEnd::DeadlineReached => {
-            // Killed and still there: an engine in trouble. It is asked again when it answers.
-            engine.runtime.kill(name).await?;
-            Err(crate::container::Error::TimedOut {
-                action: format!("end container {name}"),
-                limit: STOP_GRACE,
-            }
-            .into())
-        }
-    }
-}
-
-/// Ends once the job is cancelled: the store says so, the engine only that some job was.
-async fn is_cancelled(engine: &Engine, job: &Job) {
-    let mut told = engine.cancelled.clone();
-    loop {
-        let state = engine.store.job(&job.id).ok().flatten().map(|job| job.state);
-        if state == Some(JobState::Cancelled) {
-            return;
-        }
-        if told.changed().await.is_err() {
-            // Nobody is left who could cancel: the node is stopping.
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
 /// The container of a cancelled job has ended and its log is kept.
 async fn cancelled(engine: &Engine, job: &Job) -> Result<(), EngineError> {
     bucket_log(engine, job, "cancelled").await;
@@ -326,23 +236,6 @@ async fn cancelled(engine: &Engine, job: &Job) -> Result<(), EngineError> {
     engine.runtime.remove(&container_name(job), true).await?;
     tracing::info!(job.id = %job.id, "job cancelled");
     Ok(())
-}
-
-/// Why `/output` is too much, if it is.
-async fn too_much(engine: &Engine, job: &Job, allowed: &Resources) -> Option<String> {
-    let output = engine.layout.path(Place::Output(&job.stream, &job.id));
-    let allowed = allowed.clone();
-    let looked = blocking(move || output_size::excess(&output, &allowed).map_err(io("measure OUTPUT"))).await;
-    looked.unwrap_or_else(|error| {
-        tracing::warn!(job.id = %job.id, %error, "how much a bucket has written is not known");
-        None
-    })
-}
-
-/// How long a container ran, or has run so far.
-fn ran_for(state: &ContainerState) -> Option<Duration> {
-    let end = state.finished_at.map_or_else(Timestamp::now, Timestamp::from);
-    Some(end.since(Timestamp::from(state.started_at?)))
 }
 
 /// No container where one should be: nothing is known of its end, so the job runs again, or is given up.

@@ -4,6 +4,7 @@
 //! scheduler  which job may start now: `parallel` of the bucket, cpus and memory never promised twice
 //! queue      in which order: priorities that age, a fair share for each stream
 //! driver     one attempt: INPUT laid out, container created, watched, its end kept
+//! watching   until the container ends: time, output, an operator
 //! run        what a container of a bucket looks like; the same for the node and for `buckets run`
 //! harvest    after the end: proc.json, measures, results, deliveries, record
 //! output_size how much it has written so far
@@ -24,6 +25,7 @@ pub mod record;
 mod recovery;
 pub mod run;
 mod scheduler;
+mod watching;
 
 use std::sync::Arc;
 

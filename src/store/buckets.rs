@@ -68,7 +68,7 @@ pub enum Removed {
     Yes,
     /// There was none.
     NotThere,
-    /// It has so many jobs that are not over.
+    /// It has so many jobs that are not over, or whose results are not delivered.
     Busy(u64),
 }
 
