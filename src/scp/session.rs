@@ -34,9 +34,6 @@ pub(super) fn serve(
     let mut receiver = stage.receiver(stream.clone(), origin.clone());
     let end = messages(association, &mut receiver, &mut account);
     let synced = receiver.finish();
-    if let Err(error) = &synced {
-        tracing::error!(%error, "end an association");
-    }
     // What was answered with Success cannot be taken back; an abort tells the peer not to count on it.
     let end = end.and(synced.map_err(|error| Error::Local(error.to_string())));
     // It carries nothing more; how long the peer takes to close its end delays no set.

@@ -56,10 +56,19 @@ impl RefusedRows {
     pub fn add(&self, stage: &Stage, row: RefusedRow) {
         stage.completion.owe(&row.job);
         let mut queue = self.lock();
+        // A full queue has an owner too, whatever became of the last one.
+        if !queue.rows.is_empty() {
+            self.start(stage, &mut queue);
+        }
         while queue.rows.len() >= MOST {
             queue = self.0.room.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         queue.rows.push_back(row);
+        self.start(stage, &mut queue);
+    }
+
+    /// Starts the thread, if none runs.
+    fn start(&self, stage: &Stage, queue: &mut Queue) {
         if queue.running {
             return;
         }
