@@ -118,7 +118,7 @@ fn cut_under_load(mut node: TestNode, disk: &Disk, after: usize) {
     let studies: Vec<_> = (0..SENDERS).map(|_| study(OBJECTS, 32 << 10)).collect();
     let acknowledged = Mutex::new(BTreeSet::new());
     let port = node.dicom_port();
-    thread::scope(|scope| {
+    let before = thread::scope(|scope| {
         for study in &studies {
             let acknowledged = &acknowledged;
             scope.spawn(move || {
@@ -130,32 +130,36 @@ fn cut_under_load(mut node: TestNode, disk: &Disk, after: usize) {
             (acknowledged.lock().unwrap().len() >= after).then_some(())
         })
         .unwrap();
+        // What is answered while it is cut proves nothing: here the processor runs on, and an fsync that finds its transaction
+        // ended by the abort of the journal says Success (about one object in six cuts; a second fsync of the same file says
+        // EIO, so it is no name that is missing).
+        let before = acknowledged.lock().unwrap().clone();
         disk.cut().unwrap();
         node.kill().unwrap();
+        before
     });
     disk.comes_back();
     node.restart().unwrap();
-    let acknowledged = acknowledged.into_inner().unwrap();
     let stored = data_sets(&node.bucket(TITLE).join("incoming"));
     let all = studies
         .iter()
         .flat_map(|study| sent(study))
         .collect::<std::collections::BTreeMap<_, _>>();
-    for uid in &acknowledged {
-        assert!(
-            stored.get(uid) == all.get(uid),
-            "{uid} was answered and is lost or another"
-        );
-    }
+    let is_lost = |uid: &&String| stored.get(*uid) != all.get(*uid);
+    let lost: Vec<_> = before.iter().filter(is_lost).collect();
+    assert!(
+        lost.is_empty(),
+        "answered before the cut and lost, or another: {lost:?}"
+    );
     assert!(
         stored.iter().all(|(uid, bytes)| all[uid] == *bytes),
         "an object is torn"
     );
     assert_eq!(objects_of(&node.data()), stored.len() as u64, "rows of objects");
-    let (answered, stored) = (acknowledged.len(), stored.len());
+    let (answered, stored) = (before.len(), stored.len());
     showed(
         "power cut under load",
-        &format!("{answered} answered, {stored} there and whole, store whole, rows for all"),
+        &format!("{answered} answered before, all of them there, {stored} whole, store whole, rows for all"),
     );
     node.terminate().unwrap();
     drop(node);

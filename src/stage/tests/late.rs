@@ -157,27 +157,3 @@ fn what_comes_after_a_set_was_forgotten_and_frozen_begins_another() {
     let other = receive(&mut receiver, "1.9.2", b"two").unwrap().job;
     assert_ne!(other, job);
 }
-
-/// Not a test but a measurement: `cargo test --lib -- --ignored ten_thousand --nocapture`.
-#[test]
-#[ignore = "a measurement of half a minute"]
-fn ten_thousand_objects_are_linked() {
-    let bench = Bench::new(Durability::None);
-    let stage = bench.stage();
-    let mut receiver = bench.receiver(&stage, 1);
-    let mut first = None;
-    for n in 0..10_000 {
-        first = Some(answer(&mut receiver, &format!("1.9.{n}"), b"one").unwrap().job);
-        receiver.settle();
-    }
-    receiver.finish().unwrap();
-    let first = first.unwrap();
-    wait(stage.completion().complete_now(&first)).unwrap();
-    let second = receive(&mut bench.receiver(&stage, 2), "1.8.1", b"new")
-        .unwrap()
-        .job;
-    let begun = std::time::Instant::now();
-    wait(stage.completion().complete_now(&second)).unwrap();
-    println!("10,000 objects in {:?}", begun.elapsed());
-    assert_eq!(bench.store.instances(&second).unwrap().len(), 10_001);
-}
