@@ -7,6 +7,6 @@ pub mod job;
 pub mod mb;
 mod node_client;
 pub mod restore;
-mod run_bucket;
 pub mod serve;
+mod table;
 pub mod verify;

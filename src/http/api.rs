@@ -1,22 +1,21 @@
-//! `/api/v1`: buckets and jobs as JSON.
+//! `/api/v1`: jobs, and what the node says of itself, as JSON.
 
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::bucket::Installed;
 use crate::model::{AeTitle, Job, JobId, JobState, Place};
 use crate::store::{JobFilter, StoreError};
 
 use super::Context;
 use super::associations;
 use super::problem::Problem;
-use super::view::{self, JobView};
+use super::view::JobView;
 
 /// Jobs of one answer when nothing is asked for, and at most.
 const JOBS: u32 = 100;
@@ -28,12 +27,11 @@ const LOG_TAIL: u64 = 4 << 20;
 pub fn router() -> Router<Context> {
     Router::new()
         .route("/node", get(node))
-        .route("/buckets", get(buckets).post(install))
-        .route("/buckets/{ae_title}", get(bucket).delete(remove))
         .route("/jobs", get(jobs))
         .route("/jobs/{id}", get(job))
         .route("/jobs/{id}/log", get(log))
         .route("/associations", get(associations::list))
+        .merge(super::buckets::router())
         .merge(super::actions::router())
 }
 
@@ -68,61 +66,6 @@ async fn node(State(context): State<Context>) -> Json<Value> {
         "engine": engine,
         "capacity": { "cpus": capacity.cpus, "memory_bytes": capacity.memory },
     }))
-}
-
-async fn show(context: &Context, bucket: Installed) -> Result<Value, Problem> {
-    let context = context.clone();
-    ask(move || {
-        let occupancy = context.store.occupancy(&bucket.row.ae_title)?;
-        Ok(view::bucket(&bucket, occupancy, &context.layout))
-    })
-    .await
-}
-
-async fn buckets(State(context): State<Context>) -> Result<Json<Vec<Value>>, Problem> {
-    let installed = ask({
-        let buckets = context.buckets.clone();
-        move || buckets.list()
-    });
-    let mut shown = Vec::new();
-    for bucket in installed.await? {
-        shown.push(show(&context, bucket).await?);
-    }
-    Ok(Json(shown))
-}
-
-async fn bucket(State(context): State<Context>, Path(title): Path<String>) -> Result<Json<Value>, Problem> {
-    let title = ae_title(&title)?;
-    match context.buckets.get(&title)? {
-        Some(bucket) => Ok(Json(show(&context, bucket).await?)),
-        None => Err(Problem::not_found(format!(
-            "no bucket is installed for AE title {title}"
-        ))),
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Install {
-    image: String,
-    #[serde(default)]
-    force: bool,
-}
-
-async fn install(
-    State(context): State<Context>,
-    body: Result<Json<Install>, JsonRejection>,
-) -> Result<Response, Problem> {
-    let Json(request) = body?;
-    let bucket = context.buckets.install(&request.image, request.force).await?;
-    // Jobs may have waited for it.
-    context.queued.notify_one();
-    Ok((StatusCode::CREATED, Json(show(&context, bucket).await?)).into_response())
-}
-
-async fn remove(State(context): State<Context>, Path(title): Path<String>) -> Result<StatusCode, Problem> {
-    context.buckets.remove(&ae_title(&title)?).await?;
-    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Deserialize)]
@@ -236,7 +179,7 @@ fn tail(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn ae_title(text: &str) -> Result<AeTitle, Problem> {
+pub(super) fn ae_title(text: &str) -> Result<AeTitle, Problem> {
     AeTitle::parse(text).map_err(|error| Problem::bad_request(format!("{text:?}: {error}")))
 }
 

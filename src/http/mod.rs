@@ -3,6 +3,7 @@
 mod actions;
 mod api;
 mod associations;
+mod buckets;
 mod problem;
 mod view;
 

@@ -1,0 +1,109 @@
+//! `buckets`: one file per subcommand.
+
+mod install;
+mod list;
+mod remove;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use serde_json::Value;
+
+/// Install buckets on a node, list them, try them out.
+#[derive(Parser, Debug)]
+#[command(name = "buckets", version, arg_required_else_help = true)]
+pub struct Buckets {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Install the bucket of an image that is on the node's machine
+    Install {
+        /// Name, name:tag or id of the image
+        image: String,
+        /// Take the place of a bucket with the same AE title
+        #[arg(short, long)]
+        force: bool,
+        #[command(flatten)]
+        node: NodeUrl,
+    },
+    /// Remove a bucket and the node's files of it; the image stays
+    Remove {
+        /// The bucket's AE title
+        ae_title: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+        #[command(flatten)]
+        node: NodeUrl,
+    },
+    /// List the installed buckets
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        node: NodeUrl,
+    },
+    /// Run a bucket here as a node would: no node needed
+    Run {
+        /// Name, name:tag or id of an image of this machine
+        image: String,
+        /// Directory with a study
+        input: PathBuf,
+        /// Directory for the results; made if it is not there, refused if it is not empty
+        output: PathBuf,
+        /// What the bucket finds in MB_ARGUMENTS
+        #[arg(long, value_name = "TEXT")]
+        arguments: Option<String>,
+        /// Where the container engine is
+        #[arg(long, env = "MAGICKBOX_DOCKER", default_value = "unix:///var/run/docker.sock")]
+        docker: String,
+    },
+}
+
+#[derive(Args, Debug)]
+struct NodeUrl {
+    /// The node
+    #[arg(
+        long,
+        env = "MAGICKBOX_NODE",
+        default_value = "http://127.0.0.1:2813",
+        value_name = "URL"
+    )]
+    node: String,
+}
+
+impl Buckets {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// What the node or the engine refused, by name.
+    pub fn run(self) -> Result<ExitCode> {
+        match self.command {
+            Command::Install { image, force, node } => install::install(&image, force, &node.node),
+            Command::Remove { ae_title, yes, node } => remove::remove(&ae_title, yes, &node.node),
+            Command::List { json, node } => list::list(json, &node.node),
+            Command::Run {
+                image,
+                input,
+                output,
+                arguments,
+                docker,
+            } => {
+                return run::run(&image, &input, &output, arguments, docker);
+            }
+        }?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A text of an answer; none is an empty one.
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
