@@ -50,7 +50,9 @@ fn read_gpus(r: &Reader<'_>) -> Vec<GpuId> {
             let why = if gpu == other {
                 format!("{gpu} stands there twice")
             } else {
-                format!("{other} and {gpu} may be the same device: name all by index, all by UUID, or all by CDI name")
+                format!(
+                    "{other} and {gpu} may be the same device: name all by index, all by UUID, or all by CDI name"
+                )
             };
             r.find("gpus", why);
             break;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::bucket::inside;
-use crate::container::{Bind, ImageId, Labels, Network, Resources, RunSpec};
-use crate::model::{Network as Reach, Settings};
+use crate::container::{Bind, ImageId, Labels, Network, Resources, RunSpec, label};
+use crate::model::{GpuId, Network as Reach, Settings};
 
 /// Time between SIGTERM and SIGKILL.
 pub const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -33,6 +33,8 @@ pub struct Run<'a> {
     pub labels: Labels,
     /// How it is run.
     pub settings: &'a Settings,
+    /// The graphics processors that are its own, as many as the settings ask for; kept as a label of the container too.
+    pub gpus: &'a [GpuId],
     /// The study.
     pub input: PathBuf,
     /// Where results go.
@@ -62,7 +64,7 @@ impl Run<'_> {
             entrypoint: vec!["/bin/sh".into(), "-c".into(), ENTRY.into()],
             command: Vec::new(),
             env: self.environment(),
-            labels: self.labels.clone(),
+            labels: self.labels(),
             binds: vec![
                 Bind::read_only(&self.input, inside::INPUT),
                 Bind::writable(&self.output, inside::OUTPUT),
@@ -74,11 +76,20 @@ impl Run<'_> {
                 },
             ],
             resources: resources(self.settings),
+            gpus: self.gpus.iter().map(ToString::to_string).collect(),
             network: network(self.settings.network),
             user: self.settings.user.clone(),
             read_only_root: false,
             stop_grace: STOP_GRACE,
         }
+    }
+
+    fn labels(&self) -> Labels {
+        let mut labels = self.labels.clone();
+        if !self.gpus.is_empty() {
+            labels.insert(label::GPUS.to_owned(), super::names(self.gpus));
+        }
+        labels
     }
 
     fn environment(&self) -> BTreeMap<String, String> {
@@ -106,6 +117,16 @@ impl Run<'_> {
             .chain(others.map(|(k, v)| (k.to_owned(), v.to_owned())))
             .collect()
     }
+}
+
+/// The graphics processors of a container, from its labels.
+#[must_use]
+pub fn gpus_of(labels: &Labels) -> Vec<GpuId> {
+    let names = labels.get(label::GPUS).map(String::as_str).unwrap_or_default();
+    names
+        .split(',')
+        .filter_map(|name| GpuId::parse(name).ok())
+        .collect()
 }
 
 /// The directory itself belongs to the bucket's user, `uid:gid`; what is in it is its own business.

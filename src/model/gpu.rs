@@ -59,7 +59,10 @@ impl fmt::Display for GpuId {
 
 /// Written in one way only, so that no device has two names.
 fn is_index(text: &str) -> bool {
-    text.len() <= 4 && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0')) && !text.is_empty()
+    text.len() <= 4
+        && text.bytes().all(|b| b.is_ascii_digit())
+        && (text == "0" || !text.starts_with('0'))
+        && !text.is_empty()
 }
 
 /// `vendor/class` of CDI.
@@ -103,8 +106,26 @@ mod tests {
         }
         let long = format!("GPU-{}", "0".repeat(LONGEST));
         for other in [
-            "", "all", "none", "void", "-1", "00", "01", "0,1", "0 ", "GPU-", "GPU-a,b", "GPU-a b", "nvidia.com/gpu=all",
-            "nvidia.com/gpu=", "nvidia.com=0", "/gpu=0", "=0", "a/b=c=d", "a/b=c\n", &long,
+            "",
+            "all",
+            "none",
+            "void",
+            "-1",
+            "00",
+            "01",
+            "0,1",
+            "0 ",
+            "GPU-",
+            "GPU-a,b",
+            "GPU-a b",
+            "nvidia.com/gpu=all",
+            "nvidia.com/gpu=",
+            "nvidia.com=0",
+            "/gpu=0",
+            "=0",
+            "a/b=c=d",
+            "a/b=c\n",
+            &long,
         ] {
             assert_eq!(GpuId::parse(other), Err(HOW), "{other:?}");
         }
@@ -122,7 +143,11 @@ mod tests {
             ("nvidia.com/gpu=0", "nvidia.com/gpu=1", false),
             ("nvidia.com/gpu=0", "nvidia.com/gpu=GPU-a", true),
         ] {
-            assert_eq!((id(a).may_be(&id(b)), id(b).may_be(&id(a))), (may, may), "{a} {b}");
+            assert_eq!(
+                (id(a).may_be(&id(b)), id(b).may_be(&id(a))),
+                (may, may),
+                "{a} {b}"
+            );
         }
     }
 
