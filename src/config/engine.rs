@@ -60,3 +60,42 @@ fn read_gpus(r: &Reader<'_>) -> Vec<GpuId> {
     }
     gpus
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::config::Config;
+
+    fn read(gpus: &str) -> Result<Vec<String>, String> {
+        let text = format!("[engine]\ngpus = {gpus}\n");
+        let config = Config::parse(Path::new("x.toml"), &text).map_err(|error| error.to_string())?;
+        Ok(config.engine.gpus.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn gpus_are_named_once_each_and_all_in_the_same_way() {
+        assert_eq!(read("[\"1\", \"0\"]").unwrap(), ["1", "0"]);
+        assert_eq!(read("[]").unwrap(), Vec::<String>::new());
+        let many: Vec<_> = (0..65).map(|n| n.to_string()).collect();
+        for (gpus, expected) in [
+            (
+                "[\"0\", \"1\", \"0\"]",
+                "x.toml:2: engine.gpus: 0 stands there twice",
+            ),
+            (
+                "[\"0\", \"GPU-a\"]",
+                "x.toml:2: engine.gpus: 0 and GPU-a may be the same device",
+            ),
+            (
+                "[\"all\"]",
+                "x.toml:2: engine.gpus[0]: \"all\": a GPU is named by its index",
+            ),
+            ("2", "x.toml:2: engine.gpus: has to be a list"),
+            (&format!("{many:?}"), "x.toml:2: engine.gpus: at most 64 devices"),
+        ] {
+            let error = read(gpus).unwrap_err();
+            assert!(error.contains(expected), "{expected} not in\n{error}");
+        }
+    }
+}

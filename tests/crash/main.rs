@@ -15,6 +15,7 @@
 mod account;
 mod clock;
 mod engine;
+mod gpus;
 mod pacs;
 mod points;
 mod power;
