@@ -37,16 +37,8 @@ pub async fn take_up(engine: &Engine) -> Vec<TakenUp> {
 async fn try_take_up(engine: &Engine) -> Result<Vec<TakenUp>, EngineError> {
     let mut jobs = engine.store.in_state(JobState::Running)?;
     jobs.extend(engine.store.in_state(JobState::Harvesting)?);
-    let taken = jobs.into_iter().map(|job| {
-        (
-            container_name(&job),
-            TakenUp {
-                job,
-                gpus: Vec::new(),
-            },
-        )
-    });
-    let mut taken: HashMap<String, TakenUp> = taken.collect();
+    let by_container = |job: Job| (container_name(&job), TakenUp { job, gpus: vec![] });
+    let mut taken: HashMap<_, _> = jobs.into_iter().map(by_container).collect();
     let ours = Labels::from([(label::NODE.to_owned(), engine.store.node_id().to_owned())]);
     for container in engine.runtime.list(&ours).await? {
         if let Some(taken) = taken.get_mut(&container.name) {

@@ -86,9 +86,8 @@ impl Run<'_> {
 
     fn labels(&self) -> Labels {
         let mut labels = self.labels.clone();
-        if !self.gpus.is_empty() {
-            labels.insert(label::GPUS.to_owned(), super::names(self.gpus));
-        }
+        // Without any, too: an image has labels of its own, and this one is believed after a restart.
+        labels.insert(label::GPUS.to_owned(), super::names(self.gpus));
         labels
     }
 
@@ -155,5 +154,44 @@ const fn network(reach: Reach) -> Network {
     match reach {
         Reach::None => Network::None,
         Reach::Bridge => Network::Bridge,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gpus_of_a_run_are_read_again_from_its_container_whatever_the_image_says() {
+        let ids = |names: &[&str]| -> Vec<_> { names.iter().map(|n| GpuId::parse(n).unwrap()).collect() };
+        let settings = Settings::default();
+        for gpus in [
+            ids(&[]),
+            ids(&["1"]),
+            ids(&["nvidia.com/gpu=0", "nvidia.com/gpu=2"]),
+        ] {
+            let run = Run {
+                name: "c".to_owned(),
+                image: format!("sha256:{}", "0".repeat(64)).parse().unwrap(),
+                labels: Labels::new(),
+                settings: &settings,
+                gpus: &gpus,
+                input: PathBuf::from("/i"),
+                output: PathBuf::from("/o"),
+                memory: PathBuf::from("/m"),
+                job: String::new(),
+                called: String::new(),
+                calling: String::new(),
+                study_instance_uid: String::new(),
+                arguments: String::new(),
+            };
+            let spec = run.spec();
+            let names: Vec<_> = gpus.iter().map(ToString::to_string).collect();
+            assert_eq!(spec.gpus, names);
+            // The engine lays a container's labels over its image's.
+            let mut labels = Labels::from([(label::GPUS.to_owned(), "5".to_owned())]);
+            labels.extend(spec.labels);
+            assert_eq!(gpus_of(&labels), gpus);
+        }
     }
 }
