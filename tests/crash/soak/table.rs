@@ -1,0 +1,64 @@
+//! The account as it is printed.
+
+/// What was wanted and what was found.
+pub struct Row {
+    pub what: &'static str,
+    pub wanted: String,
+    pub found: String,
+    pub is_met: bool,
+}
+
+impl Row {
+    /// Found has to be what was wanted.
+    pub fn equal(what: &'static str, wanted: usize, found: usize) -> Self {
+        Self {
+            what,
+            wanted: wanted.to_string(),
+            found: found.to_string(),
+            is_met: wanted == found,
+        }
+    }
+
+    /// Found has to be at most that, in this unit.
+    pub fn at_most(what: &'static str, most: f64, found: f64, unit: &str) -> Self {
+        let decimals = usize::from(!unit.is_empty());
+        let text = |value: f64| format!("{value:.decimals$} {unit}").trim_end().to_owned();
+        Self {
+            what,
+            wanted: format!("<= {}", text(most)),
+            found: text(found),
+            is_met: found <= most,
+        }
+    }
+
+    /// Found is told, whatever it is.
+    pub fn told(what: &'static str, found: usize) -> Self {
+        Self {
+            what,
+            wanted: String::new(),
+            found: found.to_string(),
+            is_met: true,
+        }
+    }
+}
+
+/// Prints the table, and below it what is missing, by name.
+pub fn print(title: &str, rows: &[Row], findings: &[String]) {
+    println!("\n{title}\n\n  {:<58}{:>14}{:>14}", "", "wanted", "found");
+    for row in rows {
+        let verdict = match (row.is_met, row.wanted.is_empty()) {
+            (true, true) => "",
+            (true, false) => "met",
+            (false, _) => "MISSED",
+        };
+        let line = format!("  {:<58}{:>14}{:>14}  {verdict}", row.what, row.wanted, row.found);
+        println!("{}", line.trim_end());
+    }
+    if !findings.is_empty() {
+        println!("\n  {} findings", findings.len());
+        for finding in findings {
+            println!("  - {finding}");
+        }
+    }
+    println!();
+}
