@@ -33,7 +33,7 @@ impl Stretch {
             .filter(|s| self.loaded.contains(&s.at))
             .collect();
         let seconds = (self.loaded.end - self.loaded.start).as_secs_f64();
-        let mib = |of: &Sample| of.memory as f64 / 1024.0;
+        let mib = |of: &Sample| of.own as f64 / 1024.0;
         let files = |of: &Sample| of.descriptors as f64;
         let (first, last) = (self.crashes.first(), self.crashes.last());
         let starts = |value: &dyn Fn(&Sample) -> f64| match (first, last) {
@@ -46,19 +46,19 @@ impl Stretch {
                 seconds as usize,
             ),
             Row::at_most(
-                "memory, idle before it to idle after it",
+                "memory of its own, idle before it to idle after it",
                 MEMORY,
                 mib(&self.late) - mib(&self.early),
                 "MiB",
             ),
             Row::at_most(
-                "memory, slope of its samples under load times its length",
+                "memory of its own, slope of its samples under load times its length",
                 MEMORY,
-                slope(&loaded, |s| s.memory) * seconds / 1024.0,
+                slope(&loaded, |s| s.own) * seconds / 1024.0,
                 "MiB",
             ),
             Row::at_most(
-                "memory when ready, first start to last start",
+                "memory of its own when ready, first start to last start",
                 MEMORY,
                 starts(&mib),
                 "MiB",
@@ -75,7 +75,11 @@ impl Stretch {
                 slope(&loaded, |s| s.descriptors) * seconds,
                 "",
             ),
-            Row::told("memory in the end, idle, KiB", self.late.memory as usize),
+            Row::told(
+                "memory in the end, idle, all resident, KiB",
+                self.late.memory as usize,
+            ),
+            Row::told("memory in the end, idle, of its own, KiB", self.late.own as usize),
             Row::told("open files in the end, idle", self.late.descriptors as usize),
         ]
     }

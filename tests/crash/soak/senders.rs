@@ -1,4 +1,4 @@
-//! Eight senders: dcmtk's as they are, and one of ours that holds back nothing.
+//! Eight senders: dcmtk's as they are, one that holds back nothing, and scanners, which send as they make their images.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,6 +20,7 @@ pub enum Sender {
     Storescu,
     Dcmsend,
     Own,
+    Scanner,
 }
 
 /// The eight.
@@ -30,9 +31,12 @@ pub const SENDERS: [Sender; 8] = [
     Sender::Dcmsend,
     Sender::Dcmsend,
     Sender::Own,
-    Sender::Own,
-    Sender::Own,
+    Sender::Scanner,
+    Sender::Scanner,
 ];
+
+/// Between two images of a scanner.
+const IMAGE: Duration = Duration::from_millis(60);
 
 /// Nobody waits longer for a node that is killed every few seconds.
 const WHOLE_STUDY: Duration = PATIENCE.saturating_mul(5);
@@ -43,7 +47,7 @@ impl Sender {
         while self.waits(site) {
             let (stream, _) = STREAMS[chance.within(0..STREAMS.len() as u64) as usize];
             let pixels = 1 << chance.within(11..17);
-            let study = study::study(chance.within(1..25) as usize, pixels);
+            let study = study::study(chance.within(1..41) as usize, pixels);
             site.sent.fetch_add(study.len() as u64, Ordering::SeqCst);
             let files = self.files(&study, scratch);
             self.brings(site, stream, &study, &files);
@@ -71,9 +75,9 @@ impl Sender {
         wait_until(Duration::from_secs(3600), "another study", look).unwrap_or(false)
     }
 
-    /// Our own sender has its study in memory.
+    /// Only dcmtk sends files.
     fn files(self, study: &[Sent], scratch: &Path) -> Vec<PathBuf> {
-        if matches!(self, Self::Own) {
+        if matches!(self, Self::Own | Self::Scanner) {
             return Vec::new();
         }
         let directory = scratch.join(&study[0].object.study);
@@ -97,9 +101,11 @@ impl Sender {
                 return Some(());
             }
             let live = site.live()?;
-            let failure = self.sends(&live, stream, study, files, &mut acknowledged).err();
+            site.sending.fetch_add(1, Ordering::SeqCst);
+            let sent = self.sends(&live, stream, study, files, &mut acknowledged);
+            site.sending.fetch_sub(1, Ordering::SeqCst);
             note(site, stream, study, &acknowledged);
-            if let Some(failure) = failure {
+            if let Err(failure) = sent {
                 site.broken_off.fetch_add(1, Ordering::SeqCst);
                 if site.is_still(&live) {
                     site.found(format!(
@@ -131,6 +137,7 @@ impl Sender {
         let files: Vec<_> = files.iter().map(PathBuf::as_path).collect();
         let said = match self {
             Self::Own => return study::send(live.port, stream, study, acknowledged),
+            Self::Scanner => return study::send_as_made(live.port, stream, study, acknowledged, IMAGE),
             Self::Storescu => dcmtk_nodelay("storescu", live.port, stream, &[], &files),
             Self::Dcmsend => dcmtk_nodelay("dcmsend", live.port, stream, &["--decompress-never"], &files),
         };

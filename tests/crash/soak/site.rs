@@ -47,6 +47,8 @@ pub struct Site {
     pub is_over: AtomicBool,
     /// Senders in the middle of a study.
     pub busy: AtomicUsize,
+    /// Senders with an association.
+    pub sending: AtomicUsize,
     /// Objects handed to senders; an object that is sent again counts once.
     pub sent: AtomicU64,
     /// Associations that a crash broke off.
@@ -68,6 +70,7 @@ impl Site {
             is_paused: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
             busy: AtomicUsize::new(0),
+            sending: AtomicUsize::new(0),
             sent: AtomicU64::new(0),
             broken_off: AtomicU64::new(0),
             reads: AtomicU64::new(0),

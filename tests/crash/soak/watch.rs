@@ -19,6 +19,8 @@ pub struct Sample {
     pub life: u64,
     /// Resident memory in KiB (VmRSS of proc(5)).
     pub memory: u64,
+    /// That of it which is no file's: program and libraries come in as they are used (RssAnon).
+    pub own: u64,
     /// Open file descriptors.
     pub descriptors: u64,
 }
@@ -27,11 +29,15 @@ impl Sample {
     /// Of the node as it is; `None` when it is gone.
     pub fn of(live: &Live) -> Option<Self> {
         let status = fs::read_to_string(format!("/proc/{}/status", live.pid)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let of = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().trim_end_matches(" kB").parse().ok()
+        };
         Some(Self {
             at: Instant::now(),
             life: live.life,
-            memory: line.trim().trim_end_matches(" kB").parse().ok()?,
+            memory: of("VmRSS:")?,
+            own: of("RssAnon:")?,
             descriptors: fs::read_dir(format!("/proc/{}/fd", live.pid)).ok()?.count() as u64,
         })
     }
@@ -105,10 +111,11 @@ fn a_line_that_grows_has_its_slope_and_a_level_one_has_none() {
     let sample = |i: u64| Sample {
         at: at + Duration::from_secs(i),
         life: 0,
-        memory: 1000 + 3 * i,
+        memory: 1000,
+        own: 1000 + 3 * i,
         descriptors: 20,
     };
     let samples: Vec<_> = (0..10).map(sample).collect();
-    assert!((slope(&samples, |s| s.memory) - 3.0).abs() < 1e-9);
+    assert!((slope(&samples, |s| s.own) - 3.0).abs() < 1e-9);
     assert!(slope(&samples, |s| s.descriptors).abs() < 1e-9);
 }
