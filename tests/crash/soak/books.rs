@@ -7,25 +7,61 @@ use std::path::Path;
 use super::super::account::{Digest, below, digest, objects_of};
 use super::super::scene::runs;
 use super::site::{STREAMS, Site};
-use super::table::Row;
+use super::table::{Part, Row};
 use crate::support::api::Job;
 use crate::support::node::labelled_containers;
 use crate::support::part10::{data_set, identity};
 use crate::support::under_test::{MAGICKBOX, TestNode, run};
 
 /// Everything that has to hold, whatever was killed.
-pub fn account(site: &Site, node: &TestNode, crashes: usize) -> Vec<Row> {
+pub fn account(site: &Site, node: &TestNode, crashes: usize) -> Vec<Part> {
+    let jobs = jobs(node);
+    vec![
+        objects(site, node, &jobs),
+        ends(site, node, &jobs),
+        results(site, &jobs, crashes),
+        leftovers(site, node, &jobs),
+    ]
+}
+
+/// Every job, whole.
+fn jobs(node: &TestNode) -> Vec<Job> {
     let ids = node.api().jobs().unwrap().into_iter().map(|job| job.id);
-    let jobs: Vec<_> = ids.map(|id| node.api().job(&id).unwrap()).collect();
-    let mut rows = objects(site, node, &jobs);
-    rows.extend(ends(site, node, &jobs));
-    rows.extend(results(site, &jobs, crashes));
-    rows.extend(leftovers(site, node, &jobs));
-    rows
+    ids.map(|id| node.api().job(&id).unwrap()).collect()
+}
+
+/// An account that cannot be wrong is none: of one object that is taken away and one that is changed it has to tell.
+#[track_caller]
+pub fn assert_tells(site: &Site, node: &TestNode) {
+    let uids: Vec<_> = site.acknowledged.lock().unwrap().keys().cloned().collect();
+    let (lost, changed) = (uids.first().unwrap(), uids.last().unwrap());
+    let jobs = jobs(node);
+    for file in jobs
+        .iter()
+        .flat_map(|job| below(&Path::new(&job.directory).join("INPUT")))
+    {
+        let is = |uid: &str| file.file_stem().is_some_and(|stem| stem == uid);
+        if is(lost) {
+            fs::remove_file(&file).unwrap();
+        } else if is(changed) {
+            let mut bytes = fs::read(&file).unwrap();
+            *bytes.last_mut().unwrap() ^= 1;
+            fs::write(&file, bytes).unwrap();
+        }
+    }
+    let part = objects(site, node, &jobs);
+    assert_eq!(part.rows[0].found, (uids.len() - 2).to_string());
+    let findings = site.findings.lock().unwrap();
+    for (uid, what) in [(lost, "is in no INPUT"), (changed, "is another one")] {
+        assert!(
+            findings.iter().any(|f| f.contains(uid) && f.contains(what)),
+            "{findings:?}"
+        );
+    }
 }
 
 /// Every object that was answered with Success is in the INPUT of a job of its stream, byte for byte.
-fn objects(site: &Site, node: &TestNode, jobs: &[Job]) -> Vec<Row> {
+fn objects(site: &Site, node: &TestNode, jobs: &[Job]) -> Part {
     let mut stored: BTreeMap<(&str, String), BTreeSet<Digest>> = BTreeMap::new();
     for job in jobs {
         for (uid, digest) in digests(&Path::new(&job.directory).join("INPUT")) {
@@ -48,22 +84,26 @@ fn objects(site: &Site, node: &TestNode, jobs: &[Job]) -> Vec<Row> {
         }
     }
     let rows: u64 = jobs.iter().map(|job| job.instances).sum();
-    vec![
+    let rows = vec![
         Row::equal(
-            "objects acknowledged, found in INPUT byte for byte",
+            "acknowledged, found in INPUT byte for byte",
             acknowledged.len(),
             found,
         ),
         Row::equal(
-            "objects of all jobs, rows in the store",
+            "of all jobs, rows in the store",
             rows as usize,
             objects_of(&node.data()) as usize,
         ),
-    ]
+    ];
+    Part {
+        title: "objects",
+        rows,
+    }
 }
 
 /// Every job is in a final state, and in that of its bucket.
-fn ends(site: &Site, node: &TestNode, jobs: &[Job]) -> Vec<Row> {
+fn ends(site: &Site, node: &TestNode, jobs: &[Job]) -> Part {
     let gave_way = |job: &Job| {
         let why = job.reason.as_deref().unwrap_or_default();
         job.state == "cancelled" && why.starts_with("superseded by job ")
@@ -95,23 +135,25 @@ fn ends(site: &Site, node: &TestNode, jobs: &[Job]) -> Vec<Row> {
         .iter()
         .filter(|job| job.stream == STREAMS[0].0 && job.state == "done")
         .count();
-    vec![
-        Row::equal("jobs started, in a final state", jobs.len(), over),
+    let rows = vec![
+        Row::equal("started, in a final state", jobs.len(), over),
         Row::equal(
-            "jobs that ran, ended as their bucket ends them",
+            "ran, ended as their bucket ends them",
             jobs.len() - superseded,
             well,
         ),
-        Row::told(
-            "jobs that gave way to their whole study before they ran",
-            superseded,
+        Row::told("gave way to their whole study before they ran", superseded),
+        Row::equal(
+            "of Copy, runs in the diary that its memory keeps",
+            kept,
+            runs(node),
         ),
-        Row::equal("runs of Copy, lines in the diary of its memory", kept, runs(node)),
-    ]
+    ];
+    Part { title: "jobs", rows }
 }
 
 /// Each result is at the PACS once for each job that sent it; a delivery in flight at a kill may send some again.
-fn results(site: &Site, jobs: &[Job], crashes: usize) -> Vec<Row> {
+fn results(site: &Site, jobs: &[Job], crashes: usize) -> Part {
     let mut sent: BTreeMap<&str, usize> = BTreeMap::new();
     let mut resumed: BTreeSet<&str> = BTreeSet::new();
     for job in jobs.iter().filter(|job| job.state == "done") {
@@ -160,24 +202,24 @@ fn results(site: &Site, jobs: &[Job], crashes: usize) -> Vec<Row> {
     strangers.for_each(|uid| site.found(format!("the PACS has {uid}, which no job sent")));
     let longest = jobs.iter().flat_map(|j| &j.deliveries).filter(|d| d.attempts > 1);
     let longest = longest.map(|d| d.instances.len()).max().unwrap_or(0);
-    vec![
-        Row::equal(
-            "results, at the PACS once for each job that sent them",
-            sent.len(),
-            well,
-        ),
-        Row::equal("results at the PACS", sent.len(), taken.len()),
+    let rows = vec![
+        Row::equal("at the PACS once for each job that sent them", sent.len(), well),
+        Row::equal("sent, there", sent.len(), taken.len()),
         Row::at_most(
-            "results sent again, of deliveries in flight at a kill",
+            "sent again, of deliveries in flight at a kill",
             (crashes * longest) as f64,
             again as f64,
             "",
         ),
-    ]
+    ];
+    Part {
+        title: "results",
+        rows,
+    }
 }
 
 /// Nothing is left of what is over.
-fn leftovers(site: &Site, node: &TestNode, jobs: &[Job]) -> Vec<Row> {
+fn leftovers(site: &Site, node: &TestNode, jobs: &[Job]) -> Part {
     let ids: BTreeSet<_> = jobs.iter().map(|job| job.id.as_str()).collect();
     let containers = labelled_containers()
         .into_iter()
@@ -212,9 +254,9 @@ fn leftovers(site: &Site, node: &TestNode, jobs: &[Job]) -> Vec<Row> {
         ));
     }
     let rows = vec![
-        Row::equal("containers left", 0, containers.len()),
-        Row::equal("halves left (*.part)", 0, parts.len()),
-        Row::equal("objects left in incoming", 0, incoming.len()),
+        Row::equal("containers", 0, containers.len()),
+        Row::equal("halves (*.part)", 0, parts.len()),
+        Row::equal("objects in incoming", 0, incoming.len()),
         Row {
             what: "magickbox verify",
             wanted: "clean".to_owned(),
@@ -227,7 +269,10 @@ fn leftovers(site: &Site, node: &TestNode, jobs: &[Job]) -> Vec<Row> {
         .chain(parts)
         .chain(incoming)
         .for_each(|left| site.found(format!("left: {left}")));
-    rows
+    Part {
+        title: "what is left",
+        rows,
+    }
 }
 
 /// The digests of the data sets of the Part 10 files below a directory, with their SOP Instance UIDs.

@@ -1,7 +1,7 @@
 //! All of it together and for a while: eight senders, three buckets, operators that look on, a node that is killed at
 //! random moments; then a long stretch without a crash, in which whatever grows has time to. In the end the account.
 //!
-//! `cargo test` runs it for 20 seconds, `make soak` for 10 minutes. `MAGICKBOX_SEED` repeats what was drawn; what the
+//! `cargo test` runs it for some seconds, `make soak` for 10 minutes. `MAGICKBOX_SEED` repeats what was drawn; what the
 //! machine made of it differs.
 
 mod books;
@@ -52,11 +52,12 @@ fn a_node_under_load_that_is_killed_at_random_keeps_its_account_and_does_not_gro
         let crashes = crashes(site, &mut node, &mut chance);
         steady(site, &mut node, crashes)
     });
-    let mut rows = books::account(&site, &node, stretch.crashes.len());
-    rows.extend(stretch.judge(&samples.into_inner().unwrap()));
-    let findings = site.findings.into_inner().unwrap();
+    let mut parts = books::account(&site, &node, stretch.crashes.len());
+    parts.push(stretch.judge(&samples.into_inner().unwrap()));
+    let findings = std::mem::take(&mut *site.findings.lock().unwrap());
     let title = format!(
-        "The account of {:.0} s: {} senders, {} buckets, {} crashes, {} associations broken off by them, {} reads of the API",
+        "The account of {:.0} s: {} senders, {} buckets, {} crashes\n\
+         {} associations broken off by a crash, {} reads of the API",
         begin.elapsed().as_secs_f64(),
         SENDERS.len(),
         site::STREAMS.len(),
@@ -64,16 +65,15 @@ fn a_node_under_load_that_is_killed_at_random_keeps_its_account_and_does_not_gro
         site.broken_off.load(Ordering::SeqCst),
         site.reads.load(Ordering::SeqCst),
     );
-    table::print(&title, &rows, &findings);
-    let missed: Vec<_> = rows
-        .iter()
-        .filter(|row| !row.is_met)
-        .map(|row| row.what)
-        .collect();
+    table::print(&title, &parts, &findings);
+    let missed = parts.iter().flat_map(|part| &part.rows).filter(|row| !row.is_met);
+    let missed: Vec<_> = missed.map(|row| row.what).collect();
     assert!(
         missed.is_empty() && findings.is_empty(),
-        "{missed:?}; {findings:#?}"
+        "missed: {missed:?}; findings above: {}",
+        findings.len()
     );
+    books::assert_tells(&site, &node);
     showed("soak", "the account holds, the node did not grow");
 }
 
@@ -91,7 +91,7 @@ fn crashes(site: &Site, node: &mut TestNode, chance: &mut Chance) -> Vec<Sample>
         }
         site.goes();
         node.kill().unwrap();
-        node.restart().unwrap();
+        node.restart_with(&site::ALLOCATOR).unwrap();
         site.comes(node, starts.len() as u64 + 1);
         starts.extend(site.live().and_then(|live| Sample::of(&live)));
     }

@@ -11,7 +11,7 @@ use super::site::{Live, Site};
 use crate::support::wait::wait_until;
 
 /// The whole list of jobs is read this often; something small in between.
-const LIST: Duration = Duration::from_secs(1);
+const LIST: Duration = Duration::from_millis(500);
 
 /// Reads until all is over. An answer that fails while the node lives is a finding.
 pub fn look(site: &Site, chance: &mut Chance) {

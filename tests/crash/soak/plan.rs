@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 /// Without `MAGICKBOX_SOAK`.
-const SHORT: u64 = 20;
+const SHORT: u64 = 12;
 
 /// The parts of a soak, in their order. Between them nobody sends until all jobs are over, which comes on top.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub struct Plan {
     pub warm: Duration,
     /// … and so long that what grows shows.
     pub steady: Duration,
-    /// Jobs that have not ended, beyond which senders wait.
+    /// Studies under way and jobs that have not ended, beyond which senders wait.
     pub backlog: usize,
 }
 
@@ -37,7 +37,7 @@ impl Plan {
             ),
             warm: whole / 8,
             steady: whole * 3 / 8,
-            backlog: if seconds < 60 { 4 } else { 16 },
+            backlog: if seconds < 60 { 10 } else { 24 },
         }
     }
 

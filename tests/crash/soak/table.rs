@@ -32,7 +32,7 @@ impl Row {
     }
 
     /// Found is told, whatever it is.
-    pub fn told(what: &'static str, found: usize) -> Self {
+    pub fn told(what: &'static str, found: impl ToString) -> Self {
         Self {
             what,
             wanted: String::new(),
@@ -42,23 +42,38 @@ impl Row {
     }
 }
 
+/// Rows that belong together.
+pub struct Part {
+    pub title: &'static str,
+    pub rows: Vec<Row>,
+}
+
+/// So many findings are told; who reads more is not helped.
+const FINDINGS: usize = 30;
+
 /// Prints the table, and below it what is missing, by name.
-pub fn print(title: &str, rows: &[Row], findings: &[String]) {
-    println!("\n{title}\n\n  {:<58}{:>14}{:>14}", "", "wanted", "found");
-    for row in rows {
-        let verdict = match (row.is_met, row.wanted.is_empty()) {
-            (true, true) => "",
-            (true, false) => "met",
-            (false, _) => "MISSED",
-        };
-        let line = format!("  {:<58}{:>14}{:>14}  {verdict}", row.what, row.wanted, row.found);
-        println!("{}", line.trim_end());
+pub fn print(title: &str, parts: &[Part], findings: &[String]) {
+    println!("\n{title}");
+    for part in parts {
+        println!("\n  {:<60}{:>12}{:>12}", part.title, "wanted", "found");
+        for row in &part.rows {
+            let verdict = match (row.is_met, row.wanted.is_empty()) {
+                (true, true) => "",
+                (true, false) => "met",
+                (false, _) => "MISSED",
+            };
+            let line = format!(
+                "    {:<58}{:>12}{:>12}  {verdict}",
+                row.what, row.wanted, row.found
+            );
+            println!("{}", line.trim_end());
+        }
     }
     if !findings.is_empty() {
-        println!("\n  {} findings", findings.len());
-        for finding in findings {
-            println!("  - {finding}");
-        }
+        println!("\n  findings: {}", findings.len());
+    }
+    for finding in findings.iter().take(FINDINGS) {
+        println!("    {finding}");
     }
     println!();
 }

@@ -76,14 +76,14 @@ pub fn watch(site: &Site, samples: &Mutex<Vec<Sample>>) {
     }
 }
 
+/// Under 80 columns: it is written over itself.
 fn line(site: &Site, elapsed: Duration, sample: &Sample) -> String {
-    let acknowledged = site.acknowledged.lock().unwrap().len();
-    let (open, over) = *site.jobs.lock().unwrap();
     format!(
-        "{:>4} s  sent {:>6}  acknowledged {acknowledged:>6}  jobs ended {over:>5}, open {open:>3}  crashes {:>2}  \
-         memory {:>5.1} MiB  files {:>3}",
+        "{:>4} s  sent {:>5}  acknowledged {:>5}  ended {:>4}  crashes {:>2}  {:>5.1} MiB  {:>2} fds",
         elapsed.as_secs(),
         site.sent.load(Ordering::SeqCst),
+        site.acknowledged.lock().unwrap().len(),
+        site.jobs.lock().unwrap().1,
         sample.life,
         sample.memory as f64 / 1024.0,
         sample.descriptors
