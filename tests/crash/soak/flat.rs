@@ -1,7 +1,7 @@
 //! Whether the node grew: in the long stretch of one process, and from start to start with what its store holds.
 
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::table::{Part, Row};
 use super::watch::{Sample, slope};
@@ -9,8 +9,10 @@ use super::watch::{Sample, slope};
 /// Memory that one process may have more in the end, in MiB: the page caches of SQLite, which fill to 2 MB a connection
 /// as the store grows, and fragments. What an object, a job or an answer of the API leaks is over it in ten minutes.
 const MEMORY: f64 = 8.0;
-/// Open files that it may have more: a connection of the API and one to Docker that have not timed out yet.
-const FILES: f64 = 4.0;
+/// Open files that it may have more: connections of the API and to Docker that have not timed out yet.
+const FILES: f64 = 8.0;
+/// Under load both go up and down: a slope through less than that says nothing.
+const LONG_ENOUGH: Duration = Duration::from_secs(30);
 
 /// What was seen of the starts after crashes, and of the long stretch without one.
 pub struct Stretch {
@@ -27,10 +29,12 @@ pub struct Stretch {
 impl Stretch {
     /// How much more there was of everything, beside what may be.
     pub fn judge(&self, samples: &[Sample]) -> Part {
+        // Senders that begin all at once are no growth.
+        let begin = self.loaded.start + (self.loaded.end - self.loaded.start) / 5;
         let loaded: Vec<_> = samples
             .iter()
             .copied()
-            .filter(|s| self.loaded.contains(&s.at))
+            .filter(|s| s.at >= begin && s.at < self.loaded.end)
             .collect();
         let seconds = (self.loaded.end - self.loaded.start).as_secs_f64();
         let mib = |of: &Sample| of.own as f64 / 1024.0;
@@ -52,12 +56,6 @@ impl Stretch {
                 "MiB",
             ),
             Row::at_most(
-                "memory, slope under load times the length",
-                MEMORY,
-                slope(&loaded, |s| s.own) * seconds / 1024.0,
-                "MiB",
-            ),
-            Row::at_most(
                 "memory when ready, first start to last start",
                 MEMORY,
                 starts(&mib),
@@ -69,13 +67,23 @@ impl Stretch {
                 files(&self.late) - files(&self.early),
                 "",
             ),
-            Row::at_most(
-                "open files, slope under load times the length",
-                FILES,
-                slope(&loaded, |s| s.descriptors) * seconds,
-                "",
-            ),
         ];
+        if self.loaded.end - self.loaded.start >= LONG_ENOUGH {
+            rows.extend([
+                Row::at_most(
+                    "memory, slope under load times the length",
+                    MEMORY,
+                    slope(&loaded, |s| s.own) * seconds / 1024.0,
+                    "MiB",
+                ),
+                Row::at_most(
+                    "open files, slope under load times the length",
+                    FILES,
+                    slope(&loaded, |s| s.descriptors) * seconds,
+                    "",
+                ),
+            ]);
+        }
         for (what, sample) in [("idle before it", &self.early), ("idle after it", &self.late)] {
             let resident = sample.memory as f64 / 1024.0;
             let found = format!(

@@ -37,7 +37,7 @@ impl Plan {
             ),
             warm: whole / 8,
             steady: whole * 3 / 8,
-            backlog: if seconds < 60 { 10 } else { 24 },
+            backlog: if seconds < 60 { 8 } else { 24 },
         }
     }
 
