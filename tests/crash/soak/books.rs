@@ -8,10 +8,10 @@ use super::super::account::{Digest, below, digest, objects_of};
 use super::super::scene::runs;
 use super::site::{STREAMS, Site};
 use super::table::{Part, Row};
+use super::{left, results};
 use crate::support::api::Job;
-use crate::support::node::labelled_containers;
 use crate::support::part10::{data_set, identity};
-use crate::support::under_test::{MAGICKBOX, TestNode, run};
+use crate::support::under_test::TestNode;
 
 /// Everything that has to hold, whatever was killed.
 pub fn account(site: &Site, node: &TestNode, crashes: usize) -> Vec<Part> {
@@ -19,8 +19,8 @@ pub fn account(site: &Site, node: &TestNode, crashes: usize) -> Vec<Part> {
     vec![
         objects(site, node, &jobs),
         ends(site, node, &jobs),
-        results(site, &jobs, crashes),
-        leftovers(site, node, &jobs),
+        results::results(site, &jobs, crashes),
+        left::left(site, node, &jobs),
     ]
 }
 
@@ -152,131 +152,8 @@ fn ends(site: &Site, node: &TestNode, jobs: &[Job]) -> Part {
     Part { title: "jobs", rows }
 }
 
-/// Each result is at the PACS once for each job that sent it; a delivery in flight at a kill may send some again.
-fn results(site: &Site, jobs: &[Job], crashes: usize) -> Part {
-    let mut sent: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut resumed: BTreeSet<&str> = BTreeSet::new();
-    for job in jobs.iter().filter(|job| job.state == "done") {
-        let results = match job.stream.as_str() {
-            "Copy" => digests(&Path::new(&job.directory).join("OUTPUT")),
-            "Count" => digests(&Path::new(&job.directory).join("INPUT")),
-            _ => Vec::new(),
-        };
-        let instances: Vec<_> = job.deliveries.iter().flat_map(|d| &d.instances).collect();
-        let settled = instances.iter().filter(|i| i.state == "sent").count();
-        if settled != results.len() || job.deliveries.iter().any(|d| d.state != "sent") {
-            site.found(format!(
-                "job {}: {} results, {settled} sent: {:?}",
-                job.id,
-                results.len(),
-                job.deliveries
-            ));
-        }
-        for instance in instances {
-            *sent.entry(&instance.sop_instance_uid).or_default() += 1;
-        }
-        for delivery in job.deliveries.iter().filter(|d| d.attempts > 1) {
-            resumed.extend(delivery.instances.iter().map(|i| i.sop_instance_uid.as_str()));
-        }
-    }
-    let taken = site.pacs.taken();
-    let acknowledged = site.acknowledged.lock().unwrap();
-    let (mut well, mut again) = (0, 0);
-    for (uid, times) in &sent {
-        let copies = taken.get(*uid).map_or(&[][..], Vec::as_slice);
-        let is_same = copies
-            .iter()
-            .all(|copy| acknowledged.get(*uid).is_some_and(|a| a.digest == *copy));
-        let more = copies.len().saturating_sub(*times);
-        again += more;
-        if !is_same || copies.len() < *times || (more > 0 && !resumed.contains(uid)) {
-            site.found(format!(
-                "result {uid} was sent {times} times; the PACS has it {} times",
-                copies.len()
-            ));
-        } else {
-            well += 1;
-        }
-    }
-    let strangers = taken.keys().filter(|uid| !sent.contains_key(uid.as_str()));
-    strangers.for_each(|uid| site.found(format!("the PACS has {uid}, which no job sent")));
-    let longest = jobs.iter().flat_map(|j| &j.deliveries).filter(|d| d.attempts > 1);
-    let longest = longest.map(|d| d.instances.len()).max().unwrap_or(0);
-    let rows = vec![
-        Row::equal("at the PACS once for each job that sent them", sent.len(), well),
-        Row::equal("sent, there", sent.len(), taken.len()),
-        Row::at_most(
-            "sent again, of deliveries in flight at a kill",
-            (crashes * longest) as f64,
-            again as f64,
-            "",
-        ),
-    ];
-    Part {
-        title: "results",
-        rows,
-    }
-}
-
-/// Nothing is left of what is over.
-fn leftovers(site: &Site, node: &TestNode, jobs: &[Job]) -> Part {
-    let ids: BTreeSet<_> = jobs.iter().map(|job| job.id.as_str()).collect();
-    let containers = labelled_containers()
-        .into_iter()
-        .filter(|(_, job)| ids.contains(job.as_str()));
-    let containers: Vec<_> = containers
-        .map(|(container, job)| format!("container {container} of job {job}"))
-        .collect();
-    let files = below(&node.data());
-    let is_part = |path: &&std::path::PathBuf| path.extension().is_some_and(|e| e == "part");
-    let named = |path: &std::path::PathBuf| path.display().to_string();
-    let parts: Vec<_> = files.iter().filter(is_part).map(named).collect();
-    // A job that was cancelled before it was laid out has its objects there still.
-    let cancelled = jobs
-        .iter()
-        .filter(|job| job.state == "cancelled")
-        .map(|job| job.id.as_str());
-    let cancelled: BTreeSet<_> = cancelled.collect();
-    let incoming = |path: &&std::path::PathBuf| {
-        let mut names = path
-            .iter()
-            .filter_map(|name| name.to_str())
-            .skip_while(|name| *name != "incoming");
-        names.next().is_some() && names.next().is_some_and(|set| !cancelled.contains(set))
-    };
-    let incoming: Vec<_> = files.iter().filter(incoming).map(named).collect();
-    let verified = run(MAGICKBOX, &["verify", "--data", node.data().to_str().unwrap()]);
-    let is_clean = verified.code == Some(0);
-    if !is_clean {
-        site.found(format!(
-            "magickbox verify: {}{}",
-            verified.stdout, verified.stderr
-        ));
-    }
-    let rows = vec![
-        Row::equal("containers", 0, containers.len()),
-        Row::equal("halves (*.part)", 0, parts.len()),
-        Row::equal("objects in incoming", 0, incoming.len()),
-        Row {
-            what: "magickbox verify",
-            wanted: "clean".to_owned(),
-            found: if is_clean { "clean" } else { "not clean" }.to_owned(),
-            is_met: is_clean,
-        },
-    ];
-    containers
-        .into_iter()
-        .chain(parts)
-        .chain(incoming)
-        .for_each(|left| site.found(format!("left: {left}")));
-    Part {
-        title: "what is left",
-        rows,
-    }
-}
-
 /// The digests of the data sets of the Part 10 files below a directory, with their SOP Instance UIDs.
-fn digests(directory: &Path) -> Vec<(String, Digest)> {
+pub fn digests(directory: &Path) -> Vec<(String, Digest)> {
     let read = |path: &std::path::PathBuf| {
         let file = fs::read(path).unwrap();
         (file.get(128..132) == Some(b"DICM")).then(|| (identity(path).0, digest(data_set(&file))))

@@ -6,8 +6,10 @@
 
 mod books;
 mod flat;
+mod left;
 mod operator;
 mod plan;
+mod results;
 mod senders;
 mod site;
 mod table;
