@@ -120,11 +120,15 @@ fn steady(site: &Site, node: &mut TestNode, crashes: Vec<Sample>) -> Stretch {
 /// What the node has when nobody sends and all jobs are over.
 fn idle(site: &Site, node: &mut TestNode) -> Sample {
     site.is_paused.store(true, Ordering::SeqCst);
-    let is_idle = || {
-        let jobs = node.api().jobs().ok()?;
-        (site.busy.load(Ordering::SeqCst) == 0 && jobs.iter().all(|job| job.is_over())).then_some(())
-    };
-    if let Err(error) = wait_until(5 * PATIENCE, "the end of all jobs", is_idle) {
+    let is_over = wait_until(5 * PATIENCE, "the end of all studies", || {
+        (site.busy.load(Ordering::SeqCst) == 0).then_some(())
+    });
+    // The next list but one was begun after that.
+    let seen = site.lists.load(Ordering::SeqCst) + 2;
+    let is_over = is_over.and(wait_until(5 * PATIENCE, "the end of all jobs", || {
+        (site.lists.load(Ordering::SeqCst) >= seen && site.jobs.lock().unwrap().0 == 0).then_some(())
+    }));
+    if let Err(error) = is_over {
         site.found(format!("{error}"));
     }
     // Connections that nobody uses any more close after a while.

@@ -45,6 +45,7 @@ fn list(site: &Site, live: &Live) -> Result<Vec<String>> {
     let jobs = live.api.jobs()?;
     let over = jobs.iter().filter(|job| job.is_over()).count();
     *site.jobs.lock().unwrap() = (jobs.len() - over, over);
+    site.lists.fetch_add(1, Ordering::SeqCst);
     Ok(jobs.into_iter().map(|job| job.id).collect())
 }
 

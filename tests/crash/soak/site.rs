@@ -59,6 +59,8 @@ pub struct Site {
     pub broken_off: AtomicU64,
     /// Answers of the API that operators read.
     pub reads: AtomicU64,
+    /// How often operators have seen the list of all jobs.
+    pub lists: AtomicU64,
     /// Jobs that have not ended and that have, as an operator saw last.
     pub jobs: Mutex<(usize, usize)>,
 }
@@ -78,6 +80,7 @@ impl Site {
             sent: AtomicU64::new(0),
             broken_off: AtomicU64::new(0),
             reads: AtomicU64::new(0),
+            lists: AtomicU64::new(0),
             jobs: Mutex::default(),
         }
     }
