@@ -257,7 +257,11 @@ fn a_whole_file_in_a_frozen_set_goes_to_a_set_of_its_own() {
     drop(receiver);
     bench.lose_rows();
     let at = Timestamp::now();
-    bench.store.complete(&job, "quiet".into(), at).wait().unwrap();
+    bench
+        .store
+        .complete(&job, "quiet".into(), at, None)
+        .wait()
+        .unwrap();
 
     drop(bench.stage());
     let open = bench.store.in_state(JobState::Receiving).unwrap();

@@ -74,7 +74,7 @@ fn one_study_has_one_open_set_and_a_new_one_once_it_is_complete() {
             .unwrap()
     };
     assert_eq!(place(&other), Placed::Elsewhere(first.clone()));
-    store.complete(&first, "quiet".into(), now).wait().unwrap();
+    store.complete(&first, "quiet".into(), now, None).wait().unwrap();
     assert_eq!(place(&first), Placed::Closed);
     assert_eq!(place(&other), Placed::Stored);
     let kinds: Vec<_> = store
@@ -93,7 +93,7 @@ fn a_bucket_with_open_jobs_stays_and_without_a_bucket_nothing_is_taken() {
     let (now, title) = (Timestamp::now(), bucket().ae_title);
     let job = open_set(&store, "1.2.3", now);
     assert_eq!(store.remove_bucket(&title).wait().unwrap(), Removed::Busy(1));
-    store.complete(&job, "quiet".into(), now).wait().unwrap();
+    store.complete(&job, "quiet".into(), now, None).wait().unwrap();
     store.fail(&job, "no".into(), now).wait().unwrap();
     assert_eq!(store.remove_bucket(&title).wait().unwrap(), Removed::Yes);
     assert_eq!(store.remove_bucket(&title).wait().unwrap(), Removed::NotThere);
@@ -116,7 +116,7 @@ fn an_attempt_keeps_the_bucket_it_began_with() {
     let (_dir, store) = store();
     let now = Timestamp::now();
     let job = open_set(&store, "1.2.3", now);
-    store.complete(&job, "quiet".into(), now).wait().unwrap();
+    store.complete(&job, "quiet".into(), now, None).wait().unwrap();
     store.start(&job, bucket(), now).wait().unwrap();
     store
         .install_bucket(
@@ -198,7 +198,7 @@ fn a_job_is_settled_by_its_last_delivery() {
     let (_dir, store) = store();
     let now = Timestamp::now();
     let job = open_set(&store, "1.2.3", now);
-    store.complete(&job, "quiet".into(), now).wait().unwrap();
+    store.complete(&job, "quiet".into(), now, None).wait().unwrap();
     assert_eq!(store.start(&job, bucket(), now).wait().unwrap(), 1);
     let ended = Ended {
         exit_status: Some(0),
@@ -280,7 +280,7 @@ fn jobs_are_listed_newest_first_and_queued_ones_in_order() {
         .map(|i| {
             let at = start.plus(Duration::from_secs(i));
             let id = open_set(&store, &format!("1.{i}"), at);
-            store.complete(&id, "quiet".into(), at).wait().unwrap();
+            store.complete(&id, "quiet".into(), at, None).wait().unwrap();
             id
         })
         .collect();
@@ -307,7 +307,7 @@ fn jobs_are_listed_newest_first_and_queued_ones_in_order() {
 fn delivering(store: &Store) -> (JobId, Delivery) {
     let now = Timestamp::now();
     let job = open_set(store, "1.2.3", now);
-    store.complete(&job, "quiet".into(), now).wait().unwrap();
+    store.complete(&job, "quiet".into(), now, None).wait().unwrap();
     store.start(&job, bucket(), now).wait().unwrap();
     store.ended(&job, Ended::default(), None, now).wait().unwrap();
     let new = NewDelivery {
@@ -338,7 +338,7 @@ fn a_held_job_is_neither_run_nor_sent_and_goes_on_where_it_was() {
     let now = Timestamp::now();
     let queued = open_set(&store, "1.2.4", now);
     assert!(store.hold(&queued).wait().is_err(), "an open set cannot be held");
-    store.complete(&queued, "quiet".into(), now).wait().unwrap();
+    store.complete(&queued, "quiet".into(), now, None).wait().unwrap();
     store.hold(&queued).wait().unwrap();
     assert!(store.queued(&bucket().ae_title, 9).unwrap().is_empty());
     store.release(&queued, now).wait().unwrap();
@@ -399,7 +399,7 @@ fn what_did_not_work_is_tried_again() {
     assert!(store.delivery_begins(delivery.id).wait().unwrap());
 
     let failed = open_set(&store, "1.2.5", now);
-    store.complete(&failed, "quiet".into(), now).wait().unwrap();
+    store.complete(&failed, "quiet".into(), now, None).wait().unwrap();
     store.fail(&failed, "no room".into(), now).wait().unwrap();
     assert_eq!(store.retry(&failed, now).wait().unwrap(), 0);
     let again = store.job(&failed).unwrap().unwrap();

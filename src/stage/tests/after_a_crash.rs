@@ -96,7 +96,7 @@ fn an_object_on_its_way_to_another_set_arrives_there_however_often_it_is_cut_off
     let former = bench.files()[0].clone();
     bench
         .store
-        .complete(&job, "quiet".into(), Timestamp::now())
+        .complete(&job, "quiet".into(), Timestamp::now(), None)
         .wait()
         .unwrap();
     drop(bench.stage());

@@ -79,6 +79,56 @@ fn a_set_is_synced_before_it_is_queued() {
     assert_eq!(bench.store.job(&job).unwrap().unwrap().state, JobState::Queued);
 }
 
+/// A set at its cap: an object enters it while it is synced to be frozen, as it does while an association goes on. Later
+/// syncs go by `later`. Answers the set, what each sync saw, and what the freeze said.
+fn frozen_while_an_object_enters(
+    bench: &Bench,
+    later: impl Fn() -> std::io::Result<()> + Send + Sync + 'static,
+) -> (JobId, Vec<(usize, usize, Vec<JobState>)>, Result<(), StageError>) {
+    let stage = bench.stage();
+    let mut receiver = bench.receiver(&stage, 1);
+    let job = receive(&mut receiver, "1.9.1", b"one").unwrap().job;
+    let (watched, seen) = watched(bench);
+    let entering = Mutex::new(Some(receiver));
+    let syncs = Syncs::by(move || {
+        watched.sync(watched.mark())?;
+        match entering.lock().unwrap().take() {
+            Some(mut receiver) => {
+                receive(&mut receiver, "1.9.2", b"two").unwrap();
+                Ok(())
+            }
+            None => later(),
+        }
+    });
+    let freezer = Freezer::new(bench.layout.clone(), bench.store.clone(), Some(syncs));
+    let said = wait(freezer.freeze(&job, "cap".into()));
+    let seen = seen.lock().unwrap().clone();
+    (job, seen, said)
+}
+
+#[test]
+fn an_object_that_enters_a_set_behind_its_sync_is_synced_before_the_set_is_queued() {
+    let bench = Bench::new(Durability::Association);
+    let (job, seen, said) = frozen_while_an_object_enters(&bench, || Ok(()));
+    said.unwrap();
+    assert_eq!(bench.store.instances(&job).unwrap().len(), 2);
+    let open = || vec![JobState::Receiving];
+    assert_eq!(seen, [(1, 1, open()), (2, 2, open())]);
+    assert_eq!(bench.store.job(&job).unwrap().unwrap().state, JobState::Queued);
+}
+
+#[test]
+fn a_set_is_not_queued_when_what_entered_it_behind_its_sync_cannot_be_synced() {
+    let bench = Bench::new(Durability::Association);
+    let disk = || Err(std::io::Error::other("the disk"));
+    let (job, _, said) = frozen_while_an_object_enters(&bench, disk);
+    assert!(
+        matches!(said, Err(StageError::Store(StoreError::Sync(_)))),
+        "{said:?}"
+    );
+    assert_eq!(bench.store.job(&job).unwrap().unwrap().state, JobState::Receiving);
+}
+
 #[test]
 fn a_set_that_cannot_be_synced_is_not_queued() {
     let bench = Bench::new(Durability::Association);
@@ -100,7 +150,7 @@ fn the_stores_word_on_an_object_is_acted_on_before_the_association_ends() {
     let job = receive(&mut receiver, "1.9.1", b"one").unwrap().job;
     bench
         .store
-        .complete(&job, "quiet".into(), Timestamp::now())
+        .complete(&job, "quiet".into(), Timestamp::now(), None)
         .wait()
         .unwrap();
     assert_eq!(

@@ -150,7 +150,7 @@ fn what_comes_after_a_set_was_forgotten_and_frozen_begins_another() {
     let job = receive(&mut receiver, "1.9.1", b"one").unwrap().job;
     bench
         .store
-        .complete(&job, "as if cancelled".into(), Timestamp::now())
+        .complete(&job, "as if cancelled".into(), Timestamp::now(), None)
         .wait()
         .unwrap();
     stage.completion().cancel(&job);
