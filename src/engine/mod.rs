@@ -11,11 +11,13 @@
 //! output     what a bucket left behind, read without trusting it
 //! measures   the plugin and measures.json
 //! record     info.json and record.json of a job
+//! holds      the deadline of held jobs
 //! recovery   what a start finds of the last run of the node
 //! ```
 
 mod driver;
 mod harvest;
+mod holds;
 mod ledger;
 pub mod measures;
 pub mod output;
@@ -37,6 +39,7 @@ use crate::model::{Layout, Route};
 use crate::stage::StageError;
 use crate::store::{Store, StoreError};
 
+pub use holds::end_overdue_holds;
 pub use recovery::take_up;
 pub use scheduler::run;
 

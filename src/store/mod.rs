@@ -13,6 +13,7 @@ mod buckets;
 mod connection;
 mod deliveries;
 mod events;
+mod holds;
 mod inherited;
 mod instances;
 mod jobs;

@@ -207,3 +207,56 @@ fn a_bucket_that_writes_without_end_is_stopped_at_its_limits() {
         assert!(containers_of(&job.id).is_empty());
     }
 }
+
+#[test]
+fn a_job_that_nobody_releases_in_time_is_cancelled_and_can_be_restarted() {
+    needs!(Docker, Dcmtk);
+    // Held before and behind a kill: a deadline that began anew at each start would not come within the second hour.
+    let mut node = TestNode::with(&Bucket::fixture("gate"), "[engine]\nhold = \"1h\"\n");
+    let first = send(&node, "Gate");
+    in_state(&node, &first, "running");
+    let study = send(&node, "Gate");
+    let job = in_state(&node, &study, "queued");
+    act(&node, &job, "hold");
+    let command = |node: &TestNode, verb: &[&str]| {
+        let http = node.ready().http.clone();
+        let said = run(MAGICKBOX, &[&["job", "--node", &http], verb].concat());
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        said.stdout
+    };
+    assert!(
+        command(&node, &["list"]).contains("held until 20"),
+        "{}",
+        command(&node, &["list"])
+    );
+    assert!(
+        command(&node, &["show", &job.id]).contains("held_until"),
+        "{}",
+        command(&node, &["show", &job.id])
+    );
+
+    node.kill().unwrap();
+    hour_earlier(&node, &job.id);
+    node.restart().unwrap();
+    in_state(&node, &study, "cancelled");
+    let shown = command(&node, &["show", &job.id]);
+    assert!(shown.contains("held for 1h, and nobody released it"), "{shown}");
+    assert!(!shown.contains("held_until"), "{shown}");
+    open_gate(&node);
+    in_state(&node, &first, "done");
+    let new = act(&node, &job, "restart");
+    let done = |j: &Job| j.id == new && j.state == "done";
+    let ended = node
+        .api()
+        .wait_for_job(PATIENCE, "the restarted job to end", done)
+        .unwrap();
+    assert_eq!((ended.outcome.as_deref(), ended.attempt), (Some("success"), 1));
+    assert_eq!(node.api().job(&job.id).unwrap().attempt, 0, "it was never run");
+}
+
+/// As if a job had been held an hour before.
+fn hour_earlier(node: &TestNode, job: &str) {
+    let store = rusqlite::Connection::open(node.data().join("store/magickbox.sqlite")).unwrap();
+    let sql = "UPDATE events SET at = at - 3600000 WHERE kind = 'held' AND job = (SELECT seq FROM jobs WHERE id = ?1)";
+    assert_eq!(store.execute(sql, [job]).unwrap(), 1);
+}
