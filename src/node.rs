@@ -146,6 +146,7 @@ impl Node {
             tokio::spawn(retention.run()),
             tokio::spawn(engine::end_overdue_holds(store.clone(), config.engine.hold)),
             tokio::spawn(async move { completion.run().await }),
+            tokio::spawn(engine::write_last_papers(engine.clone())),
             tokio::spawn(engine::run(engine, taken_up)),
             tokio::spawn(listener.run()),
         ];
