@@ -10,9 +10,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::*;
+use crate::dicom::part10::FileMeta;
+use crate::dicom::transfer_syntax::Encoding;
+use crate::dicom::upper_layer::Sink;
 use crate::model::{Durability, JobId, Place, Timestamp};
 
-use bench::{Bench, answer, receive, title, wait};
+use bench::{Bench, MR, answer, receive, title, uid, wait};
 
 #[test]
 fn the_same_object_twice_is_one_file_and_one_with_other_bytes_is_another() {

@@ -1,9 +1,6 @@
 //! What the tests of the stage share: a stage in a temporary directory, and objects for it.
 
 use super::*;
-use crate::dicom::part10::FileMeta;
-use crate::dicom::transfer_syntax::Encoding;
-use crate::dicom::upper_layer::Sink;
 use crate::model::{CalledAeTitle, CallingAeTitle, Complete, Job, Keep, Uid};
 use crate::store::{BucketRow, EventRow};
 
