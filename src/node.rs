@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use crate::bucket::uploads::Uploads;
 use crate::bucket::{Buckets, Capacity};
 use crate::config::{Config, EngineConfig, TlsConfig};
 use crate::container::{Docker, DockerConfig, Runtime};
@@ -71,12 +72,13 @@ impl Node {
             ..DockerConfig::default()
         })
         .await?;
+        let images = docker.images();
         let runtime: Arc<dyn Runtime> = Arc::new(docker);
         let capacity = capacity(runtime.as_ref(), &config.engine).await?;
         let buckets = Buckets::open(
             store.clone(),
             layout.clone(),
-            runtime.clone(),
+            (runtime.clone(), images),
             config.buckets,
             capacity,
         )?;
@@ -139,10 +141,16 @@ impl Node {
         };
         // Before HTTP is served: what is swept here is of the last run, never of an install under way.
         let taken_up = engine::take_up(&engine).await;
+        let (of_stage, of_layout, largest) = (stage.clone(), layout.clone(), config.http.largest_upload);
+        let open = move || Uploads::open(of_layout, largest, Arc::new(move || of_stage.spare_bytes()));
+        let uploads = tokio::task::spawn_blocking(open)
+            .await?
+            .context("look at the uploads")?;
         let completion = stage.completion().clone();
         let of_buckets = buckets.clone();
         let retention = Retention::new(&stage, &storage, move || keeps(&of_buckets));
         let tasks = vec![
+            tokio::spawn(uploads.clone().expire()),
             tokio::spawn(retention.run()),
             tokio::spawn(async move { completion.run().await }),
             tokio::spawn(engine::run(engine, taken_up)),
@@ -155,6 +163,11 @@ impl Node {
             store: store.clone(),
             layout: layout.clone(),
             buckets,
+            uploads: uploads.clone(),
+            access: http::Access {
+                networks: config.http.networks,
+                tokens: config.http.tokens,
+            },
             runtime,
             dicom: dicom_address,
             dicom_tls: dicom_tls_address,

@@ -25,7 +25,7 @@ use crate::model::{AeTitle, Caller, Reader, RemoteAe, Route, Settings};
 pub use delivery::DeliveryConfig;
 pub use dicom::DicomConfig;
 pub use engine::EngineConfig;
-pub use http::HttpConfig;
+pub use http::{HttpConfig, HttpTlsConfig};
 pub use storage::{StorageConfig, quarter_above};
 pub use tls::{ClientCertificate, TlsConfig, TlsVersion};
 

@@ -42,10 +42,14 @@ async fn start_what_fits(
     ledger: &mut Ledger,
     over: &mpsc::UnboundedSender<JobId>,
 ) -> Result<(), StoreError> {
+    engine.buckets.settle().await;
     let now = Timestamp::now();
     let mut streams = Vec::new();
     for bucket in engine.buckets.list()? {
         let (title, settings) = (bucket.row.ae_title, bucket.manifest.settings);
+        if !engine.buckets.may_begin(&title)? {
+            continue;
+        }
         let free = (settings.parallel as usize).saturating_sub(ledger.running(&title));
         // Those that were begun a moment ago may still be queued in the store.
         let mut queued = engine.store.queued(&title, settings.parallel.saturating_mul(2))?;
@@ -100,6 +104,12 @@ struct Waiting {
 
 /// Starts a driver; its promise is taken back when it ends, however it ends.
 fn begin(engine: &Engine, ledger: &mut Ledger, job: Job, over: mpsc::UnboundedSender<JobId>) {
+    let run = match job.state {
+        JobState::Queued => engine.buckets.begin_run(&job.stream),
+        _ => Some(engine.buckets.found_run(&job.stream)),
+    };
+    // Its memory is being replaced: it stays in the queue.
+    let Some(run) = run else { return };
     let bucket = match job.state {
         JobState::Queued => engine.buckets.get(&job.stream),
         _ => engine.buckets.of_attempt(&job.id),
@@ -124,6 +134,8 @@ fn begin(engine: &Engine, ledger: &mut Ledger, job: Job, over: mpsc::UnboundedSe
                 _ => break,
             }
         }
+        // Before the scheduler looks again: a new version may have waited for this run.
+        drop(run);
         // The scheduler outlives its drivers.
         let _ = over.send(id);
     });

@@ -3,8 +3,11 @@
 mod actions;
 mod api;
 mod associations;
+mod auth;
 mod buckets;
+mod memory;
 mod problem;
+mod uploads;
 mod view;
 
 use std::net::SocketAddr;
@@ -12,17 +15,21 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::header;
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
 use crate::bucket::Buckets;
+use crate::bucket::uploads::Uploads;
 use crate::container::Runtime;
 use crate::model::Layout;
 use crate::stage::Completion;
 use crate::store::Store;
 use crate::telemetry::metrics::{self, METRICS};
+
+pub use auth::Access;
 
 /// What handlers need.
 #[derive(Clone)]
@@ -33,6 +40,10 @@ pub struct Context {
     pub layout: Layout,
     /// The installed buckets.
     pub buckets: Buckets,
+    /// What clients upload.
+    pub uploads: Uploads,
+    /// Who may use the API.
+    pub access: Access,
     /// The container engine, for what it says of itself.
     pub runtime: Arc<dyn Runtime>,
     /// Where DICOM is spoken.
@@ -53,6 +64,7 @@ pub struct Context {
 
 /// Every request this node answers.
 pub fn router(context: Context) -> Router {
+    let access = Arc::new(context.access.clone());
     Router::new()
         .route("/readyz", get(async || "ready\n"))
         .route("/metrics", get(metrics))
@@ -60,6 +72,7 @@ pub fn router(context: Context) -> Router {
         .fallback(async || {
             problem::Problem::not_found("there is no such page here; the API is below /api/v1")
         })
+        .layer(from_fn_with_state(access, auth::check))
         .with_state(context)
 }
 
@@ -76,7 +89,8 @@ pub async fn serve(
     context: Context,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(socket, router(context))
+    let service = router(context).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(socket, service)
         .with_graceful_shutdown(stopped)
         .await
 }
