@@ -113,10 +113,7 @@ fn saved_images<'a, R: Read + 'a>(
 
 /// A name of a file as it may stand in a message.
 fn printable(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control())
-        .take(256)
-        .collect()
+    text.chars().filter(|c| !c.is_control()).take(256).collect()
 }
 
 #[cfg(test)]
@@ -175,7 +172,13 @@ mod tests {
         let error = look(&tar(&[("manifest.json", two)])).unwrap_err().to_string();
         assert!(error.contains("2 images (a:1, b.json)"), "{error}");
         let whole = tar(&[("a", "content")]);
-        for bad in [b"".as_slice(), b"PK\x03\x04 no tar", &[0; 1024], &[0x1f, 0x8b, 8, 0], &gzip(&whole)[..30]] {
+        for bad in [
+            b"".as_slice(),
+            b"PK\x03\x04 no tar",
+            &[0; 1024],
+            &[0x1f, 0x8b, 8, 0],
+            &gzip(&whole)[..30],
+        ] {
             let error = look(bad).unwrap_err();
             assert!(matches!(error, ArchiveError::NotATar(_)), "{error}");
         }
@@ -185,6 +188,9 @@ mod tests {
     fn a_small_file_out_of_which_too_much_comes_is_refused() {
         let bomb = gzip(&tar(&[("zeros", &"0".repeat(2 << 20))]));
         assert!(bomb.len() < 100_000);
-        assert!(matches!(look(&bomb), Err(ArchiveError::TooLarge { limit: LIMIT })));
+        assert!(matches!(
+            look(&bomb),
+            Err(ArchiveError::TooLarge { limit: LIMIT })
+        ));
     }
 }

@@ -60,7 +60,11 @@ pub(super) async fn bring(
 }
 
 /// Gives a name back to the image that had it.
-async fn give_back(images: &Images, name: &str, before: Option<ImageId>) -> Result<(), crate::container::Error> {
+async fn give_back(
+    images: &Images,
+    name: &str,
+    before: Option<ImageId>,
+) -> Result<(), crate::container::Error> {
     match (before, name.rsplit_once(':')) {
         (Some(image), Some((repository, tag))) => images.tag(&image, repository, tag).await,
         _ => images.untag(name).await,

@@ -34,7 +34,9 @@ pub enum MemoryError {
         limit: u64,
     },
     /// A run uses it.
-    #[error("a run of {0} is under way: wait for it (buckets list shows), or let no more begin (buckets disable)")]
+    #[error(
+        "a run of {0} is under way: wait for it (buckets list shows), or let no more begin (buckets disable)"
+    )]
     InUse(crate::model::AeTitle),
     /// There is no such bucket.
     #[error("no bucket is installed for AE title {0}")]
@@ -98,7 +100,10 @@ pub(super) fn export(memory: &Path, tar: &mut File) -> io::Result<()> {
             }
         }
     }
-    builder.into_inner()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+    builder
+        .into_inner()?
+        .into_inner()
+        .map_err(io::IntoInnerError::into_error)?;
     Ok(())
 }
 
@@ -313,8 +318,15 @@ mod tests {
             fs::create_dir_all(&memory).unwrap();
             tar_of(&tar, &[&[(Regular, "good", "x")], entries].concat());
             let error = unpack(&tar, &memory, 1 << 20).unwrap_err();
-            assert!(matches!(error, MemoryError::Hostile { .. }), "{entries:?}: {error}");
-            assert_eq!(files::entries(&home.path().join("a")).unwrap(), [memory], "{entries:?}");
+            assert!(
+                matches!(error, MemoryError::Hostile { .. }),
+                "{entries:?}: {error}"
+            );
+            assert_eq!(
+                files::entries(&home.path().join("a")).unwrap(),
+                [memory],
+                "{entries:?}"
+            );
             assert!(!home.path().join("outside").exists() && !home.path().join("a/outside").exists());
         }
     }
@@ -324,10 +336,16 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let (tar, memory) = (home.path().join("m.tar"), home.path().join("memory"));
         tar_of(&tar, &[(tar::EntryType::Regular, "a", "0123456789")]);
-        assert!(matches!(unpack(&tar, &memory, 9), Err(MemoryError::TooLarge { limit: 9 })));
+        assert!(matches!(
+            unpack(&tar, &memory, 9),
+            Err(MemoryError::TooLarge { limit: 9 })
+        ));
         for bad in [b"".as_slice(), b"no tar at all", &[0xff; 1024]] {
             fs::write(&tar, bad).unwrap();
-            assert!(matches!(unpack(&tar, &memory, 1 << 20), Err(MemoryError::NotATar(_))), "{bad:?}");
+            assert!(
+                matches!(unpack(&tar, &memory, 1 << 20), Err(MemoryError::NotATar(_))),
+                "{bad:?}"
+            );
         }
         assert!(!memory.with_extension("new").exists());
     }

@@ -23,7 +23,11 @@ impl Buckets {
         let copied = tokio::task::spawn_blocking(move || {
             uploads.has_room(size_of(&memory)?)?;
             files::make_directory(path.parent().unwrap_or(&path))?;
-            let mut tar = File::options().create_new(true).read(true).write(true).open(&path)?;
+            let mut tar = File::options()
+                .create_new(true)
+                .read(true)
+                .write(true)
+                .open(&path)?;
             files::remove_file(&path)?;
             memory::export(&memory, &mut tar)?;
             std::io::Seek::rewind(&mut tar)?;
@@ -53,7 +57,8 @@ impl Buckets {
             Ok::<_, MemoryError>(())
         });
         replaced.await.map_err(std::io::Error::other)??;
-        self.note(ae_title, &format!("memory replaced by {}", whole.name)).await;
+        self.note(ae_title, &format!("memory replaced by {}", whole.name))
+            .await;
         Ok(())
     }
 

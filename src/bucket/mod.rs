@@ -25,7 +25,7 @@ mod registry;
 pub mod uploads;
 mod versions;
 
-pub use archive::ArchiveError;
+pub use archive::{Archive, ArchiveError};
 pub use gate::Run;
 pub use install::{Inspected, InstallError, inspect, seed_memory};
 pub use manifest::{Manifest, ManifestError};

@@ -65,7 +65,9 @@ pub enum ChangeError {
     #[error("no bucket is installed for AE title {0}")]
     NotInstalled(AeTitle),
     /// There is nothing to go back to.
-    #[error("the bucket of {0} has no version before this one: there is one once it was replaced (buckets install -f)")]
+    #[error(
+        "the bucket of {0} has no version before this one: there is one once it was replaced (buckets install -f)"
+    )]
     NoVersionBefore(AeTitle),
     /// What there was to go back to has been removed from the engine.
     #[error(

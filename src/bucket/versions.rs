@@ -5,7 +5,7 @@ use crate::model::{AeTitle, Place, Timestamp};
 use crate::store::{BucketRow, Removed, StoreError};
 
 use super::bring::bring;
-use super::install::{self, InstallError, Inspected};
+use super::install::{self, Inspected, InstallError};
 use super::log;
 use super::manifest::Manifest;
 use super::registry::{Buckets, ChangeError, Installed, RemoveError, fits};
@@ -41,7 +41,12 @@ impl Buckets {
     ///
     /// # Errors
     /// [`InstallError`].
-    pub async fn install_upload(&self, whole: &Whole, limit: u64, force: bool) -> Result<Standing, InstallError> {
+    pub async fn install_upload(
+        &self,
+        whole: &Whole,
+        limit: u64,
+        force: bool,
+    ) -> Result<Standing, InstallError> {
         let repository = self.repository();
         let tag = format!("upload-{}", whole.id);
         let engine = (&self.images, self.runtime.as_ref());
@@ -58,7 +63,12 @@ impl Buckets {
         installed
     }
 
-    async fn install_image(&self, reference: &str, name: &str, force: bool) -> Result<Standing, InstallError> {
+    async fn install_image(
+        &self,
+        reference: &str,
+        name: &str,
+        force: bool,
+    ) -> Result<Standing, InstallError> {
         let runtime = self.runtime.as_ref();
         let found = install::inspect(runtime, reference, &self.labels())
             .await
@@ -97,7 +107,8 @@ impl Buckets {
         self.write_info(&row).await?;
         self.store.install_bucket(row.clone(), false).await?;
         self.publish()?;
-        self.note(&ae_title, &format!("installed {} {}", row.image, row.digest)).await;
+        self.note(&ae_title, &format!("installed {} {}", row.image, row.digest))
+            .await;
         self.standing(&ae_title)
     }
 
@@ -112,7 +123,9 @@ impl Buckets {
     /// Puts every version in force whose bucket has no run under way; called whenever a run has ended. Does nothing while
     /// somebody installs: that ends with a call of its own.
     pub async fn settle(&self) {
-        let Ok(_changing) = self.changing.try_lock() else { return };
+        let Ok(_changing) = self.changing.try_lock() else {
+            return;
+        };
         let rows = self.store.buckets().unwrap_or_default();
         for row in rows {
             if let Err(error) = self.settle_one(&row.ae_title).await {
@@ -132,8 +145,11 @@ impl Buckets {
         self.write_info(&next).await?;
         self.store.take_next_version(ae_title).await?;
         self.publish()?;
-        self.note(ae_title, &format!("version in force {} {}", next.image, next.digest))
-            .await;
+        self.note(
+            ae_title,
+            &format!("version in force {} {}", next.image, next.digest),
+        )
+        .await;
         let (buckets, ae_title) = (self.clone(), ae_title.clone());
         // Nobody waits for it, and an engine in trouble holds nobody up.
         tokio::spawn(async move { buckets.forget_images(&ae_title).await });
@@ -178,7 +194,8 @@ impl Buckets {
         }
         self.store.set_enabled(ae_title, enabled).await?;
         self.publish()?;
-        self.note(ae_title, if enabled { "enabled" } else { "disabled" }).await;
+        self.note(ae_title, if enabled { "enabled" } else { "disabled" })
+            .await;
         Ok(self.standing(ae_title)?.bucket)
     }
 
@@ -238,7 +255,11 @@ impl Buckets {
     async fn try_forget_images(&self, ae_title: &AeTitle) -> Result<(), InstallError> {
         let versions = self.store.versions(ae_title)?;
         let rows = [self.store.bucket(ae_title)?, versions.previous, versions.next];
-        let wanted: Vec<_> = rows.iter().flatten().map(|row| tag(&row.digest, ae_title)).collect();
+        let wanted: Vec<_> = rows
+            .iter()
+            .flatten()
+            .map(|row| tag(&row.digest, ae_title))
+            .collect();
         if wanted.is_empty() {
             // Removed meanwhile: its images stay.
             return Ok(());
@@ -249,7 +270,10 @@ impl Buckets {
             let tag = image.name.rsplit_once(':').map_or("", |(_, tag)| tag);
             let is_ours = tag.split_once('-').is_some_and(|(_, title)| title == of_title);
             if is_ours && !tag.starts_with("upload-") && !wanted.iter().any(|wanted| wanted == tag) {
-                self.images.untag(&image.name).await.map_err(InstallError::Engine)?;
+                self.images
+                    .untag(&image.name)
+                    .await
+                    .map_err(InstallError::Engine)?;
                 tracing::info!(ae = %ae_title, digest = %image.id, "the image of an earlier version is not kept any more");
             }
         }

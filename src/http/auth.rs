@@ -53,7 +53,9 @@ impl Access {
             .map(|(_, token)| token.trim());
         let token = shown.map(|text| self.token(text));
         if self.networks.iter().any(|range| range.contains(peer)) {
-            let name = token.flatten().map_or_else(|| peer.to_string(), |t| t.name.clone());
+            let name = token
+                .flatten()
+                .map_or_else(|| peer.to_string(), |t| t.name.clone());
             return Ok(Caller(name));
         }
         let Some(needed) = needed else {
@@ -212,7 +214,11 @@ mod tests {
             assert_eq!(refused, Err(Refusal::NoToken(far.parse().unwrap())), "{no_token}");
         }
         for unknown in ["Bearer three", "Bearer ", "Bearer onE"] {
-            assert_eq!(ask(far, unknown, Some(Read)), Err(Refusal::UnknownToken), "{unknown}");
+            assert_eq!(
+                ask(far, unknown, Some(Read)),
+                Err(Refusal::UnknownToken),
+                "{unknown}"
+            );
         }
     }
 

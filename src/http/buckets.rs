@@ -104,7 +104,9 @@ async fn do_install(context: &Context, asked: Install) -> Result<Standing, Probl
             let limit = context.uploads.largest();
             let installed = context.buckets.install_upload(&whole, limit, asked.force).await;
             // It can be asked for again with -f, or when the engine is back.
-            let again = installed.as_ref().is_err_and(crate::bucket::InstallError::may_pass);
+            let again = installed
+                .as_ref()
+                .is_err_and(crate::bucket::InstallError::may_pass);
             if !again {
                 context.uploads.discard(&whole.id)?;
             }
@@ -146,7 +148,7 @@ async fn switch(context: &Context, title: &str, enabled: bool) -> Result<Json<Va
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct From {
+struct ReadOn {
     /// `next` of the answer before.
     after: Option<String>,
 }
@@ -154,7 +156,7 @@ struct From {
 async fn read_log(
     State(context): State<Context>,
     Path(title): Path<String>,
-    query: Result<Query<From>, QueryRejection>,
+    query: Result<Query<ReadOn>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let title = ae_title(&title)?;
     let Query(from) = query?;

@@ -90,7 +90,5 @@ pub async fn serve(
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let service = router(context).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(socket, service)
-        .with_graceful_shutdown(stopped)
-        .await
+    axum::serve(socket, service).with_graceful_shutdown(stopped).await
 }

@@ -106,9 +106,8 @@ impl From<UploadError> for Problem {
         let status = match &error {
             UploadError::NoSuch(_) => StatusCode::NOT_FOUND,
             UploadError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            UploadError::Offset { .. } | UploadError::Incomplete { .. } | UploadError::TakenOver => {
-                StatusCode::CONFLICT
-            }
+            UploadError::Offset { .. } | UploadError::Incomplete { .. } => StatusCode::CONFLICT,
+            UploadError::TakenOver => StatusCode::LOCKED,
             UploadError::Differs { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             UploadError::Busy | UploadError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             UploadError::Broken(_) => StatusCode::BAD_REQUEST,

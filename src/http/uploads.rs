@@ -96,7 +96,9 @@ async fn append(
         .get(&OFFSET)
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.parse().ok())
-        .ok_or_else(|| Problem::bad_request("Upload-Offset is missing: the byte at which this piece begins"))?;
+        .ok_or_else(|| {
+            Problem::bad_request("Upload-Offset is missing: the byte at which this piece begins")
+        })?;
     // In a task of its own: what came is kept also when the connection goes.
     let uploads = context.uploads.clone();
     let appended = tokio::spawn(async move {

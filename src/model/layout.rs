@@ -80,9 +80,10 @@ impl Layout {
             Place::Lock => self.0.join("run/lock"),
             Place::NodeFile => self.0.join("run/node.json"),
             Place::BucketLog(title) => self.0.join("logs").join(format!("bucket{}.log", title.encoded())),
-            Place::BucketLogBefore(title) => {
-                self.0.join("logs").join(format!("bucket{}.log.1", title.encoded()))
-            }
+            Place::BucketLogBefore(title) => self
+                .0
+                .join("logs")
+                .join(format!("bucket{}.log.1", title.encoded())),
             Place::Uploads => self.0.join("uploads"),
             Place::Upload(id) => self.0.join("uploads").join(format!("{id}.part")),
             Place::UploadInfo(id) => self.0.join("uploads").join(format!("{id}.json")),

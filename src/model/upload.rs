@@ -58,7 +58,12 @@ mod tests {
     fn a_name_never_leads_anywhere() {
         let name = UploadId::new();
         assert_eq!(UploadId::parse(name.as_str()), Ok(name));
-        for bad in ["", "../lock", "0123456789abcdef0123456789abcde/", "0123456789ABCDEF0123456789ABCDEF"] {
+        for bad in [
+            "",
+            "../lock",
+            "0123456789abcdef0123456789abcde/",
+            "0123456789ABCDEF0123456789ABCDEF",
+        ] {
             assert_eq!(UploadId::parse(bad), Err(UploadIdError), "{bad}");
         }
     }

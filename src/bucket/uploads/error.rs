@@ -62,7 +62,9 @@ pub enum UploadError {
 
     // Ours.
     /// The disk has to stay free for studies.
-    #[error("the node's disk has room for {room} more bytes beside what it keeps free for studies, {bytes} are needed")]
+    #[error(
+        "the node's disk has room for {room} more bytes beside what it keeps free for studies, {bytes} are needed"
+    )]
     NoRoom {
         /// Needed.
         bytes: u64,

@@ -203,7 +203,10 @@ impl Uploads {
         body: impl Stream<Item = std::io::Result<Bytes>> + Send,
     ) -> Result<u64, UploadError> {
         let known = self.known(id)?;
-        known.part.append(offset, body, |bytes| self.has_room_for_more(bytes)).await
+        known
+            .part
+            .append(offset, body, |bytes| self.has_room_for_more(bytes))
+            .await
     }
 
     fn has_room_for_more(&self, (there, more): (u64, u64)) -> Result<(), UploadError> {
@@ -259,7 +262,9 @@ impl Uploads {
             let idle = touched.ok().and_then(|at| now.duration_since(at).ok());
             if idle.is_some_and(|idle| idle > KEPT) {
                 match self.discard(&id) {
-                    Ok(()) => tracing::info!(upload = %id, "an upload that nobody went on with was thrown away"),
+                    Ok(()) => {
+                        tracing::info!(upload = %id, "an upload that nobody went on with was thrown away")
+                    }
                     Err(error) => tracing::warn!(upload = %id, %error, "throw an upload away"),
                 }
             }

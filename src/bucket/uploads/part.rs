@@ -132,7 +132,11 @@ impl Part {
         if found != sha256.to_ascii_lowercase() {
             return Err(UploadError::Differs {
                 found,
-                expected: sha256.chars().filter(char::is_ascii_alphanumeric).take(64).collect(),
+                expected: sha256
+                    .chars()
+                    .filter(char::is_ascii_alphanumeric)
+                    .take(64)
+                    .collect(),
             });
         }
         Ok(Alone(state))

@@ -17,7 +17,12 @@ fn about(key: &str) -> About {
 }
 
 fn body(pieces: &[&'static str]) -> impl Stream<Item = std::io::Result<Bytes>> + Send + use<> {
-    stream::iter(pieces.iter().map(|p| Ok(Bytes::from_static(p.as_bytes()))).collect::<Vec<_>>())
+    stream::iter(
+        pieces
+            .iter()
+            .map(|p| Ok(Bytes::from_static(p.as_bytes())))
+            .collect::<Vec<_>>(),
+    )
 }
 
 /// sha256sum of "hello, world"
@@ -40,11 +45,21 @@ async fn an_upload_goes_on_where_it_broke_off_also_after_a_restart() {
     assert_eq!(again.begin(about("k"), Some(12)).unwrap(), id);
     let progress = again.progress(&id).await.unwrap();
     assert_eq!(progress.offset, 5);
-    assert!(progress.sha256.starts_with("2cf24dba5fb0a30e"), "{}", progress.sha256);
+    assert!(
+        progress.sha256.starts_with("2cf24dba5fb0a30e"),
+        "{}",
+        progress.sha256
+    );
     let error = again.append(&id, 0, body(&["hello"])).await.unwrap_err();
-    assert!(matches!(error, UploadError::Offset { expected: 5, .. }), "{error}");
+    assert!(
+        matches!(error, UploadError::Offset { expected: 5, .. }),
+        "{error}"
+    );
     let error = again.whole(&id, 12, HELLO).await.unwrap_err();
-    assert!(matches!(error, UploadError::Incomplete { there: 5, .. }), "{error}");
+    assert!(
+        matches!(error, UploadError::Incomplete { there: 5, .. }),
+        "{error}"
+    );
     assert_eq!(again.append(&id, 5, body(&[", wor", "ld"])).await.unwrap(), 12);
     let error = again.whole(&id, 12, &"0".repeat(64)).await.unwrap_err();
     assert!(matches!(error, UploadError::Differs { .. }), "{error}");
@@ -69,12 +84,18 @@ async fn a_file_that_changed_on_the_disk_is_not_taken_for_what_was_sent() {
 async fn what_is_too_large_or_finds_no_room_is_refused_before_and_while_it_comes() {
     let home = tempfile::tempdir().unwrap();
     let small = uploads(home.path(), 8);
-    assert!(matches!(small.begin(about("k"), Some(9)), Err(UploadError::TooLarge { limit: 8 })));
+    assert!(matches!(
+        small.begin(about("k"), Some(9)),
+        Err(UploadError::TooLarge { limit: 8 })
+    ));
     let id = small.begin(about("k"), None).unwrap();
     let error = small.append(&id, 0, body(&["hello", "world"])).await.unwrap_err();
     assert!(matches!(error, UploadError::TooLarge { limit: 8 }), "{error}");
     let large = uploads(home.path(), u64::MAX);
-    assert!(matches!(large.begin(about("l"), Some(ROOM + 1)), Err(UploadError::NoRoom { .. })));
+    assert!(matches!(
+        large.begin(about("l"), Some(ROOM + 1)),
+        Err(UploadError::NoRoom { .. })
+    ));
 }
 
 #[tokio::test]
@@ -102,7 +123,11 @@ fn what_nobody_goes_on_with_is_thrown_away_and_so_is_what_belongs_to_nothing() {
     let home = tempfile::tempdir().unwrap();
     let first = uploads(home.path(), ROOM);
     let id = first.begin(about("k"), None).unwrap();
-    fs::write(home.path().join("uploads/0123456789abcdef0123456789abcdef.part"), "x").unwrap();
+    fs::write(
+        home.path().join("uploads/0123456789abcdef0123456789abcdef.part"),
+        "x",
+    )
+    .unwrap();
     let again = uploads(home.path(), ROOM);
     assert_eq!(files::entries(&home.path().join("uploads")).unwrap().len(), 2);
     again.expire_now(SystemTime::now());
