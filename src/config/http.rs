@@ -49,7 +49,7 @@ pub(super) fn read(r: &Reader<'_>) -> HttpConfig {
             .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 2813))),
         networks: read_networks(r),
         largest_upload: r
-            .bytes_within("largest_upload", SMALLEST..=u64::MAX)
+            .bytes_within("largest_upload", SMALLEST..=1 << 50)
             .unwrap_or(64 << 30),
         tokens,
         tls: read_tls(&r.table("tls")),

@@ -1,6 +1,6 @@
 //! Who may use the API: free from some networks, elsewhere with a token.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{AddressRange, Permission, Token};
 
+use super::door::Peer;
 use super::problem::Problem;
 
 /// Who may use the API.
@@ -108,7 +109,7 @@ fn needed(method: &Method, path: &str) -> Option<Permission> {
 /// Lets a request in or not, and writes down who changed what.
 pub async fn check(
     State(access): State<Arc<Access>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     mut request: Request,
     next: Next,
 ) -> Response {

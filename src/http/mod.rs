@@ -5,6 +5,7 @@ mod api;
 mod associations;
 mod auth;
 mod buckets;
+mod door;
 mod memory;
 mod problem;
 mod uploads;
@@ -30,6 +31,7 @@ use crate::store::Store;
 use crate::telemetry::metrics::{self, METRICS};
 
 pub use auth::Access;
+pub use door::{Peer, Shown};
 
 /// What handlers need.
 #[derive(Clone)]
@@ -50,8 +52,8 @@ pub struct Context {
     pub dicom: SocketAddr,
     /// Where DICOM is spoken over TLS.
     pub dicom_tls: Option<SocketAddr>,
-    /// Where HTTP is.
-    pub http: SocketAddr,
+    /// Where HTTP is, as a URL.
+    pub http: String,
     /// Completes open sets.
     pub completion: Completion,
     /// Told when a job was queued.
@@ -80,15 +82,16 @@ async fn metrics() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], METRICS.text())
 }
 
-/// Serves until `stopped`, then finishes what is under way.
+/// Serves, over TLS where something is to be shown, until `stopped`, then finishes what is under way.
 ///
 /// # Errors
 /// What the system says.
 pub async fn serve(
     socket: TcpListener,
+    tls: Option<Shown>,
     context: Context,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let service = router(context).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(socket, service).with_graceful_shutdown(stopped).await
+    let service = router(context).into_make_service_with_connect_info::<Peer>();
+    axum::serve(door::Door::new(socket, tls), service).with_graceful_shutdown(stopped).await
 }
