@@ -136,7 +136,8 @@ fn unpack_into(tar: &Path, beside: &Path, limit: u64) -> Result<(), MemoryError>
         check(&entry, &mut links)?;
         entry.unpack_in(beside).map_err(MemoryError::NotATar)?;
     }
-    if entries == 0 {
+    // Two blocks of zeros are an empty tar: that of an empty memory.
+    if entries == 0 && fs::metadata(tar)?.len() < 1024 {
         let nothing = io::Error::new(io::ErrorKind::InvalidData, "nothing is in it");
         return Err(MemoryError::NotATar(nothing));
     }

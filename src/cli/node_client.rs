@@ -164,6 +164,10 @@ impl NodeClient {
             ureq::Error::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
                 "connection refused: is it running?".to_owned()
             }
+            // Which the system tells by words only.
+            ureq::Error::Io(io) if io.to_string().contains("lookup address") => {
+                "no machine of that name is known".to_owned()
+            }
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => format!("that is no URL ({error})"),
             ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
                 format!("{error} (--ca FILE names the CA that vouches for it)")

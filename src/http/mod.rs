@@ -93,5 +93,7 @@ pub async fn serve(
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let service = router(context).into_make_service_with_connect_info::<Peer>();
-    axum::serve(door::Door::new(socket, tls), service).with_graceful_shutdown(stopped).await
+    axum::serve(door::Door::new(socket, tls), service)
+        .with_graceful_shutdown(stopped)
+        .await
 }

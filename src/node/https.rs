@@ -27,7 +27,9 @@ pub(super) fn open(config: &HttpConfig) -> Result<Option<Arc<Server>>> {
         client_ca: None,
         minimum: TlsVersion::V1_2,
     });
-    server.map(|server| Some(Arc::new(server))).context("set HTTPS up")
+    server
+        .map(|server| Some(Arc::new(server)))
+        .context("set HTTPS up")
 }
 
 /// Says what the configuration leaves open.

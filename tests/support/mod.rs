@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod images;
+pub mod kit;
 pub mod node;
 pub mod orthanc;
 pub mod parrot;

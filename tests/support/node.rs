@@ -147,8 +147,11 @@ impl Node {
     /// Takes the names that the node gave to images of its buckets.
     fn forget_images(&self) {
         let store = self.data().join("store/magickbox.sqlite");
-        let id = rusqlite::Connection::open(store)
-            .and_then(|db| db.query_row("SELECT value FROM node WHERE key = 'id'", [], |row| row.get::<_, String>(0)));
+        let id = rusqlite::Connection::open(store).and_then(|db| {
+            db.query_row("SELECT value FROM node WHERE key = 'id'", [], |row| {
+                row.get::<_, String>(0)
+            })
+        });
         let Ok(id) = id else { return };
         for name in images_named(&format!("magickbox/node-{id}")) {
             let _ = Command::new("docker").args(["rmi", &name]).output();
