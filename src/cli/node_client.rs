@@ -168,6 +168,13 @@ impl NodeClient {
             ureq::Error::Io(io) if io.to_string().contains("lookup address") => {
                 "no machine of that name is known".to_owned()
             }
+            ureq::Error::Io(io) if io.to_string().contains("certificate") => {
+                format!("{io} (--ca FILE names the CA that vouches for it)")
+            }
+            ureq::Error::Protocol(_) => {
+                let other = if self.url.starts_with("https:") { "http" } else { "https" };
+                format!("what answers there is no such node; perhaps it is one at {other}://")
+            }
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => format!("that is no URL ({error})"),
             ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
                 format!("{error} (--ca FILE names the CA that vouches for it)")

@@ -107,7 +107,7 @@ fn an_upload_goes_on_after_its_client_and_its_node_were_killed() {
 
     let said = done(&node, &arguments);
     assert!(
-        said.stderr.contains("going on with large.tar after 20"),
+        said.stderr.contains("sending large.tar: going on after 20"),
         "{said:#?}"
     );
     assert_eq!(listed(&node)["ae_title"], "Resumed");

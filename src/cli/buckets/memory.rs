@@ -61,7 +61,7 @@ fn export(title: &AeTitle, path: &Path, node: &NodeClient) -> Result<()> {
 fn write(path: &Path, bytes: u64, mut reader: impl Read, title: &AeTitle) -> Result<()> {
     let writing = || format!("write {}", path.display());
     let mut file = File::create(path).with_context(writing)?;
-    let progress = Progress::begin(&format!("memory of {title}"), Some(bytes), 0);
+    let progress = Progress::begin(&format!("reading the memory of {title}"), Some(bytes), 0);
     let (mut written, mut buffer) = (0, vec![0; 1 << 20]);
     loop {
         let n = reader.read(&mut buffer).context("read from the node")?;

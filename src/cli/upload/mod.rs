@@ -81,7 +81,7 @@ fn send_from_where_it_is(node: &NodeClient, source: &dyn Source) -> Result<Optio
             return Ok(None);
         }
     }
-    let progress = Progress::begin(source.name(), source.bytes(), there);
+    let progress = Progress::begin(&format!("sending {}", source.name()), source.bytes(), there);
     let (mut at, mut piece) = (there, Vec::with_capacity(PIECE));
     loop {
         piece.clear();

@@ -18,14 +18,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Shows that something is sent; `bytes` as well as they are known, of which `there` are there already.
+    /// Shows that something is sent, or comes; `bytes` as well as they are known, of which `there` are there already.
     pub fn begin(name: &str, bytes: Option<u64>, there: u64) -> Self {
         let is_terminal = std::io::stderr().is_terminal();
         if there > 0 {
-            eprintln!("going on with {name} after {}", HumanBytes(there));
+            eprintln!("{name}: going on after {}", HumanBytes(there));
         } else if !is_terminal {
             let size = bytes.map_or(String::new(), |bytes| format!(", {}", HumanBytes(bytes)));
-            eprintln!("sending {name}{size}");
+            eprintln!("{name}{size}");
         }
         let bar = bytes.map_or_else(ProgressBar::no_length, |bytes| ProgressBar::new(bytes.max(there)));
         bar.set_draw_target(if is_terminal {
@@ -82,7 +82,7 @@ impl Progress {
         let bytes = self.bar.position();
         let seconds = self.bar.elapsed().as_secs_f64();
         self.bar.finish_and_clear();
-        eprintln!("sent {}: {} in {seconds:.1} s", self.name, HumanBytes(bytes));
+        eprintln!("{}: {} in {seconds:.1} s", self.name, HumanBytes(bytes));
     }
 }
 
