@@ -16,6 +16,7 @@
 mod archive;
 mod bring;
 mod gate;
+mod capacity;
 mod install;
 pub mod log;
 mod manifest;
@@ -26,11 +27,12 @@ pub mod uploads;
 mod versions;
 
 pub use archive::{Archive, ArchiveError};
+pub use capacity::{Capacity, EPSILON, Shortage};
 pub use gate::Run;
 pub use install::{Inspected, InstallError, inspect, seed_memory};
 pub use manifest::{Manifest, ManifestError};
 pub use memory::MemoryError;
-pub use registry::{Buckets, Capacity, ChangeError, Installed, RemoveError};
+pub use registry::{Buckets, ChangeError, Installed, RemoveError};
 pub use uploads::UploadError;
 pub use versions::Standing;
 

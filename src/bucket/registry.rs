@@ -7,21 +7,13 @@ use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 
 use crate::container::{ImageId, Images, Labels, Runtime, label};
-use crate::model::{AeTitle, JobId, Layout, Settings, Stream, StreamTable};
+use crate::model::{AeTitle, JobId, Layout, Stream, StreamTable};
 use crate::store::{BucketRow, Store, StoreError};
 
+use super::capacity::Capacity;
 use super::gate::{Gate, Run, Shut};
 use super::install::InstallError;
 use super::manifest::{Manifest, ManifestError};
-
-/// What there is to give to runs, in all.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Capacity {
-    /// Processors.
-    pub cpus: f64,
-    /// Bytes of memory.
-    pub memory: u64,
-}
 
 /// An installed bucket, ready to run.
 #[derive(Clone, Debug)]
@@ -98,7 +90,7 @@ pub struct Buckets {
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) images: Images,
     pub(super) site: Arc<BTreeMap<AeTitle, Value>>,
-    capacity: Capacity,
+    capacity: Arc<Capacity>,
     streams: Arc<watch::Sender<StreamTable>>,
     /// Runs that are under way.
     gate: Gate,
@@ -125,7 +117,7 @@ impl Buckets {
             runtime,
             images,
             site: Arc::new(site),
-            capacity,
+            capacity: Arc::new(capacity),
             streams: Arc::new(streams),
             gate: Gate::default(),
             changing: Arc::default(),
@@ -142,8 +134,8 @@ impl Buckets {
 
     /// What there is to give to runs.
     #[must_use]
-    pub const fn capacity(&self) -> Capacity {
-        self.capacity
+    pub fn capacity(&self) -> &Capacity {
+        &self.capacity
     }
 
     pub(super) fn publish(&self) -> Result<(), StoreError> {
@@ -253,27 +245,4 @@ impl Buckets {
         let running = self.store.occupancy(ae_title)?.running;
         Ok(shut.filter(|_| running == 0))
     }
-}
-
-/// Whether one run fits into an empty node.
-pub(super) fn fits(ae_title: &AeTitle, settings: &Settings, capacity: Capacity) -> Result<(), InstallError> {
-    let too_large = |asked: String, offered: String| {
-        Err(InstallError::TooLarge {
-            ae_title: ae_title.clone(),
-            asked,
-            offered,
-        })
-    };
-    let asked = &settings.resources;
-    let iec = |bytes: u64| bytesize::ByteSize::b(bytes).display().iec().to_string();
-    if asked.cpus > capacity.cpus {
-        return too_large(format!("{} cpus", asked.cpus), format!("{}", capacity.cpus));
-    }
-    if asked.memory > capacity.memory {
-        return too_large(format!("{} of memory", iec(asked.memory)), iec(capacity.memory));
-    }
-    if asked.gpus > 0 {
-        return too_large(format!("{} gpus", asked.gpus), "none".to_owned());
-    }
-    Ok(())
 }

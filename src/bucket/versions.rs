@@ -8,7 +8,7 @@ use super::bring::bring;
 use super::install::{self, Inspected, InstallError};
 use super::log;
 use super::manifest::Manifest;
-use super::registry::{Buckets, ChangeError, Installed, RemoveError, fits};
+use super::registry::{Buckets, ChangeError, Installed, RemoveError};
 use super::uploads::Whole;
 
 /// How an installation stands.
@@ -86,7 +86,8 @@ impl Buckets {
             reference: name.to_owned(),
             source,
         })?;
-        fits(&ae_title, &manifest.settings, self.capacity())?;
+        self.capacity()
+            .check(&ae_title, &manifest.settings.resources)?;
         let memory = self.layout.path(Place::Memory(&ae_title));
         install::seed_memory(runtime, &found.image, &self.labels(), &memory).await?;
         self.keep_image(&ae_title, &found).await?;

@@ -19,6 +19,7 @@ mod buckets_cli;
 mod disk;
 mod durability;
 mod first_light;
+mod gpus;
 mod grouping;
 mod install;
 mod memory;

@@ -18,6 +18,7 @@ use clap::{Parser, Subcommand};
 use serde_json::Value;
 
 use crate::cli::node_client::NodeArgs;
+use crate::model::GpuId;
 use memory::MemoryCommand;
 
 /// Install buckets on a node, list them, try them out.
@@ -113,6 +114,10 @@ enum Command {
         /// What the bucket finds in MB_ARGUMENTS
         #[arg(long, value_name = "TEXT")]
         arguments: Option<String>,
+        /// Graphics processors for a bucket that asks for some, with commas between: indices, UUIDs or CDI names; without,
+        /// the first ones by index
+        #[arg(long, value_name = "IDS", value_delimiter = ',', value_parser = run::read_gpu)]
+        gpus: Option<Vec<GpuId>>,
         /// Where the container engine is
         #[arg(long, env = "MAGICKBOX_DOCKER", default_value = "unix:///var/run/docker.sock")]
         docker: String,
@@ -152,9 +157,10 @@ impl Buckets {
                 input,
                 output,
                 arguments,
+                gpus,
                 docker,
             } => {
-                return run::run(&image, &input, &output, arguments, docker);
+                return run::run(&image, &input, &output, arguments, gpus, docker);
             }
         }?;
         Ok(ExitCode::SUCCESS)
