@@ -15,8 +15,8 @@
 
 mod archive;
 mod bring;
-mod gate;
 mod capacity;
+mod gate;
 mod install;
 pub mod log;
 mod manifest;

@@ -86,8 +86,7 @@ impl Buckets {
             reference: name.to_owned(),
             source,
         })?;
-        self.capacity()
-            .check(&ae_title, &manifest.settings.resources)?;
+        self.capacity().check(&ae_title, &manifest.settings.resources)?;
         let memory = self.layout.path(Place::Memory(&ae_title));
         install::seed_memory(runtime, &found.image, &self.labels(), &memory).await?;
         self.keep_image(&ae_title, &found).await?;

@@ -172,7 +172,11 @@ impl NodeClient {
                 format!("{io} (--ca FILE names the CA that vouches for it)")
             }
             ureq::Error::Protocol(_) => {
-                let other = if self.url.starts_with("https:") { "http" } else { "https" };
+                let other = if self.url.starts_with("https:") {
+                    "http"
+                } else {
+                    "https"
+                };
                 format!("what answers there is no such node; perhaps it is one at {other}://")
             }
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => format!("that is no URL ({error})"),

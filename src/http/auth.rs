@@ -35,6 +35,8 @@ enum Refusal {
     NoToken(IpAddr),
     /// A token nobody knows.
     UnknownToken,
+    /// A browser asks for the page of somebody else.
+    ForeignPage(String),
     /// A token that may something else.
     NotThat { name: String, needed: Permission },
 }
@@ -106,6 +108,16 @@ fn needed(method: &Method, path: &str) -> Option<Permission> {
     }
 }
 
+/// The page of somebody else that a browser sends a change for: an address that needs no token is a person's, who may
+/// look at any page meanwhile (RFC 6454).
+fn foreign_page(method: &Method, headers: &HeaderMap) -> Option<String> {
+    let origin = headers.get(header::ORIGIN)?.to_str().unwrap_or("?");
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let own = origin.split_once("://").map(|(_, own)| own);
+    let sees = method == Method::GET || method == Method::HEAD;
+    (!sees && (own.is_none() || own != host)).then(|| origin.chars().take(100).collect())
+}
+
 /// Lets a request in or not, and writes down who changed what.
 pub async fn check(
     State(access): State<Arc<Access>>,
@@ -114,6 +126,11 @@ pub async fn check(
     next: Next,
 ) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    if let Some(origin) = foreign_page(&method, request.headers()) {
+        let refusal = Refusal::ForeignPage(origin);
+        tracing::warn!(peer.addr = %peer, %method, path, ?refusal, "a request was refused");
+        return refusal.into_response();
+    }
     let needed = needed(&method, &path);
     let caller = match access.check(peer.ip().to_canonical(), request.headers(), needed) {
         Ok(caller) => caller,
@@ -151,6 +168,10 @@ impl IntoResponse for Refusal {
                 "the node does not know this token: its hash has to stand in the configuration as [[http.token]] \
                  (magickbox token NAME makes one)"
                     .to_owned(),
+            ),
+            Self::ForeignPage(origin) => (
+                StatusCode::FORBIDDEN,
+                format!("a page of {origin} may change nothing here"),
             ),
             Self::NotThat { name, needed } => (
                 StatusCode::FORBIDDEN,
@@ -219,6 +240,32 @@ mod tests {
                 ask(far, unknown, Some(Read)),
                 Err(Refusal::UnknownToken),
                 "{unknown}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_page_of_somebody_else_changes_nothing() {
+        let ask = |method: Method, origin: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("127.0.0.1:2813"));
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, origin.parse().unwrap());
+            }
+            foreign_page(&method, &headers)
+        };
+        for (method, origin, refused) in [
+            (Method::POST, None, false),
+            (Method::POST, Some("http://127.0.0.1:2813"), false),
+            (Method::POST, Some("https://evil.example"), true),
+            (Method::DELETE, Some("http://127.0.0.1:9090"), true),
+            (Method::POST, Some("null"), true),
+            (Method::GET, Some("https://evil.example"), false),
+        ] {
+            assert_eq!(
+                ask(method.clone(), origin).is_some(),
+                refused,
+                "{method} {origin:?}"
             );
         }
     }
