@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use crate::needs;
 use crate::support::PATIENCE;
+use crate::support::daemon::Daemon;
 use crate::support::images::{Bucket, docker};
 use crate::support::kit::{Made, begin, buckets, done, file_of, gzip, line_that_breaks, listed, refused};
 use crate::support::node::images_named;
 use crate::support::part10::{Object, uid, write_all};
+use crate::support::peers::skip;
 use crate::support::senders;
 use crate::support::under_test::{BUCKETS, TestNode, run, scratch};
 use crate::support::wait::wait_until;
@@ -112,6 +114,37 @@ fn an_upload_goes_on_after_its_client_and_its_node_were_killed() {
     );
     assert_eq!(listed(&node)["ae_title"], "Resumed");
     assert_eq!(parts(&node), []);
+}
+
+#[test]
+fn an_image_of_this_machine_is_sent_to_a_node_whose_engine_does_not_have_it_and_only_then() {
+    needs!(Docker);
+    if !rustix::process::getuid().is_root() {
+        return skip(module_path!(), "a daemon of its own needs root");
+    }
+    let daemon = match Daemon::start(false) {
+        Ok(daemon) => daemon,
+        Err(why) => return skip(module_path!(), &why),
+    };
+    let node = TestNode::start(&format!("[engine]\ndocker = {:?}\n", daemon.socket()));
+    let image = copy("Afar").image();
+    let said = done(&node, &["install", &image]);
+    assert!(said.stderr.contains(&format!("sending {image}")), "{said:#?}");
+    let bucket = listed(&node);
+    assert_eq!(bucket["image"], image.as_str());
+    let there = daemon.run(&["images", "--format", "{{.Repository}}"]).unwrap();
+    assert!(
+        there.lines().all(|name| name.starts_with("magickbox/node-")),
+        "{there}"
+    );
+    // It is there by now: nothing is sent twice.
+    let said = done(&node, &["install", "-f", &image]);
+    assert!(!said.stderr.contains("sending"), "{said:#?}");
+    let said = refused(&node, &["install", "nobody-has-it"]);
+    assert!(
+        said.contains("neither on this machine nor on that of the node"),
+        "{said}"
+    );
 }
 
 #[test]
