@@ -15,7 +15,8 @@ use super::wait::wait_until;
 pub struct Daemon {
     // Sockets have short names: not below the target directory.
     home: TempDir,
-    live_restore: bool,
+    /// Whether its containers outlive it.
+    pub live_restore: bool,
     gpu_driver: bool,
     docker: Option<Process>,
     containerd: Option<Process>,
