@@ -9,4 +9,6 @@ mod node_client;
 pub mod restore;
 pub mod serve;
 mod table;
+pub mod token;
+mod upload;
 pub mod verify;

@@ -20,6 +20,7 @@ mod jobs;
 mod measures;
 mod retention;
 mod verify;
+mod versions;
 mod waiting;
 mod writer;
 
@@ -37,6 +38,7 @@ pub use instances::{InstanceRow, NewInstance, Placed};
 pub use jobs::{JobFilter, Latecomers, NewJob, Occupancy};
 pub use retention::Removable;
 pub use verify::{KeptJob, KeptObject, StoreReader};
+pub use versions::Versions;
 pub use waiting::Waiting;
 pub use writer::{Pending, When};
 
