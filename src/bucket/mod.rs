@@ -4,10 +4,12 @@ mod install;
 mod manifest;
 mod memory;
 mod registry;
+mod schema;
 
 pub use install::{Inspected, InstallError, inspect, seed_memory};
 pub use manifest::{Manifest, ManifestError};
 pub use registry::{Buckets, Capacity, Installed, RemoveError};
+pub use schema::{KEYS, Key, Kind, info_schema};
 
 /// Where things are inside an image (spec folder, bucket.md).
 pub mod inside {
