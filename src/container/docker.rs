@@ -4,6 +4,7 @@ mod call;
 mod create;
 mod file_stat;
 mod files;
+mod images;
 mod inspect;
 mod lifecycle;
 mod logs;

@@ -6,6 +6,7 @@
 //! state.rs     what comes out: EngineInfo, ImageInfo, ContainerState, WaitEnd, LogCopy …
 //! error.rs     one Error, sorted by whose fault it is
 //! docker.rs    Docker: connect, deadlines, patience; docker/ has one file per group of calls
+//! images.rs    images brought in and out, and their names
 //! short_run.rs a container from create to remove
 //! log_file.rs  a log file that keeps both its ends below a bound
 //! tar_file.rs  the one regular file of a tar the engine sent
@@ -37,6 +38,7 @@
 
 mod docker;
 mod error;
+mod images;
 mod log_file;
 mod short_run;
 mod spec;
@@ -53,6 +55,7 @@ use tokio::time::Instant;
 
 pub use docker::{Docker, DockerConfig};
 pub use error::{EngineError, Error, Result};
+pub use images::{Images, NamedImage};
 pub use spec::{Bind, ImageId, Labels, Network, Resources, RunSpec};
 pub use state::{
     ContainerState, ContainerSummary, Created, EngineInfo, FileEntry, FileKind, FileStat, ImageInfo, LogCopy,
