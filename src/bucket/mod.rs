@@ -1,10 +1,12 @@
 //! Buckets: what an image says of itself, and the buckets this node has installed.
 
 mod install;
+pub mod lint;
 mod manifest;
 mod memory;
 mod registry;
 mod schema;
+pub mod template;
 
 pub use install::{Inspected, InstallError, inspect, seed_memory};
 pub use manifest::{Manifest, ManifestError};

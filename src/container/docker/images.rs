@@ -112,10 +112,7 @@ impl Docker {
 
     pub(in crate::container) async fn remove_nameless(&self, image: &ImageId) -> Result<()> {
         let action = format!("look up image {image}");
-        let named = match self
-            .ask(&action, self.client.inspect_image(image.as_str()))
-            .await
-        {
+        let named = match self.ask(&action, self.client.inspect_image(image.as_str())).await {
             Err(Error::Refused { status: 404, .. }) => return Ok(()),
             answer => !answer?.repo_tags.unwrap_or_default().is_empty(),
         };
@@ -138,11 +135,11 @@ impl Docker {
         let mut named = Vec::new();
         for image in listed {
             let id: ImageId = image.id.parse()?;
-            let names = image.repo_tags.into_iter().filter(|name| name.starts_with(&begin));
-            named.extend(names.map(|name| NamedImage {
-                name,
-                id: id.clone(),
-            }));
+            let names = image
+                .repo_tags
+                .into_iter()
+                .filter(|name| name.starts_with(&begin));
+            named.extend(names.map(|name| NamedImage { name, id: id.clone() }));
         }
         Ok(named)
     }
