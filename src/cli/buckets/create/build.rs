@@ -25,7 +25,7 @@ impl Built {
         format!(
             "built {}, {} MB ({:.1} s)",
             self.name,
-            self.bytes / 1_000_000,
+            (self.bytes + 500_000) / 1_000_000,
             self.seconds
         )
     }
