@@ -59,7 +59,7 @@ fn every_finding_has_its_line_and_a_way_out() {
             WORK.to_owned(),
             "error",
             "info-value",
-            5,
+            4,
             "did you mean \"bridge\"",
         ),
         (
@@ -67,7 +67,7 @@ fn every_finding_has_its_line_and_a_way_out() {
             WORK.into(),
             "error",
             "info-key",
-            5,
+            4,
             "did you mean cpus",
         ),
         (
@@ -75,7 +75,7 @@ fn every_finding_has_its_line_and_a_way_out() {
             WORK.into(),
             "error",
             "info-value",
-            5,
+            4,
             "Such as \"30m\"",
         ),
         (
@@ -107,7 +107,7 @@ fn every_finding_has_its_line_and_a_way_out() {
             WORK.into(),
             "warning",
             "info-unknown",
-            5,
+            4,
             "did you mean parallel",
         ),
         (
@@ -115,7 +115,7 @@ fn every_finding_has_its_line_and_a_way_out() {
             WORK.into(),
             "warning",
             "info-twice",
-            5,
+            4,
             "",
         ),
         (
@@ -123,7 +123,7 @@ fn every_finding_has_its_line_and_a_way_out() {
             WORK.into(),
             "warning",
             "info-measures",
-            5,
+            4,
             "",
         ),
         (
@@ -131,7 +131,7 @@ fn every_finding_has_its_line_and_a_way_out() {
             WORK.into(),
             "warning",
             "info-disabled",
-            5,
+            4,
             "",
         ),
         (

@@ -138,6 +138,8 @@ fn worth_saying(map: &Map<String, Value>, places: &Places<'_>, found: &mut Vec<L
         match map.get(key.path) {
             Some(Value::String(text)) if !text.trim().is_empty() => {}
             Some(Value::String(_)) | None if key.path == "license" => {}
+            // Said already, where it stands.
+            None if map.keys().any(|name| alike(name, key.path)) => {}
             Some(Value::String(_)) | None => found.push(
                 LintFinding::warning("info-silent", format!("{} is missing", key.path))
                     .help(format!("{} Such as {}.", key.doc, key.example))

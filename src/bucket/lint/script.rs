@@ -38,7 +38,7 @@ pub(super) fn judge(seen: &Seen, manifest: Option<&Manifest>, found: &mut Vec<Li
                 .at(Place::whole(inside::WORK_SH)),
         ),
         Some(script) => {
-            executable(inside::WORK_SH, "work", script, found);
+            executable(inside::WORK_SH, ["work-missing", "work-mode"], script, found);
             begins_well(inside::WORK_SH, script, found);
             if let Some(text) = script.text() {
                 does_what_it_may(&text, manifest, found);
@@ -46,80 +46,76 @@ pub(super) fn judge(seen: &Seen, manifest: Option<&Manifest>, found: &mut Vec<Li
         }
     }
     if let Some(script) = &seen.plugin {
-        executable(inside::PLUGIN, "plugin", script, found);
+        executable(inside::PLUGIN, ["plugin-mode", "plugin-mode"], script, found);
         begins_well(inside::PLUGIN, script, found);
     }
 }
 
-fn executable(file: &'static str, what: &str, script: &Script, found: &mut Vec<LintFinding>) {
-    let name = file.rsplit('/').next().unwrap_or(file);
-    if !script.is_file {
-        let code = if what == "work" {
-            "work-missing"
-        } else {
-            "plugin-mode"
-        };
-        found.push(LintFinding::error(code, format!("{name} is no regular file")).at(Place::whole(file)));
-    } else if script.mode & 0o111 == 0 {
-        let help = format!("chmod +x {name}, then make the image anew");
-        found.push(match what {
-            "work" => LintFinding::error("work-mode", "work.sh is not executable")
-                .help(help)
-                .at(Place::whole(file)),
-            _ => LintFinding::warning(
-                "plugin-mode",
-                "db-plugin.code is not executable: there will be no measures",
-            )
-            .help(help)
-            .at(Place::whole(file)),
-        });
+/// What keeps a script from running: fatal for work.sh. Without a plugin that runs there are no measures, but a result.
+fn broken(file: &'static str, code: &'static str, message: String) -> LintFinding {
+    if file == inside::WORK_SH {
+        LintFinding::error(code, message)
+    } else {
+        LintFinding::warning(code, format!("{message}: there will be no measures"))
     }
 }
 
-/// The first line, which says what runs it.
-fn begins_well(file: &'static str, script: &Script, found: &mut Vec<LintFinding>) {
-    let Some(bytes) = &script.bytes else { return };
-    if bytes.starts_with(b"\x7fELF") {
-        return;
+fn executable(file: &'static str, codes: [&'static str; 2], script: &Script, found: &mut Vec<LintFinding>) {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let [no_file, no_mode] = codes;
+    if !script.is_file {
+        found.push(broken(file, no_file, format!("{name} is no regular file")).at(Place::whole(file)));
+    } else if script.mode & 0o111 == 0 {
+        found.push(
+            broken(file, no_mode, format!("{name} is not executable"))
+                .help(format!("chmod +x {name}, then make the image anew"))
+                .at(Place::whole(file)),
+        );
     }
+}
+
+/// The first line, which says what runs it, and the ends of all lines.
+fn begins_well(file: &'static str, script: &Script, found: &mut Vec<LintFinding>) {
+    const UNIX: &str = "save it with line ends as on Linux: sed -i 's/\\r$//' FILE";
+    let Some(bytes) = script
+        .bytes
+        .as_ref()
+        .filter(|bytes| !bytes.starts_with(b"\x7fELF"))
+    else {
+        return;
+    };
     let text = String::from_utf8_lossy(bytes);
     let first = text.split('\n').next().unwrap_or_default();
-    if !first.starts_with("#!") {
+    let plain = first.trim_end_matches('\r');
+    let here = Place::span(file, &text, 0, plain.len());
+    if !plain.starts_with("#!") {
         found.push(
             LintFinding::warning("shebang", "the first line does not say what runs it")
                 .help("such as #!/bin/sh")
-                .at(Place::span(file, &text, 0, first.len())),
+                .at(here),
         );
-    } else if first.ends_with('\r') {
-        let end = first.len();
-        found.push(
-            LintFinding::error(
-                "line-ends",
-                "its lines end as on Windows: what runs it is not found",
-            )
-            .help("save it with line ends as on Linux: sed -i 's/\\r$//' FILE")
-            .at(Place::span(file, &text, 0, end.saturating_sub(1))),
-        );
+    } else if plain != first {
+        let message = "its lines end as on Windows, and what its first line names is not found".to_owned();
+        found.push(broken(file, "line-ends", message).help(UNIX).at(here));
         return;
     } else if script.interpreter_is_there == Some(false) {
+        let named = plain.trim_start_matches("#!").trim();
         found.push(
-            LintFinding::error(
-                "interpreter",
-                format!("the image has no {}", first.trim_start_matches("#!").trim()),
-            )
-            .help("install it in the Dockerfile, or name one that is there")
-            .at(Place::span(file, &text, 0, first.len())),
+            broken(file, "interpreter", format!("the image has nothing at {named}"))
+                .help("install it in the Dockerfile, or name one that is there")
+                .at(here),
         );
     }
     if let Some(at) = text.find("\r\n") {
-        let start = text.get(..at).and_then(|t| t.rfind('\n')).map_or(0, |n| n + 1);
+        let start = text
+            .get(..at)
+            .and_then(|t| t.rfind('\n'))
+            .map_or(0, |newline| newline + 1);
+        let message = "some lines end as on Windows: the CR becomes a part of the last word";
         found.push(
-            LintFinding::warning(
-                "line-ends",
-                "some lines end as on Windows: the shell takes the CR as part of a word",
-            )
-            .help("save it with line ends as on Linux: sed -i 's/\\r$//' FILE")
-            .at(Place::span(file, &text, start, at)),
+            LintFinding::warning("line-ends", message)
+                .help(UNIX)
+                .at(Place::span(file, &text, start, at)),
         );
     }
 }
@@ -159,7 +155,7 @@ fn does_what_it_may(text: &str, manifest: Option<&Manifest>, found: &mut Vec<Lin
                     (
                         "writes-input",
                         "looks as if it writes to /input, which is read-only",
-                        "copy to /tmp first",
+                        "write to /output, or copy the input to /tmp first",
                     )
                 } else if below(inside::MEMORY_AT_RUN_TIME) && shared_memory {
                     (

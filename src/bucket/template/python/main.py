@@ -11,7 +11,7 @@ from collections import defaultdict
 
 import numpy as np
 import pydicom
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 BUCKET, VERSION = "@NAME@", "0.1.0"
@@ -91,7 +91,7 @@ def derive(image, pixels, series_uid, number):
     for stale in ("SmallestImagePixelValue", "LargestImagePixelValue", "PixelPaddingValue", "IconImageSequence"):
         if stale in image:
             delattr(image, stale)
-    image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = uid(image.SOPInstanceUID)
+    image.SOPInstanceUID = uid(image.SOPInstanceUID)
     image.SeriesInstanceUID = series_uid
     image.SeriesDescription = ("%s %s" % (BUCKET, image.get("SeriesDescription") or "")).strip()[:64]
     image.SeriesNumber = int(image.get("SeriesNumber") or 0) % 1000000 + 1000
@@ -102,7 +102,10 @@ def derive(image, pixels, series_uid, number):
     image.ContributingEquipmentSequence = list(image.get("ContributingEquipmentSequence") or []) + [
         item(PurposeOfReferenceCodeSequence=[code("109103", "DCM", "Modifying Equipment")],
              Manufacturer="MagickBox", ManufacturerModelName=BUCKET, SoftwareVersions=VERSION)]
-    # Whatever the source was compressed with, this is not.
+    # A file of this program's making; whatever the source was compressed with, this is not.
+    image.file_meta = FileMetaDataset()
+    image.file_meta.MediaStorageSOPClassUID = image.SOPClassUID
+    image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
     image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     image.is_little_endian, image.is_implicit_VR = True, False
     image.PixelData = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()

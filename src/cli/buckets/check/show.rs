@@ -36,7 +36,9 @@ impl Ink {
 /// What was checked, what was found, what that means.
 pub(super) fn print(target: &str, seen: &Seen, found: &[LintFinding]) {
     let ink = Ink::new();
-    let size = seen.size.map(|size| format!("{} MB", (size + 500_000) / 1_000_000));
+    let size = seen
+        .size
+        .map(|size| format!("{} MB", (size + 500_000) / 1_000_000));
     let about = [
         Some(super::kind(seen.subject).to_owned()),
         seen.architecture.as_deref().map(plain),

@@ -6,6 +6,7 @@ mod context;
 mod host;
 mod show;
 
+use std::cell::Cell;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -65,7 +66,9 @@ pub(super) fn create(asked: Create) -> Result<ExitCode> {
             "{name} is there already: choose another name, or make the image of that directory with buckets build {name}"
         );
     }
-    build::interruptible(async {
+    // Between the two the files are there and the image is not.
+    let (written, built) = (Cell::new(false), Cell::new(false));
+    let done = build::interruptible(async {
         let docker = connect(&asked.docker).await?;
         let image = format!("{name}:latest");
         match docker.resolve_image(&image).await {
@@ -78,13 +81,18 @@ pub(super) fn create(asked: Create) -> Result<ExitCode> {
         let base = base::ready(&docker, asked.from.as_deref()).await?;
         let files = template::files(asked.template.into(), name, &ae_title, &base);
         write_files(&directory, &files).with_context(|| format!("write {name}"))?;
-        let built = build::build_here(&docker, &directory, &image).await;
-        let built = built.with_context(|| {
-            format!("the files of {name} are there, its image is not: mend it and run buckets build {name}")
-        })?;
-        tell(name, &ae_title, &files, &built)?;
+        written.set(true);
+        let image = build::build_here(&docker, &directory, &image).await?;
+        built.set(true);
+        tell(name, &ae_title, &files, &image)?;
         Ok(ExitCode::SUCCESS)
-    })
+    });
+    if written.get() && !built.get() {
+        return done.with_context(|| {
+            format!("the files of {name} are there, its image is not (once mended: buckets build {name})")
+        });
+    }
+    done
 }
 
 /// Connects to the engine.
