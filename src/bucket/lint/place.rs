@@ -110,8 +110,8 @@ mod tests {
     #[test]
     fn keys_and_values_are_found_with_line_and_column_in_characters() {
         let places = Places::new("f", TEXT);
-        assert_eq!(at(&places.of_value("a.b[1].c")), (2, 25, 3));
-        assert_eq!(at(&places.of_name("a.b[1].c")), (2, 20, 3));
+        assert_eq!(at(&places.of_value("a.b[1].c")), (2, 26, 3));
+        assert_eq!(at(&places.of_name("a.b[1].c")), (2, 21, 3));
         assert_eq!(at(&places.of_name("x")), (4, 3, 3));
         assert_eq!(at(&places.of_value("x")), (4, 8, 1));
         assert_eq!(places.of_value("a.q").line, None);

@@ -14,6 +14,8 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
+use crate::model::GpuId;
+
 /// Make buckets, try them out, install them on a node.
 #[derive(Parser, Debug)]
 #[command(name = "buckets", version, arg_required_else_help = true)]
@@ -99,6 +101,10 @@ enum Command {
         /// What the bucket finds in MB_ARGUMENTS
         #[arg(long, value_name = "TEXT")]
         arguments: Option<String>,
+        /// Graphics processors for a bucket that asks for some, with commas between: indices, UUIDs or CDI names; without,
+        /// the first ones by index
+        #[arg(long, value_name = "IDS", value_delimiter = ',', value_parser = run::read_gpu)]
+        gpus: Option<Vec<GpuId>>,
         /// Where the container engine is
         #[arg(long, env = "MAGICKBOX_DOCKER", default_value = "unix:///var/run/docker.sock")]
         docker: String,
@@ -161,9 +167,10 @@ impl Buckets {
                 input,
                 output,
                 arguments,
+                gpus,
                 docker,
             } => {
-                return run::run(&image, &input, &output, arguments, docker);
+                return run::run(&image, &input, &output, arguments, gpus, docker);
             }
         }?;
         Ok(ExitCode::SUCCESS)

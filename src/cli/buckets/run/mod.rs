@@ -1,5 +1,6 @@
 //! `buckets run`: exactly what a node would do with a study, here and now.
 
+mod gpus;
 mod study;
 
 use std::collections::BTreeSet;
@@ -7,17 +8,20 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+pub use gpus::read as read_gpu;
+
 use anyhow::{Context, Result, bail};
 use tokio::time::Instant;
 
 use crate::bucket::{Inspected, Installed, inspect, seed_memory};
 use crate::container::{ContainerState, Docker, DockerConfig, Labels, RunSpec, Runtime, WaitEnd, label};
+use crate::engine::EngineError;
 use crate::engine::measures::{self, Plugin};
 use crate::engine::output::{self, Hashed, OutputFile};
 use crate::engine::record;
 use crate::engine::run::{LOG_LIMIT, Run, STOP_GRACE, give_to};
 use crate::files;
-use crate::model::{Ended, Job, JobId, JobState, Priority, Timestamp, Verdict};
+use crate::model::{Ended, GpuId, Job, JobId, JobState, Priority, Timestamp, Verdict};
 use crate::store::BucketRow;
 
 /// A run: a job as a node would have it, in a directory of its own.
@@ -25,6 +29,7 @@ struct Here {
     job: Job,
     series: BTreeSet<String>,
     directory: PathBuf,
+    gpus: Vec<GpuId>,
 }
 
 impl Here {
@@ -54,6 +59,7 @@ pub fn run(
     input: &Path,
     out: &Path,
     arguments: Option<String>,
+    gpus: Option<Vec<GpuId>>,
     docker: String,
 ) -> Result<ExitCode> {
     let input = std::fs::canonicalize(input).with_context(|| format!("input {}", input.display()))?;
@@ -77,7 +83,7 @@ pub fn run(
         let id = JobId::generate(Timestamp::now());
         let sweep = Labels::from([(label::JOB.to_owned(), id.to_string())]);
         tokio::select! {
-            done = run_here(&docker, image, &input, out, id, arguments) => done,
+            done = run_here(&docker, image, &input, out, id, arguments, gpus) => done,
             _ = tokio::signal::ctrl_c() => {
                 for container in docker.list(&sweep).await? {
                     docker.remove(&container.name, true).await?;
@@ -95,6 +101,7 @@ async fn run_here(
     directory: PathBuf,
     id: JobId,
     arguments: Option<String>,
+    gpus: Option<Vec<GpuId>>,
 ) -> Result<ExitCode> {
     let study = study::lay_out(input, &directory.join("INPUT"))?;
     let files = Labels::from([(label::JOB.to_owned(), id.to_string())]);
@@ -105,6 +112,7 @@ async fn run_here(
         job: job(id, &bucket, &study, arguments),
         series: study.series,
         directory,
+        gpus: gpus::choose(settings.resources.gpus, gpus)?,
     };
     println!(
         "{} {} on {}: {} objects",
@@ -232,6 +240,7 @@ fn spec(here: &Here, bucket: &Installed) -> RunSpec {
         image: bucket.image.clone(),
         labels: here.labels(label::KIND_RUN),
         settings,
+        gpus: &here.gpus,
         input: here.path("INPUT"),
         output: here.path("OUTPUT"),
         memory: here.path("memory"),
@@ -247,7 +256,8 @@ fn spec(here: &Here, bucket: &Installed) -> RunSpec {
 /// Starts the container, shows its log as it comes, ends it when its time is over.
 async fn attend(runtime: &dyn Runtime, here: &Here, limit: Duration) -> Result<(ContainerState, bool)> {
     let (name, log) = (here.container(), here.path("processing.log"));
-    runtime.start(&name).await?;
+    let started = runtime.start(&name).await;
+    started.map_err(|error| EngineError::of_start(&here.job.stream, &here.gpus, error))?;
     let deadline = Instant::now() + limit;
     let watch = async {
         let mut stopped = false;
