@@ -144,7 +144,9 @@ impl Node {
         let retention = Retention::new(&stage, &storage, move || keeps(&of_buckets));
         let tasks = vec![
             tokio::spawn(retention.run()),
+            tokio::spawn(engine::end_overdue_holds(store.clone(), config.engine.hold)),
             tokio::spawn(async move { completion.run().await }),
+            tokio::spawn(engine::write_last_papers(engine.clone())),
             tokio::spawn(engine::run(engine, taken_up)),
             tokio::spawn(listener.run()),
         ];
@@ -163,6 +165,7 @@ impl Node {
             queued: queued_again,
             due: due_again.clone(),
             cancelled: Arc::new(cancelled),
+            hold: config.engine.hold,
         };
         let stopped = stop_http.clone();
         let http = tokio::spawn(http::serve(http_socket, context, async move {

@@ -134,8 +134,17 @@ fn show_line(job: &Value) {
         text("state"),
         printable(text("outcome")),
         text("priority"),
-        printable(text("reason")),
+        printable(&remark(job)),
     );
+}
+
+/// Why it ended as it did, or until when it is held.
+fn remark(job: &Value) -> String {
+    let text = |key: &str| job.get(key).and_then(Value::as_str);
+    match text("held_until") {
+        Some(until) => format!("held until {until}"),
+        None => text("reason").unwrap_or("-").to_owned(),
+    }
 }
 
 /// A job whole: what is known, then deliveries, then what happened, oldest first.
@@ -147,6 +156,7 @@ fn show(job: &Value) {
         "outcome",
         "reason",
         "priority",
+        "held_until",
         "calling_ae_title",
         "instances",
         "bytes",

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::bucket::Installed;
-use crate::container::{Created, Labels, LogCopy, label};
+use crate::container::{ContainerState, Created, Labels, LogCopy, label};
 use crate::files;
 use crate::model::{Ended, GpuId, Job, JobState, Place, Timestamp};
 use crate::stage;
 
 use super::run::{LOG_LIMIT, Run, give_to, gpus_of};
 use super::watching::{Stopped, ran_for, too_much, watch};
-use super::{Engine, EngineError, blocking, io, record};
+use super::{Engine, EngineError, blocking, io, last_papers, record};
 
 /// Time for the rest of a log once its container has ended.
 const LAST_WORDS: Duration = Duration::from_secs(60);
@@ -182,7 +182,7 @@ pub(super) async fn attend(engine: &Engine, job: &Job, unwatched: bool) -> Resul
         }
     }
     if stopped == Stopped::Cancelled {
-        return cancelled(engine, job).await;
+        return cancelled(engine, job, &state).await;
     }
     let timed_out = stopped == Stopped::Clock || ran_for(&state).is_some_and(|t| t >= limit);
     // What it wrote in its last moments counts too; after a restart it is also how a stop for it is known.
@@ -245,8 +245,17 @@ fn is_incomplete(copied: &Option<Result<LogCopy, crate::container::Error>>) -> b
 }
 
 /// The container of a cancelled job has ended and its log is kept.
-async fn cancelled(engine: &Engine, job: &Job) -> Result<(), EngineError> {
+async fn cancelled(engine: &Engine, job: &Job, state: &ContainerState) -> Result<(), EngineError> {
     bucket_log(engine, job, "cancelled").await;
+    // The store keeps no end of a run that was cancelled.
+    let reason = engine.store.job(&job.id)?.and_then(|job| job.reason);
+    let ended = Job {
+        exit_status: state.exit_status,
+        oom_killed: state.oom_killed,
+        run_ended_at: state.finished_at.map(Timestamp::from),
+        ..job.clone()
+    };
+    last_papers::write(engine, &ended, &reason.unwrap_or_default()).await;
     // One that an engine in trouble leaves is swept at the next start.
     engine.runtime.remove(&container_name(job), true).await?;
     tracing::info!(job.id = %job.id, "job cancelled");
@@ -258,6 +267,7 @@ async fn vanished(engine: &Engine, job: &Job) -> Result<(), EngineError> {
     let name = container_name(job);
     if job.attempt >= ATTEMPTS {
         let reason = format!("container {name} vanished, as {} before it did", job.attempt - 1);
+        last_papers::write(engine, job, &reason).await;
         engine.store.fail(&job.id, reason, Timestamp::now()).await?;
     } else {
         tracing::warn!(job.id = %job.id, attempt = job.attempt, "the container is gone; the job runs again");

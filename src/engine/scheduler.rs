@@ -15,7 +15,7 @@ use super::ledger::Ledger;
 use super::queue;
 use super::recovery::TakenUp;
 use super::round::{Round, Turn, Waiting};
-use super::{Engine, EngineError, Trouble, driver};
+use super::{Engine, EngineError, Trouble, driver, last_papers};
 
 /// The queue is looked at this often even if nobody said that it changed.
 const AT_LEAST: Duration = Duration::from_secs(60);
@@ -149,7 +149,8 @@ async fn drive(engine: &Engine, id: &JobId, attempts: u32, gpus: &[GpuId]) {
         };
         if is_over(engine, id) {
             // An operator was faster: what was under way for it comes to nothing.
-            return clean_up(engine, job.as_ref()).await;
+            clean_up(engine, job.as_ref()).await;
+            return record_end(engine, id).await;
         }
         tries += 1;
         unwatched |= matches!(&error, EngineError::Container(_));
@@ -194,6 +195,7 @@ async fn step(
 async fn give_up(engine: &Engine, job: &Job, error: &EngineError) {
     let id = &job.id;
     tracing::error!(job.id = %id, %error, "the job cannot be run");
+    last_papers::write(engine, job, &error.to_string()).await;
     loop {
         match engine.store.fail(id, error.to_string(), Timestamp::now()).await {
             Ok(()) => break,
@@ -207,6 +209,17 @@ async fn give_up(engine: &Engine, job: &Job, error: &EngineError) {
         }
     }
     clean_up(engine, Some(job)).await;
+}
+
+/// The record of a job that was ended while it was laid out or its container was made.
+async fn record_end(engine: &Engine, id: &JobId) {
+    let job = engine.store.job(id).ok().flatten();
+    if let Some(job) = job
+        && matches!(job.state, JobState::Cancelled | JobState::Failed)
+    {
+        let reason = job.reason.clone().unwrap_or_default();
+        last_papers::write(engine, &job, &reason).await;
+    }
 }
 
 fn is_over(engine: &Engine, id: &JobId) -> bool {

@@ -9,6 +9,7 @@ mod view;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::header;
@@ -49,6 +50,8 @@ pub struct Context {
     pub due: Arc<Notify>,
     /// Told when a job was cancelled.
     pub cancelled: Arc<watch::Sender<()>>,
+    /// How long a job may be held.
+    pub hold: Duration,
 }
 
 /// Every request this node answers.

@@ -34,6 +34,8 @@ pub struct JobView {
     timed_out: bool,
     peak_memory: Option<u64>,
     priority: &'static str,
+    /// When it is cancelled unless somebody releases it; of a held job only.
+    held_until: Option<Timestamp>,
     superseded_by: Option<String>,
     made_from: Option<String>,
     stopped_why: Option<String>,
@@ -77,6 +79,7 @@ impl JobView {
             timed_out: job.timed_out,
             peak_memory: job.peak_memory,
             priority: job.priority.word(),
+            held_until: None,
             superseded_by: job.superseded_by,
             made_from: job.made_from,
             stopped_why: job.stopped_why,
@@ -92,6 +95,11 @@ impl JobView {
     /// With what was measured.
     pub fn with_measures(self, measures: Vec<Measure>) -> Self {
         Self { measures, ..self }
+    }
+
+    /// With its deadline, if it is held.
+    pub fn with_held_until(self, held_until: Option<Timestamp>) -> Self {
+        Self { held_until, ..self }
     }
 
     /// With what happened to it.

@@ -68,6 +68,9 @@ pub enum StageError {
     /// The disk is full but for its reserve.
     #[error("the disk has no room for more")]
     NoRoom,
+    /// The store is in trouble: as many objects wait for their rows as may.
+    #[error("the job store does not take objects for the moment: send it again later")]
+    Behind,
     /// As many jobs of its stream wait as may.
     #[error("too many studies wait for this bucket: send it again later")]
     QueueFull,

@@ -252,6 +252,12 @@ fn killed(mut daemon: Daemon, at: At) {
             (!diary(&node).is_empty()).then_some(())
         })
         .unwrap();
+        // An engine that is killed between the start of a container and its own note of it knows nothing of the run when
+        // it is back, and is asked to start it once more. It lists what it has noted.
+        wait_until(PATIENCE, "the engine to note the start", || {
+            daemon.containers().contains("running").then_some(())
+        })
+        .unwrap();
     }
     let mut refused = String::new();
     match at {
@@ -280,6 +286,7 @@ fn killed(mut daemon: Daemon, at: At) {
     assert_eq!(daemon.containers(), "", "{at:?}");
     let live = if daemon.live_restore { ", live-restore" } else { "" };
     let runs = diary(&node).lines().count();
+    assert_eq!(runs, job.attempt as usize, "{at:?}{live}: {}", diary(&node));
     showed(
         &format!("dockerd killed, {at:?}{live}"),
         &format!(
