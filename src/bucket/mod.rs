@@ -18,11 +18,14 @@ mod bring;
 mod capacity;
 mod gate;
 mod install;
+pub mod lint;
 pub mod log;
 mod manifest;
 mod memory;
 mod memory_copy;
 mod registry;
+mod schema;
+pub mod template;
 pub mod uploads;
 mod versions;
 
@@ -33,6 +36,7 @@ pub use install::{Inspected, InstallError, inspect, seed_memory};
 pub use manifest::{Manifest, ManifestError};
 pub use memory::MemoryError;
 pub use registry::{Buckets, ChangeError, Installed, RemoveError};
+pub use schema::{KEYS, Key, Kind, info_schema};
 pub use uploads::UploadError;
 pub use versions::Standing;
 

@@ -1,5 +1,6 @@
 //! Docker Engine over its Unix socket: what all calls share is here, the calls are in `docker/`.
 
+mod build;
 mod call;
 mod create;
 mod file_stat;

@@ -6,6 +6,7 @@
 //! state.rs     what comes out: EngineInfo, ImageInfo, ContainerState, WaitEnd, LogCopy …
 //! error.rs     one Error, sorted by whose fault it is
 //! docker.rs    Docker: connect, deadlines, patience; docker/ has one file per group of calls
+//! build.rs     images built and pulled
 //! images.rs    images brought in and out, and their names
 //! short_run.rs a container from create to remove
 //! log_file.rs  a log file that keeps both its ends below a bound
@@ -36,6 +37,7 @@
 //!   restarts, up to a configured time; [`Runtime::info`], [`Runtime::resolve_image`] and
 //!   [`Runtime::open_image`], for which a person waits, fail at once.
 
+mod build;
 mod docker;
 mod error;
 mod images;
@@ -53,6 +55,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+pub use build::{ContextFile, Progress, Recipe};
 pub use docker::{Docker, DockerConfig};
 pub use error::{EngineError, Error, Result};
 pub use images::{Images, NamedImage};

@@ -16,6 +16,8 @@ mod access;
 mod again;
 mod associations;
 mod buckets_cli;
+mod check;
+mod create;
 mod disk;
 mod durability;
 mod first_light;

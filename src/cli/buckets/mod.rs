@@ -1,5 +1,7 @@
 //! `buckets`: one file per subcommand.
 
+mod check;
+mod create;
 mod enable;
 mod install;
 mod list;
@@ -14,14 +16,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
 use crate::cli::node_client::NodeArgs;
 use crate::model::GpuId;
 use memory::MemoryCommand;
 
-/// Install buckets on a node, list them, try them out.
+/// Make buckets, try them out, install them on a node.
 #[derive(Parser, Debug)]
 #[command(name = "buckets", version, arg_required_else_help = true)]
 pub struct Buckets {
@@ -31,6 +33,42 @@ pub struct Buckets {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Make a new bucket: a directory with its files, and its image
+    Create {
+        /// Lower-case letters and digits: the name of the directory and of the image
+        name: String,
+        /// Image to begin with [default: a plain Debian 12]
+        #[arg(long, value_name = "IMAGE")]
+        from: Option<String>,
+        /// What the bucket does to begin with
+        #[arg(long, value_enum, default_value_t = create::Kind::Shell)]
+        template: create::Kind,
+        /// AE title [default: Proc and the name]
+        #[arg(long = "aetitle", value_name = "TITLE")]
+        ae_title: Option<String>,
+        #[command(flatten)]
+        engine: Engine,
+    },
+    /// Make the image of a bucket's directory anew, and check it
+    Build {
+        /// The directory; the image is called like it
+        #[arg(default_value = ".")]
+        directory: PathBuf,
+        #[command(flatten)]
+        engine: Engine,
+    },
+    /// Say what a node would refuse of a bucket, and what will hurt later
+    ///
+    /// Exit status 1 if there is an error; warnings alone are 0.
+    Check {
+        /// Name of an image; a file of `docker save` or `docker export`, also .gz; or ./DIRECTORY of a bucket
+        target: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        engine: Engine,
+    },
     /// Install a bucket on a node: an image, or a file that docker save or docker export made
     Install {
         /// Name, name:tag or id of an image here or on the node's machine; or FILE.tar, FILE.tar.gz
@@ -124,6 +162,18 @@ enum Command {
     },
 }
 
+#[derive(Args, Debug)]
+struct Engine {
+    /// Where the container engine is
+    #[arg(
+        long,
+        env = "MAGICKBOX_DOCKER",
+        default_value = "unix:///var/run/docker.sock",
+        value_name = "URL"
+    )]
+    docker: String,
+}
+
 impl Buckets {
     /// Does what was asked.
     ///
@@ -131,6 +181,23 @@ impl Buckets {
     /// What the node or the engine refused, by name.
     pub fn run(self) -> Result<ExitCode> {
         match self.command {
+            Command::Create {
+                name,
+                from,
+                template,
+                ae_title,
+                engine,
+            } => {
+                return create::create(create::Create {
+                    name,
+                    from,
+                    template,
+                    ae_title,
+                    docker: engine.docker,
+                });
+            }
+            Command::Build { directory, engine } => return create::build(&directory, &engine.docker),
+            Command::Check { target, json, engine } => return check::check(&target, json, &engine.docker),
             Command::Install {
                 image,
                 force,
