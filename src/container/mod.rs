@@ -51,7 +51,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-pub use docker::{Docker, DockerConfig};
+pub use docker::{
+    Attached, Change, ChangeKind, Docker, DockerConfig, Edited, Left, OpenFile, Piece, ShellOutput, ShellSpec,
+};
 pub use error::{EngineError, Error, Result};
 pub use spec::{Bind, ImageId, Labels, Network, Resources, RunSpec};
 pub use state::{

@@ -113,7 +113,7 @@ fn limits(resources: &Resources) -> HostConfig {
 
 /// A mount and not a bind of the old form `source:target:ro`, which takes no colons and makes a source that
 /// does not exist.
-fn mount(bind: &Bind) -> Mount {
+pub(super) fn mount(bind: &Bind) -> Mount {
     Mount {
         typ: Some(MountType::BIND),
         source: Some(bind.source.to_string_lossy().into_owned()),
