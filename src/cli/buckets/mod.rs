@@ -2,6 +2,7 @@
 
 mod install;
 mod list;
+mod open;
 mod remove;
 mod run;
 
@@ -50,6 +51,8 @@ enum Command {
         #[command(flatten)]
         node: NodeUrl,
     },
+    /// Open a bucket: a shell in it, and a page that edits and tries it
+    Open(open::Open),
     /// Run a bucket here as a node would: no node needed
     Run {
         /// Name, name:tag or id of an image of this machine
@@ -89,6 +92,7 @@ impl Buckets {
             Command::Install { image, force, node } => install::install(&image, force, &node.node),
             Command::Remove { ae_title, yes, node } => remove::remove(&ae_title, yes, &node.node),
             Command::List { json, node } => list::list(json, &node.node),
+            Command::Open(asked) => return open::open(asked),
             Command::Run {
                 image,
                 input,

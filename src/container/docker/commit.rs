@@ -82,7 +82,7 @@ impl Docker {
     ///
     /// # Errors
     /// [`Error::Refused`] with status 409 while a container uses it.
-    pub async fn remove_image(&self, image: &ImageId) -> Result<()> {
+    pub async fn remove_by_id(&self, image: &ImageId) -> Result<()> {
         let options = RemoveImageOptionsBuilder::new().force(true).build();
         let action = format!("remove image {image}");
         match self
