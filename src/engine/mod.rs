@@ -4,7 +4,7 @@
 //! scheduler  which job may start now: `parallel` of the bucket, cpus and memory never promised twice
 //! queue      in which order: priorities that age, a fair share for each stream
 //! driver     one attempt: INPUT laid out, container created, watched, its end kept
-//! watching   until the container ends: time, output, an operator
+//! watching   until the container ends: time, output, an operator; the same for the node and for `buckets run`
 //! run        what a container of a bucket looks like; the same for the node and for `buckets run`
 //! harvest    after the end: proc.json, measures, results, deliveries, record
 //! output_size how much it has written so far
@@ -19,13 +19,13 @@ mod harvest;
 mod ledger;
 pub mod measures;
 pub mod output;
-mod output_size;
+pub mod output_size;
 mod queue;
 pub mod record;
 mod recovery;
 pub mod run;
 mod scheduler;
-mod watching;
+pub mod watching;
 
 use std::sync::Arc;
 

@@ -4,9 +4,8 @@ mod install;
 mod list;
 mod open;
 mod remove;
-mod run;
+pub mod run;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -54,20 +53,7 @@ enum Command {
     /// Open a bucket: a shell in it, and a page that edits and tries it
     Open(open::Open),
     /// Run a bucket here as a node would: no node needed
-    Run {
-        /// Name, name:tag or id of an image of this machine
-        image: String,
-        /// Directory with a study
-        input: PathBuf,
-        /// Directory for the results; made if it is not there, refused if it is not empty
-        output: PathBuf,
-        /// What the bucket finds in MB_ARGUMENTS
-        #[arg(long, value_name = "TEXT")]
-        arguments: Option<String>,
-        /// Where the container engine is
-        #[arg(long, env = "MAGICKBOX_DOCKER", default_value = "unix:///var/run/docker.sock")]
-        docker: String,
-    },
+    Run(run::Options),
 }
 
 #[derive(Args, Debug)]
@@ -93,15 +79,7 @@ impl Buckets {
             Command::Remove { ae_title, yes, node } => remove::remove(&ae_title, yes, &node.node),
             Command::List { json, node } => list::list(json, &node.node),
             Command::Open(asked) => return open::open(asked),
-            Command::Run {
-                image,
-                input,
-                output,
-                arguments,
-                docker,
-            } => {
-                return run::run(&image, &input, &output, arguments, docker);
-            }
+            Command::Run(options) => return run::run(options),
         }?;
         Ok(ExitCode::SUCCESS)
     }
