@@ -20,6 +20,7 @@ mod durability;
 mod first_light;
 mod grouping;
 mod memory;
+mod open;
 mod operators;
 mod outcomes;
 mod parallel;

@@ -140,7 +140,7 @@ impl Docker {
             host_config: Some(HostConfig {
                 mounts: Some(mounts),
                 network_mode: spec.host_network.then(|| "host".to_owned()),
-                init: Some(true),
+                // No init process: the place where the engine binds it would be a file of the image.
                 // What is typed and shown in a shell is nobody's log.
                 log_config: Some(HostConfigLogConfig {
                     typ: Some("none".to_owned()),

@@ -85,6 +85,9 @@ impl Session {
         };
         say(format_args!("\nChanged in {}{since}:", self.name.short()));
         report::lines(changes).iter().for_each(say);
+        if report::has_package_caches(changes) {
+            say("  Package lists and caches are among it: `apt-get clean; rm -rf /var/lib/apt/lists/*` makes it smaller.");
+        }
         say("");
         Ok(())
     }

@@ -188,11 +188,14 @@ impl Session {
         }
         let release = String::from_utf8_lossy(&release).into_owned();
         let apt = tokio::task::spawn_blocking(move || HostApt::of_this_machine(&release)).await??;
+        let mut variables = apt.variables;
+        // What was typed is there when one comes back to it, and no part of a saved image.
+        variables.push(("HISTFILE".to_owned(), "/tmp/.history".to_owned()));
         let spec = ShellSpec {
             name: self.container.clone(),
             image: self.base.clone(),
             hostname: self.name.hostname(),
-            entrypoint: shell::entrypoint(&apt.variables, command),
+            entrypoint: shell::entrypoint(&variables, command),
             tty: self.tty,
             binds: vec![Bind::writable(&here, "/local")],
             host_network: apt.needs_host_network,

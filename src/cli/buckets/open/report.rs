@@ -66,6 +66,16 @@ pub(super) fn lines(changes: &[Change]) -> Vec<String> {
     lines
 }
 
+/// Whether what apt can fetch again is among them.
+pub(super) fn has_package_caches(changes: &[Change]) -> bool {
+    changes.iter().any(|change| {
+        change.kind == ChangeKind::Added
+            && ["/var/lib/apt/lists/", "/var/cache/apt/"]
+                .iter()
+                .any(|place| change.path.starts_with(place))
+    })
+}
+
 /// Where a path is shown: the developer's own files first, each for itself.
 fn place(path: &str) -> (u8, String) {
     let (rank, depth) = match path {

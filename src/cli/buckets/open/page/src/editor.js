@@ -59,6 +59,7 @@ function language(name, text) {
 export function stateOf({ name, text, check, changed, save }) {
   const extensions = [
     basicSetup,
+    EditorView.lineWrapping,
     look,
     syntaxHighlighting(colours),
     language(name, text),
