@@ -73,3 +73,35 @@ pub enum Network {
     /// The engine's default bridge.
     Bridge,
 }
+
+impl Network {
+    /// The word of info.json.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Bridge => "bridge",
+        }
+    }
+}
+
+/// What a run may do with its root file system, which is thrown away with its container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Root {
+    /// Write wherever its user may.
+    #[default]
+    Writable,
+    /// Nothing but `/output`, `/memory`, `/dev/shm` and a `/tmp` in memory, half of the run's at most.
+    ReadOnly,
+}
+
+impl Root {
+    /// The word of info.json.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Writable => "writable",
+            Self::ReadOnly => "read-only",
+        }
+    }
+}
