@@ -17,6 +17,8 @@ pub struct Resources {
     pub output: u64,
     /// Files and directories that it may make in `/output`. Default 1,000,000.
     pub files: u64,
+    /// Bytes on the engine's disk that it may write elsewhere, into its root file system. Default 64 GiB.
+    pub scratch: u64,
 }
 
 impl Default for Resources {
@@ -28,6 +30,7 @@ impl Default for Resources {
             shm: 64 << 20,
             output: 64 << 30,
             files: 1_000_000,
+            scratch: 64 << 30,
         }
     }
 }

@@ -114,6 +114,7 @@ fn read_resources(reader: &Reader<'_>) -> Resources {
         shm: reader.bytes("shm").unwrap_or(default.shm),
         output: reader.bytes("output").unwrap_or(default.output),
         files: reader.whole("files", 1..=1_000_000).unwrap_or(default.files),
+        scratch: reader.bytes("scratch").unwrap_or(default.scratch),
     }
 }
 
@@ -192,7 +193,7 @@ mod tests {
         for expected in [
             "resources.cpus: a number greater than 0",
             "resources.memory: an amount of memory",
-            "resources.gpu: unknown key; allowed here: cpus, memory, gpus, shm, output, files",
+            "resources.gpu: unknown key; allowed here: cpus, memory, gpus, shm, output, files, scratch",
             "parallel: a whole number from 1 to 1000",
             "timeout: \"soon\": a length of time",
             "network: \"host\": one of: none, bridge",

@@ -149,8 +149,9 @@ async fn site(
 
 fn show(report: &Report) {
     for measure in &report.measures {
-        let unit = measure.unit.as_deref().unwrap_or_default();
-        println!("  {} = {} {unit}", measure.name, measure.value);
+        let unit = measure.unit.as_deref().filter(|unit| *unit != "1");
+        let unit = unit.map(|unit| format!(" {unit}")).unwrap_or_default();
+        println!("  {} = {}{unit}", measure.name, measure.value);
     }
     for problem in &report.problems {
         eprintln!("  {problem}");
@@ -164,9 +165,16 @@ fn show(report: &Report) {
         report.directory.join("OUTPUT").display()
     );
     if let Some(name) = &report.kept {
-        println!(
-            "kept container {name}\n  docker diff {name}          what it wrote outside /output and /memory\n  \
-             docker cp {name}:/PATH .    a file of it\n  docker rm {name}            remove it"
-        );
+        println!("kept container {name}");
+        for (what, command) in [
+            (
+                "what it wrote outside /output and /memory",
+                format!("docker diff {name}"),
+            ),
+            ("a file of it", format!("docker cp {name}:/PATH .")),
+            ("remove it", format!("docker rm {name}")),
+        ] {
+            println!("  {what:<43}{command}");
+        }
     }
 }

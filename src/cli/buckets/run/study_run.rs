@@ -131,7 +131,12 @@ pub async fn run_study(runtime: &dyn Runtime, request: &Request, observer: &dyn 
     let mut here = Here {
         job: job::job(request.id.clone(), &bucket, &study, request.arguments.clone()),
         series: study.series,
-        memory: request.memory.clone().unwrap_or_else(|| directory.join("memory")),
+        memory: match &request.memory {
+            Some(memory) => {
+                std::path::absolute(memory).with_context(|| format!("memory {}", memory.display()))?
+            }
+            None => directory.join("memory"),
+        },
         directory,
         keep: request.keep,
     };
