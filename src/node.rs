@@ -79,7 +79,8 @@ impl Node {
             runtime.clone(),
             config.buckets,
             capacity,
-        )?;
+        )?
+        .with_forbidden(config.engine.forbid.clone());
 
         let queued = Arc::new(Notify::new());
         let due = Arc::new(Notify::new());

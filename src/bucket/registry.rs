@@ -7,7 +7,8 @@ use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 
 use crate::container::{ImageId, Labels, Runtime, label};
-use crate::model::{AeTitle, JobId, Layout, Place, Settings, Stream, StreamTable, Timestamp};
+use crate::model::deviation;
+use crate::model::{AeTitle, Deviation, JobId, Layout, Place, Settings, Stream, StreamTable, Timestamp};
 use crate::store::{BucketRow, Removed, Store, StoreError};
 
 use super::install::{self, InstallError};
@@ -65,6 +66,7 @@ pub struct Buckets {
     runtime: Arc<dyn Runtime>,
     site: Arc<BTreeMap<AeTitle, Value>>,
     capacity: Capacity,
+    forbidden: Arc<[Deviation]>,
     streams: Arc<watch::Sender<StreamTable>>,
     /// One change at a time.
     changing: Arc<Mutex<()>>,
@@ -89,11 +91,27 @@ impl Buckets {
             runtime,
             site: Arc::new(site),
             capacity,
+            forbidden: Arc::default(),
             streams: Arc::new(streams),
             changing: Arc::default(),
         };
         buckets.publish()?;
         Ok(buckets)
+    }
+
+    /// The same, with what no bucket may ask for.
+    #[must_use]
+    pub fn with_forbidden(self, forbidden: Vec<Deviation>) -> Self {
+        Self {
+            forbidden: forbidden.into(),
+            ..self
+        }
+    }
+
+    /// Why this node does not run a bucket, to be read after its AE title: it asks for what is forbidden.
+    #[must_use]
+    pub fn forbids(&self, manifest: &Manifest) -> Option<String> {
+        deviation::forbidden(&manifest.settings, manifest.site.as_ref(), &self.forbidden)
     }
 
     /// The open streams, now and whenever they change.
@@ -208,6 +226,9 @@ impl Buckets {
                     source,
                 }
             })?;
+        if let Some(why) = self.forbids(&manifest) {
+            return Err(InstallError::Forbidden { ae_title, why });
+        }
         fits(&ae_title, &manifest.settings, self.capacity)?;
         let memory = self.layout.path(Place::Memory(&ae_title));
         install::seed_memory(runtime, &found.image, &self.labels(), &memory).await?;

@@ -1,6 +1,6 @@
 //! `[engine]`
 
-use crate::model::Reader;
+use crate::model::{Deviation, Reader};
 
 /// `[engine]`: where containers run and what they may have.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct EngineConfig {
     pub memory: Option<u64>,
     /// `queue`: jobs of one stream that may wait; beyond, new studies for it are refused for the moment. Default 1000.
     pub queue: u64,
+    /// `forbid`: what no bucket may ask for, of `network`, `capabilities`, `user`, `writable-root`. Default: nothing.
+    pub forbid: Vec<Deviation>,
 }
 
 pub(super) fn read(r: &Reader<'_>) -> EngineConfig {
@@ -31,6 +33,7 @@ pub(super) fn read(r: &Reader<'_>) -> EngineConfig {
         cpus: r.number("cpus"),
         memory: r.bytes("memory"),
         queue: r.whole("queue", 1..=1_000_000).unwrap_or(1000),
+        forbid: r.list("forbid", Deviation::parse).unwrap_or_default(),
     };
     r.deny_unknown();
     config

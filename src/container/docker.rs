@@ -162,6 +162,10 @@ impl Runtime for Docker {
             .await
     }
 
+    async fn written(&self, name: &str) -> Option<u64> {
+        machine::written(self, name).await
+    }
+
     async fn peak_memory(&self, name: &str) -> Option<u64> {
         machine::peak_memory(self, name).await
     }

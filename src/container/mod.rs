@@ -201,6 +201,10 @@ pub trait Runtime: Send + Sync + std::fmt::Debug {
     /// On cgroup v2 it is what is used at this moment, so the caller keeps the largest of its samples.
     async fn peak_memory(&self, name: &str) -> Option<u64>;
 
+    /// Bytes a container has written into its root file system, its binds and what is in memory not counted; `None` when
+    /// there is none by that name or the engine does not say. The engine reads all its files for it: not to be asked often.
+    async fn written(&self, name: &str) -> Option<u64>;
+
     /// Runs a short container from create to remove and returns what it printed.
     ///
     /// At `deadline` it is stopped with the grace of its specification. The container is removed on every way

@@ -103,6 +103,7 @@ impl Bench {
             },
             network: Network::None,
             user: None,
+            capabilities: Vec::new(),
             read_only_root: true,
             stop_grace: Duration::from_secs(5),
         }

@@ -44,6 +44,13 @@ pub(super) fn attempt_bucket(engine: &Engine, job: &Job) -> Result<Installed, En
 /// job without a container is one whose container vanished.
 pub(super) async fn start(engine: &Engine, job: &Job) -> Result<(), EngineError> {
     let bucket = bucket_of(engine, job)?;
+    // The configuration may have changed since it was installed.
+    if let Some(why) = engine.buckets.forbids(&bucket.manifest) {
+        return Err(EngineError::Forbidden {
+            ae_title: job.stream.clone(),
+            why,
+        });
+    }
     let next = Job {
         attempt: job.attempt + 1,
         state: JobState::Running,

@@ -81,6 +81,14 @@ pub enum EngineError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The site forbids what its bucket asks for.
+    #[error("{ae_title} {why}")]
+    Forbidden {
+        /// The bucket's AE title.
+        ae_title: crate::model::AeTitle,
+        /// What it asks for, and what to do.
+        why: String,
+    },
     /// Its bucket is not installed any more.
     #[error("no bucket is installed for AE title {0} any more: install one, then send the study again")]
     NoBucket(crate::model::AeTitle),

@@ -29,6 +29,9 @@ pub enum Stopped {
     Cancelled,
 }
 
+/// At every so many samples the engine is asked what was written elsewhere: it reads all the files for it.
+const ROOT_EVERY: u32 = 5;
+
 /// What a running container uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sample {
@@ -84,7 +87,7 @@ impl Watched<'_> {
 
     /// Ends when it has written more than it may, and says why.
     async fn until_too_much(&self, seen: &mut (dyn FnMut(Sample) + Send)) -> String {
-        let mut sample = Sample::default();
+        let (mut sample, mut samples) = (Sample::default(), 0_u32);
         loop {
             tokio::time::sleep(SAMPLE).await;
             let memory = self.runtime.peak_memory(self.name).await;
@@ -96,12 +99,29 @@ impl Watched<'_> {
             if let Some(why) = sample.output.excess(self.allowed) {
                 return why;
             }
+            samples += 1;
+            if samples % ROOT_EVERY == 0
+                && let Some(why) = self.too_much_elsewhere().await
+            {
+                return why;
+            }
         }
     }
 
-    /// Why what it has left in `/output` is too much, if it is.
+    /// Why what it has written is too much, if it is.
     pub async fn too_much(&self) -> Option<String> {
-        written(self.output, self.allowed).await?.excess(self.allowed)
+        let output = written(self.output, self.allowed).await;
+        match output.and_then(|usage| usage.excess(self.allowed)) {
+            Some(why) => Some(why),
+            None => self.too_much_elsewhere().await,
+        }
+    }
+
+    async fn too_much_elsewhere(&self) -> Option<String> {
+        let bytes = self.runtime.written(self.name).await?;
+        let limit = bytesize::ByteSize::b(self.allowed.scratch).display().iec();
+        (bytes > self.allowed.scratch)
+            .then(|| format!("stopped: it wrote more than its limit of {limit} outside /output and /memory"))
     }
 
     /// Stops it and waits for its end; `None` when it is gone.

@@ -67,6 +67,7 @@ impl From<InstallError> for Problem {
             InstallError::NoInfo { .. }
             | InstallError::Manifest { .. }
             | InstallError::NoWorkSh { .. }
+            | InstallError::Forbidden { .. }
             | InstallError::TooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             InstallError::Engine(engine) if engine.is_engine_down() => StatusCode::SERVICE_UNAVAILABLE,
             InstallError::Engine(_) => StatusCode::BAD_GATEWAY,

@@ -146,6 +146,7 @@ pub fn bucket(bucket: &Installed, occupancy: Occupancy, layout: &Layout) -> Valu
         "image": bucket.row.image,
         "digest": bucket.row.digest,
         "enabled": manifest.enabled,
+        "overrides": manifest.site,
         "installed_at": bucket.row.installed_at,
         "waiting": occupancy.waiting,
         "running": occupancy.running,

@@ -26,10 +26,12 @@ mod outcomes;
 mod parallel;
 mod programs;
 mod readme;
+mod real_buckets;
 mod recovery;
 mod refusals;
 mod retention;
 mod returning;
+mod run;
 mod sandbox;
 #[path = "../support/mod.rs"]
 mod support;

@@ -74,7 +74,13 @@ fn body(spec: &RunSpec) -> ContainerCreateBody {
             network_mode: Some(network(spec.network).to_owned()),
             readonly_rootfs: Some(spec.read_only_root),
             cap_drop: Some(vec!["ALL".to_owned()]),
-            cap_add: Some(CAPABILITIES.map(str::to_owned).to_vec()),
+            cap_add: Some(
+                [
+                    CAPABILITIES.map(str::to_owned).to_vec(),
+                    spec.capabilities.clone(),
+                ]
+                .concat(),
+            ),
             security_opt: Some(vec!["no-new-privileges".to_owned()]),
             // Reaps orphans, and makes a script end at SIGTERM that would ignore it as process 1.
             init: Some(true),

@@ -29,18 +29,27 @@ pub fn labels(id: &JobId) -> Labels {
     .into()
 }
 
-/// Removes every container of an interrupted run, a running one too.
-///
-/// Call it once the future of the run is dropped: what it had asked the engine for last may appear a moment later, so
-/// that one look is not enough.
+/// Removes every container of an interrupted run, a running one too. Call it once the future of the run is dropped.
 ///
 /// # Errors
 /// Those of the engine.
 pub async fn clean_up(runtime: &dyn Runtime, id: &JobId) -> Result<()> {
-    let of_run = Labels::from([(label::JOB.to_owned(), id.to_string())]);
+    remove_all(runtime, &[(label::JOB.to_owned(), id.to_string())].into()).await
+}
+
+/// Removes every container of every run of this process.
+///
+/// # Errors
+/// Those of the engine.
+pub(super) async fn clean_up_own(runtime: &dyn Runtime) -> Result<()> {
+    remove_all(runtime, &[(OWNER.to_owned(), owner())].into()).await
+}
+
+async fn remove_all(runtime: &dyn Runtime, labels: &Labels) -> Result<()> {
+    // What was asked of the engine last may appear a moment later, so that one look is not enough.
     let mut looks = 0;
     while looks < 2 {
-        let found = runtime.list(&of_run).await?;
+        let found = runtime.list(labels).await?;
         looks = if found.is_empty() { looks + 1 } else { 0 };
         for container in found {
             runtime.remove(&container.name, true).await?;

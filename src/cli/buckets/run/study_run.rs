@@ -1,5 +1,6 @@
 //! One study through one bucket, as a node would do it.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -130,7 +131,12 @@ pub async fn run_study(runtime: &dyn Runtime, request: &Request, observer: &dyn 
     let mut here = Here {
         job: job::job(request.id.clone(), &bucket, &study, request.arguments.clone()),
         series: study.series,
-        memory: request.memory.clone().unwrap_or_else(|| directory.join("memory")),
+        memory: match &request.memory {
+            Some(memory) => {
+                std::path::absolute(memory).with_context(|| format!("memory {}", memory.display()))?
+            }
+            None => directory.join("memory"),
+        },
         directory,
         keep: request.keep,
     };
@@ -148,6 +154,7 @@ pub async fn run_study(runtime: &dyn Runtime, request: &Request, observer: &dyn 
         ));
     }
     prepare(runtime, &here, &bucket, &found).await?;
+    let _writer = hold(&here.memory, bucket.manifest.settings.parallel > 1)?;
     let begun = Instant::now();
     let spec = here.spec(&bucket);
     runtime.create(&spec).await?;
@@ -202,6 +209,25 @@ async fn prepare(runtime: &dyn Runtime, here: &Here, bucket: &Installed, found: 
         &record::job_info(&here.job, &here.series),
     )?;
     Ok(())
+}
+
+/// A memory has one writer, as on a node: held until the run is over. A bucket that runs more than once at a time only
+/// reads it, and may read it together with others.
+fn hold(memory: &Path, shared: bool) -> Result<File> {
+    let directory = File::open(memory).with_context(|| format!("memory {}", memory.display()))?;
+    let held = if shared {
+        directory.try_lock_shared()
+    } else {
+        directory.try_lock()
+    };
+    match held {
+        Ok(()) => Ok(directory),
+        Err(TryLockError::WouldBlock) => bail!(
+            "memory {} is in use by another run: wait for its end, or give another directory",
+            memory.display()
+        ),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("memory {}", memory.display())),
+    }
 }
 
 fn checked_input(input: &Path) -> Result<PathBuf> {

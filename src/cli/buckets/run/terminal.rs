@@ -1,7 +1,7 @@
 //! A run on a terminal, or in a file: the bucket's log as it comes, and below it, on a terminal, how far it is.
 
 use std::io::{IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -19,11 +19,10 @@ pub(super) struct Terminal {
 
 #[derive(Default)]
 struct State {
-    /// Whether the line of progress stands there now.
-    drawn: bool,
+    /// The line of progress that stands there now; empty: none.
+    drawn: String,
     /// Whether the log stands in the midst of a line: nothing is drawn into it.
     open_line: bool,
-    second: Option<u64>,
 }
 
 impl Terminal {
@@ -35,19 +34,33 @@ impl Terminal {
         }
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes the line of progress away, for what stays.
     pub fn clear(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         state.clear();
         if std::mem::take(&mut state.open_line) {
             write(&mut std::io::stdout(), "\n");
         }
     }
+
+    /// Draws the line of progress, unless it stands there already.
+    pub fn draw(&self, line: &str) {
+        let mut state = self.state();
+        if !self.live || state.open_line || state.drawn == line {
+            return;
+        }
+        line.clone_into(&mut state.drawn);
+        write(&mut std::io::stderr(), &format!("{CLEAR}{line}"));
+    }
 }
 
 impl State {
     fn clear(&mut self) {
-        if std::mem::take(&mut self.drawn) {
+        if !std::mem::take(&mut self.drawn).is_empty() {
             write(&mut std::io::stderr(), CLEAR);
         }
     }
@@ -60,22 +73,14 @@ impl Observer for Terminal {
     }
 
     fn printed(&self, text: &str) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         state.clear();
         state.open_line = !text.ends_with('\n');
-        state.second = None;
         write(&mut std::io::stdout(), text);
     }
 
     fn progress(&self, progress: &Progress) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let second = progress.elapsed.as_secs();
-        if !self.live || state.open_line || state.second == Some(second) {
-            return;
-        }
-        state.second = Some(second);
-        state.drawn = true;
-        write(&mut std::io::stderr(), &format!("{CLEAR}{}", line(progress)));
+        self.draw(&format!("  {}", line(progress)));
     }
 }
 
@@ -84,8 +89,8 @@ fn write(to: &mut impl Write, text: &str) {
     let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
 }
 
-/// `  0:12 of 15:00 · memory 412 MiB of 2 GiB · output 1.2 MiB in 3 files`
-fn line(progress: &Progress) -> String {
+/// `0:12 of 15:00 · memory 412 MiB of 2 GiB · output 1.2 MiB in 3 files`
+pub(super) fn line(progress: &Progress) -> String {
     let sample = &progress.sample;
     let memory = match sample.memory {
         0 => String::new(),
@@ -96,13 +101,13 @@ fn line(progress: &Progress) -> String {
         entries => format!(" · output {} in {entries} files", size(sample.output.bytes)),
     };
     format!(
-        "  {} of {}{memory}{output}",
+        "{} of {}{memory}{output}",
         clock(progress.elapsed),
         clock(progress.limit)
     )
 }
 
-pub(super) fn size(bytes: u64) -> String {
+fn size(bytes: u64) -> String {
     ByteSize::b(bytes).display().iec().to_string()
 }
 
@@ -131,7 +136,7 @@ mod tests {
             memory_limit: 2 << 30,
             sample: Sample::default(),
         };
-        assert_eq!(line(&progress), "  0:12 of 6:00:00");
+        assert_eq!(line(&progress), "0:12 of 6:00:00");
         progress.sample = Sample {
             memory: 412 << 20,
             output: Usage {
@@ -142,7 +147,7 @@ mod tests {
         };
         assert_eq!(
             line(&progress),
-            "  0:12 of 6:00:00 · memory 412.0 MiB of 2.0 GiB · output 1.0 MiB in 3 files"
+            "0:12 of 6:00:00 · memory 412.0 MiB of 2.0 GiB · output 1.0 MiB in 3 files"
         );
     }
 }
