@@ -1,13 +1,17 @@
 //! Buckets: what an image says of itself, and the buckets this node has installed.
 
 mod install;
+pub mod lint;
 mod manifest;
 mod memory;
 mod registry;
+mod schema;
+pub mod template;
 
 pub use install::{Inspected, InstallError, inspect, seed_memory};
 pub use manifest::{Manifest, ManifestError};
 pub use registry::{Buckets, Capacity, Installed, RemoveError};
+pub use schema::{KEYS, Key, Kind, info_schema};
 
 /// Where things are inside an image (spec folder, bucket.md).
 pub mod inside {

@@ -9,4 +9,5 @@ mod node_client;
 pub mod restore;
 pub mod serve;
 mod table;
+mod text;
 pub mod verify;

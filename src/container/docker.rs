@@ -1,5 +1,6 @@
 //! Docker Engine over its Unix socket: what all calls share is here, the calls are in `docker/`.
 
+mod build;
 mod call;
 mod changes;
 mod commit;
@@ -7,6 +8,7 @@ mod create;
 mod edit;
 mod file_stat;
 mod files;
+mod images;
 mod inspect;
 mod lifecycle;
 mod logs;

@@ -19,6 +19,7 @@ mod jobs;
 mod measures;
 mod retention;
 mod verify;
+mod versions;
 mod waiting;
 mod writer;
 
@@ -36,6 +37,7 @@ pub use instances::{InstanceRow, NewInstance, Placed};
 pub use jobs::{JobFilter, NewJob, Occupancy};
 pub use retention::Removable;
 pub use verify::{KeptJob, KeptObject, StoreReader};
+pub use versions::Versions;
 pub use waiting::Waiting;
 pub use writer::{Pending, When};
 

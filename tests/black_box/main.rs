@@ -15,6 +15,8 @@
 mod again;
 mod associations;
 mod buckets_cli;
+mod check;
+mod create;
 mod disk;
 mod durability;
 mod first_light;

@@ -26,7 +26,11 @@ struct Image(String);
 impl Image {
     fn new(story: &str) -> Self {
         let name = format!("magickbox-open-test/{story}-{}", std::process::id());
-        assert!(docker(&["tag", &Bucket::fixture("copy").image(), &format!("{name}:latest")]));
+        assert!(docker(&[
+            "tag",
+            &Bucket::fixture("copy").image(),
+            &format!("{name}:latest")
+        ]));
         Self(name)
     }
 
@@ -42,7 +46,16 @@ impl Image {
     /// What a command prints in a fresh container of a tag.
     fn says(&self, tag: &str, command: &str) -> String {
         let image = format!("{}:{tag}", self.0);
-        said(&["run", "--rm", "--network", "none", &image, "/bin/sh", "-c", command])
+        said(&[
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            &image,
+            "/bin/sh",
+            "-c",
+            command,
+        ])
     }
 }
 
@@ -122,9 +135,13 @@ impl Terminal {
         let found = wait_until(PATIENCE, text, || {
             let shown = self.shown.lock().unwrap();
             let at = shown.get(self.seen..)?.find(text)?;
-            Some((self.seen + at + text.len(), shown[self.seen..self.seen + at].to_owned()))
+            Some((
+                self.seen + at + text.len(),
+                shown[self.seen..self.seen + at].to_owned(),
+            ))
         });
-        let (seen, before) = found.unwrap_or_else(|e| panic!("{e}; it shows:\n{}", self.shown.lock().unwrap()));
+        let (seen, before) =
+            found.unwrap_or_else(|e| panic!("{e}; it shows:\n{}", self.shown.lock().unwrap()));
         self.seen = seen;
         before
     }
@@ -164,7 +181,14 @@ const QUESTION: &str = "[k]eep it open for later: ";
 fn leaving_the_shell_shows_what_changed_and_saves_a_new_version() {
     needs!(Docker);
     let image = Image::new("saves");
-    let config = |tag: &str| said(&["inspect", "--format", "{{json .Config}}", &format!("{}:{tag}", image.0)]);
+    let config = |tag: &str| {
+        said(&[
+            "inspect",
+            "--format",
+            "{{json .Config}}",
+            &format!("{}:{tag}", image.0),
+        ])
+    };
     let configured = config("latest");
     let mut terminal = Terminal::open(&image, scratch());
     terminal.shows("edit and try it  http://127.0.0.1:");
@@ -194,10 +218,19 @@ fn leaving_the_shell_shows_what_changed_and_saves_a_new_version() {
         fs::read_to_string(terminal.home.path().join("made")).unwrap(),
         "in-42\n"
     );
-    let told = image.says("latest", "tail -n 1 /root/work.sh; grep version /root/storage/info.json; ls -A /local /tmp");
+    let told = image.says(
+        "latest",
+        "tail -n 1 /root/work.sh; grep version /root/storage/info.json; ls -A /local /tmp",
+    );
     assert!(told.contains("# mine") && told.contains("\"1.0.1\""), "{told}");
-    assert!(!told.contains("made") && !told.contains("hist"), "nothing of /local and /tmp: {told}");
-    assert!(!image.says("1.0.0", "cat /root/work.sh").contains("# mine"), "the former one is kept");
+    assert!(
+        !told.contains("made") && !told.contains("hist"),
+        "nothing of /local and /tmp: {told}"
+    );
+    assert!(
+        !image.says("1.0.0", "cat /root/work.sh").contains("# mine"),
+        "the former one is kept"
+    );
     assert_eq!(config("latest"), configured, "it is run as before");
 }
 
@@ -305,7 +338,11 @@ fn start(image: &Image, options: &[&str], home: &Path) -> Child {
 fn a_script_opens_saves_and_gets_the_exit_status() {
     needs!(Docker);
     let image = Image::new("script");
-    let (status, out, err) = open(&image, &["--save"], "echo typed; echo aside >&2; echo '# mine' >>/root/work.sh\n");
+    let (status, out, err) = open(
+        &image,
+        &["--save"],
+        "echo typed; echo aside >&2; echo '# mine' >>/root/work.sh\n",
+    );
     assert_eq!((status, out.as_str()), (Some(0), "typed\n"), "{err}");
     assert!(err.contains("aside\n") && err.contains("Saved as"), "{err}");
     assert!(image.says("latest", "cat /root/work.sh").contains("# mine"));
@@ -317,7 +354,10 @@ fn a_script_opens_saves_and_gets_the_exit_status() {
 
     let (status, _, err) = open(&image, &["--save", "--command", "touch /root/half; exit 7"], "");
     assert_eq!(status, Some(7), "{err}");
-    assert!(err.contains("not saved") && image.is_open(), "what failed is not saved, and not lost: {err}");
+    assert!(
+        err.contains("not saved") && image.is_open(),
+        "what failed is not saved, and not lost: {err}"
+    );
     let (status, _, err) = open(&image, &["--discard", "--command", "ls /root"], "");
     assert_eq!(status, Some(0), "{err}");
     assert!(!image.is_open());
@@ -389,7 +429,9 @@ impl Page {
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
         }
-        socket.write_all(format!("{request}\r\n{body}").as_bytes()).unwrap();
+        socket
+            .write_all(format!("{request}\r\n{body}").as_bytes())
+            .unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -427,18 +469,34 @@ fn the_page_is_for_whoever_was_given_its_address_and_for_no_other_site() {
     let host = format!("127.0.0.1:{}", page.port);
     let cookie = format!("magickbox-open-{}={}", page.port, page.key);
     let own = ("Host", host.as_str());
-    for path in ["/", "/editor.js", "/api/bucket", "/api/run/events", "/?key=0", "/licences.txt"] {
+    for path in [
+        "/",
+        "/editor.js",
+        "/api/bucket",
+        "/api/run/events",
+        "/?key=0",
+        "/licences.txt",
+    ] {
         assert_eq!(page.ask("GET", path, &[own], "").0, 403, "{path}");
     }
     let with_key = ("Cookie", cookie.as_str());
     assert_eq!(
-        page.ask("GET", "/api/bucket", &[("Host", "rebound.example"), with_key], "").0,
+        page.ask("GET", "/api/bucket", &[("Host", "rebound.example"), with_key], "")
+            .0,
         421
     );
     let foreign = [own, with_key, ("Origin", "http://evil.example")];
-    for (method, path) in [("PUT", "/api/files/work.sh"), ("POST", "/api/run"), ("DELETE", "/api/run")] {
+    for (method, path) in [
+        ("PUT", "/api/files/work.sh"),
+        ("POST", "/api/run"),
+        ("DELETE", "/api/run"),
+    ] {
         assert_eq!(page.ask(method, path, &foreign, "{}").0, 403, "{method} {path}");
-        assert_eq!(page.ask(method, path, &[own, with_key], "{}").0, 403, "{method} {path}");
+        assert_eq!(
+            page.ask(method, path, &[own, with_key], "{}").0,
+            403,
+            "{method} {path}"
+        );
     }
     assert_eq!(page.asks("GET", "/api/bucket", &[], "").0, 200);
     assert_eq!(page.ask("GET", &format!("/?key={}", page.key), &[own], "").0, 303);
@@ -470,11 +528,23 @@ fn the_page_writes_only_over_the_version_it_showed() {
     stdin.write_all(b"echo '# by hand' >>/root/work.sh\n").unwrap();
     let changed = wait_until(PATIENCE, "the line of the shell", || {
         let file = page.file("work.sh");
-        file["text"].as_str().unwrap().ends_with("# by hand\n").then_some(file)
+        file["text"]
+            .as_str()
+            .unwrap()
+            .ends_with("# by hand\n")
+            .then_some(file)
     });
-    assert!(changed.unwrap()["text"].as_str().unwrap().contains("from the page"));
+    assert!(
+        changed.unwrap()["text"]
+            .as_str()
+            .unwrap()
+            .contains("from the page")
+    );
     assert_eq!(page.asks("PUT", "/api/files/work.sh", &[], "x").0, 428);
-    assert_eq!(page.asks("PUT", "/api/files/passwd", &[("If-Match", "x")], "x").0, 404);
+    assert_eq!(
+        page.asks("PUT", "/api/files/passwd", &[("If-Match", "x")], "x").0,
+        404
+    );
     assert_eq!(page.ends(), Some(0));
 }
 
@@ -485,7 +555,12 @@ fn edits_that_are_only_on_the_page_are_asked_about() {
     let mut terminal = Terminal::open(&image, scratch());
     let before = terminal.shows("/local");
     let place = before.split("http://127.0.0.1:").nth(1).unwrap();
-    let (port, key) = place.split_whitespace().next().unwrap().split_once("/?key=").unwrap();
+    let (port, key) = place
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .split_once("/?key=")
+        .unwrap();
     let page = Page {
         child: Command::new("true").stdin(Stdio::piped()).spawn().unwrap(),
         port: port.parse().unwrap(),

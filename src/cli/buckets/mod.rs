@@ -1,18 +1,21 @@
 //! `buckets`: one file per subcommand.
 
+mod check;
+mod create;
 mod install;
 mod list;
 mod open;
 mod remove;
 pub mod run;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
-/// Install buckets on a node, list them, try them out.
+/// Make buckets, try them out, install them on a node.
 #[derive(Parser, Debug)]
 #[command(name = "buckets", version, arg_required_else_help = true)]
 pub struct Buckets {
@@ -22,6 +25,42 @@ pub struct Buckets {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Make a new bucket: a directory with its files, and its image
+    Create {
+        /// Lower-case letters and digits: the name of the directory and of the image
+        name: String,
+        /// Image to begin with [default: a plain Debian 12]
+        #[arg(long, value_name = "IMAGE")]
+        from: Option<String>,
+        /// What the bucket does to begin with
+        #[arg(long, value_enum, default_value_t = create::Kind::Shell)]
+        template: create::Kind,
+        /// AE title [default: Proc and the name]
+        #[arg(long = "aetitle", value_name = "TITLE")]
+        ae_title: Option<String>,
+        #[command(flatten)]
+        engine: Engine,
+    },
+    /// Make the image of a bucket's directory anew, and check it
+    Build {
+        /// The directory; the image is called like it
+        #[arg(default_value = ".")]
+        directory: PathBuf,
+        #[command(flatten)]
+        engine: Engine,
+    },
+    /// Say what a node would refuse of a bucket, and what will hurt later
+    ///
+    /// Exit status 1 if there is an error; warnings alone are 0.
+    Check {
+        /// Name of an image; a file of `docker save` or `docker export`, also .gz; or ./DIRECTORY of a bucket
+        target: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        engine: Engine,
+    },
     /// Install the bucket of an image that is on the node's machine
     Install {
         /// Name, name:tag or id of the image
@@ -68,6 +107,18 @@ struct NodeUrl {
     node: String,
 }
 
+#[derive(Args, Debug)]
+struct Engine {
+    /// Where the container engine is
+    #[arg(
+        long,
+        env = "MAGICKBOX_DOCKER",
+        default_value = "unix:///var/run/docker.sock",
+        value_name = "URL"
+    )]
+    docker: String,
+}
+
 impl Buckets {
     /// Does what was asked.
     ///
@@ -75,6 +126,23 @@ impl Buckets {
     /// What the node or the engine refused, by name.
     pub fn run(self) -> Result<ExitCode> {
         match self.command {
+            Command::Create {
+                name,
+                from,
+                template,
+                ae_title,
+                engine,
+            } => {
+                return create::create(create::Create {
+                    name,
+                    from,
+                    template,
+                    ae_title,
+                    docker: engine.docker,
+                });
+            }
+            Command::Build { directory, engine } => return create::build(&directory, &engine.docker),
+            Command::Check { target, json, engine } => return check::check(&target, json, &engine.docker),
             Command::Install { image, force, node } => install::install(&image, force, &node.node),
             Command::Remove { ae_title, yes, node } => remove::remove(&ae_title, yes, &node.node),
             Command::List { json, node } => list::list(json, &node.node),

@@ -1,12 +1,10 @@
-//! A container's files as a new image, and the names of images.
+//! A container's files as a new image, and images made for a moment.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::models::{ContainerConfig, ImageConfig};
-use bollard::query_parameters::{
-    CommitContainerOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
-};
+use bollard::query_parameters::{CommitContainerOptionsBuilder, ListImagesOptionsBuilder};
 
 use super::Docker;
 use crate::container::{Error, ImageId, Labels, Result};
@@ -40,10 +38,7 @@ impl Docker {
         }
         let mut config = of_image(self.image_config(base).await?);
         if !labels.is_empty() {
-            config
-                .labels
-                .get_or_insert_default()
-                .extend(labels.clone());
+            config.labels.get_or_insert_default().extend(labels.clone());
         }
         let action = format!("save container {container:?} as an image");
         let made = self
@@ -64,33 +59,6 @@ impl Docker {
                 reference: image.to_string(),
             }),
             answer => Ok(answer?.config.unwrap_or_default()),
-        }
-    }
-
-    /// Gives an image a further name; an image that had it keeps its others.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] for a name that cannot be one.
-    pub async fn tag(&self, image: &ImageId, repository: &str, tag: &str) -> Result<()> {
-        let options = TagImageOptionsBuilder::new().repo(repository).tag(tag).build();
-        let action = format!("name an image {repository}:{tag}");
-        self.ask(&action, self.client.tag_image(image.as_str(), Some(options)))
-            .await
-    }
-
-    /// Removes an image; one that is gone is a success.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] with status 409 while a container uses it.
-    pub async fn remove_by_id(&self, image: &ImageId) -> Result<()> {
-        let options = RemoveImageOptionsBuilder::new().force(true).build();
-        let action = format!("remove image {image}");
-        match self
-            .ask(&action, self.client.remove_image(image.as_str(), Some(options), None))
-            .await
-        {
-            Ok(_) | Err(Error::Refused { status: 404, .. }) => Ok(()),
-            Err(error) => Err(error),
         }
     }
 

@@ -99,7 +99,8 @@ impl Docker {
                 header.set_mode(file.mode);
                 header.set_uid(file.uid);
                 header.set_gid(file.gid);
-                header.set_mtime(u64::try_from(time::OffsetDateTime::now_utc().unix_timestamp()).unwrap_or(0));
+                header
+                    .set_mtime(u64::try_from(time::OffsetDateTime::now_utc().unix_timestamp()).unwrap_or(0));
                 tar.append_data(&mut header, name, file.bytes)
                     .map_err(unwritable)?;
             }

@@ -149,7 +149,8 @@ impl DockerFiles {
         }
         let mut tar = Vec::new();
         let limit = limit_bytes.saturating_add(tar_file::OVERHEAD);
-        self.copy_tar(path, place, limit, &mut tar, Path::new(path)).await?;
+        self.copy_tar(path, place, limit, &mut tar, Path::new(path))
+            .await?;
         Ok(tar)
     }
 }

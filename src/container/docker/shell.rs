@@ -10,9 +10,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
+use super::Docker;
 use super::create::{create_from, mount};
 use super::inspect::timestamp;
-use super::Docker;
 use crate::container::{Bind, Created, EngineError, Error, ImageId, Result};
 
 /// A container to work in. It has the engine's usual capabilities, since packages are installed in it, no limits,
@@ -109,7 +109,11 @@ impl ShellOutput {
             .take(length as u64)
             .read_to_end(&mut bytes)
             .await?;
-        Ok(Some(if stream == 2 { Piece::Err(bytes) } else { Piece::Out(bytes) }))
+        Ok(Some(if stream == 2 {
+            Piece::Err(bytes)
+        } else {
+            Piece::Out(bytes)
+        }))
     }
 }
 

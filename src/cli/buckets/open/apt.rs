@@ -1,11 +1,8 @@
 //! How this machine's apt reaches Debian, for a shell in a bucket.
 
-use std::process::{Command, Stdio};
+use anyhow::Result;
 
-use anyhow::{Context, Result, bail};
-
-/// Reads mirrors, proxies and the certificate authorities of this machine; the builds of images use it too.
-const HOST_APT: &str = include_str!("../../../../docker/host-apt.sh");
+use crate::cli::buckets::create::host;
 
 /// Where its files lie in the container: in its `/tmp`, which is no part of a saved image.
 const THERE: &str = "/tmp/.host-";
@@ -25,33 +22,20 @@ pub(super) struct HostApt {
 }
 
 impl HostApt {
-    /// Asks this machine. `os_release` is the container's: only a Debian 12 can use Debian 12's mirrors.
+    /// Asks this machine. `os_release` is the container's file of that name: only a Debian uses Debian's mirrors.
     pub fn of_this_machine(os_release: &str) -> Result<Self> {
-        let directory = super::Scratch::new()?;
-        let script = format!(
-            "{HOST_APT}\nhost_apt_write \"$1\"\nhost_apt_proxy\n\
-             printf '%s\\n' \"$http_proxy\" \"$https_proxy\" \"${{no_proxy:-}}\"\n"
-        );
-        let ran = Command::new("sh")
-            .args(["-c", &script, "sh"])
-            .arg(directory.path())
-            .stdin(Stdio::null())
-            .output()
-            .context("run sh")?;
-        if !ran.status.success() {
-            bail!(
-                "read this machine's apt settings: {}",
-                String::from_utf8_lossy(&ran.stderr).trim()
-            );
+        let host = host::ask(debian(os_release))?;
+        let read = |name: &str| std::fs::read(host.files.path().join("host").join(name)).ok();
+        let mut proxies: Vec<(String, String)> = host.proxies.into_iter().collect();
+        proxies.sort();
+        if let Ok(exceptions) = std::env::var("no_proxy") {
+            proxies.push(("no_proxy".to_owned(), exceptions));
         }
-        let read = |name: &str| std::fs::read(directory.path().join(name)).ok();
-        let told = String::from_utf8_lossy(&ran.stdout);
         Ok(Self::put_together(
             &String::from_utf8_lossy(&read("apt.conf").unwrap_or_default()),
             read("sources.list"),
             read("ca-certificates.crt"),
-            &told.lines().collect::<Vec<_>>(),
-            os_release,
+            proxies,
         ))
     }
 
@@ -59,17 +43,24 @@ impl HostApt {
         conf: &str,
         sources: Option<Vec<u8>>,
         authorities: Option<Vec<u8>>,
-        proxies: &[&str],
-        os_release: &str,
+        proxies: Vec<(String, String)>,
     ) -> Self {
         let mut apt = Self::default();
-        for (name, value) in ["http_proxy", "https_proxy", "no_proxy"].iter().zip(proxies) {
-            if !value.is_empty() {
-                apt.variables.push(((*name).to_owned(), (*value).to_owned()));
-            }
-        }
-        let mirrors = sources.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-        let own_mirrors = is_bookworm(os_release) && has_a_mirror_of_its_own(&mirrors);
+        let mirrors = sources
+            .as_deref()
+            .map(String::from_utf8_lossy)
+            .unwrap_or_default();
+        let own_mirrors = has_a_mirror_of_its_own(&mirrors);
+        let loopback = |text: &str| {
+            ["//127.", "//localhost", "//[::1]"]
+                .iter()
+                .any(|place| text.contains(place))
+        };
+        apt.needs_host_network = loopback(&mirrors)
+            || proxies
+                .iter()
+                .any(|(name, value)| name != "no_proxy" && loopback(value));
+        apt.variables = proxies;
         let kept: Vec<String> = conf
             .lines()
             // Without them the image's own lists hold, and what the developer adds to them.
@@ -84,10 +75,6 @@ impl HostApt {
             apt.files
                 .extend(authorities.map(|content| (format!("{THERE}ca-certificates.crt"), content)));
         }
-        let loopback = |text: &str| {
-            ["//127.", "//localhost", "//[::1]"].iter().any(|l| text.contains(l))
-        };
-        apt.needs_host_network = proxies.iter().take(2).any(|p| loopback(p)) || (own_mirrors && loopback(&mirrors));
         if own_mirrors {
             apt.files
                 .extend(sources.map(|content| (format!("{THERE}sources.list"), content)));
@@ -96,10 +83,14 @@ impl HostApt {
     }
 }
 
-fn is_bookworm(os_release: &str) -> bool {
-    os_release
-        .lines()
-        .any(|line| line == "VERSION_CODENAME=bookworm")
+/// The release of a Debian; `None` for anything else.
+fn debian(os_release: &str) -> Option<&str> {
+    let value = |key: &str| {
+        os_release
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+    };
+    value("VERSION_CODENAME").filter(|_| value("ID") == Some("debian"))
 }
 
 fn has_a_mirror_of_its_own(sources: &str) -> bool {
@@ -116,13 +107,12 @@ fn has_a_mirror_of_its_own(sources: &str) -> bool {
 mod tests {
     use super::*;
 
-    const BOOKWORM: &str = "ID=debian\nVERSION_CODENAME=bookworm\n";
     const CONF: &str = "Dir::Etc::SourceList \"/tmp/host/sources.list\";\nAcquire::Retries \"3\";\n";
 
     #[test]
     fn the_image_keeps_its_lists_where_the_machine_has_the_usual_mirrors() {
         let usual = b"deb http://deb.debian.org/debian bookworm main\n".to_vec();
-        let apt = HostApt::put_together(CONF, Some(usual), None, &["", "", ""], BOOKWORM);
+        let apt = HostApt::put_together(CONF, Some(usual), None, Vec::new());
         assert_eq!(
             apt.files,
             [(
@@ -134,23 +124,24 @@ mod tests {
     }
 
     #[test]
-    fn a_mirror_of_the_machine_is_used_by_the_debian_it_is_for() {
+    fn a_mirror_of_the_machine_is_used() {
         let own = b"deb http://127.0.0.1:3142/debian bookworm main\n".to_vec();
-        let apt = HostApt::put_together(CONF, Some(own.clone()), None, &["", "", ""], BOOKWORM);
+        let apt = HostApt::put_together(CONF, Some(own), None, Vec::new());
         assert_eq!(apt.files.len(), 2, "{apt:?}");
         assert!(apt.needs_host_network);
-        let other = HostApt::put_together(CONF, Some(own), None, &["", "", ""], "VERSION_CODENAME=noble");
-        assert_eq!(other.files.len(), 1, "{other:?}");
-        assert!(!other.needs_host_network);
     }
 
     #[test]
     fn a_proxy_on_loopback_needs_the_network_of_the_host() {
-        let apt = HostApt::put_together("", None, None, &["http://localhost:3128", "", ""], BOOKWORM);
-        assert_eq!(
-            apt.variables,
-            [("http_proxy".to_owned(), "http://localhost:3128".to_owned())]
-        );
-        assert!(apt.needs_host_network);
+        let proxies = vec![("http_proxy".to_owned(), "http://localhost:3128".to_owned())];
+        let apt = HostApt::put_together("", None, None, proxies.clone());
+        assert_eq!((apt.needs_host_network, apt.variables), (true, proxies));
+    }
+
+    #[test]
+    fn a_debian_is_known_by_its_release() {
+        assert_eq!(debian("ID=debian\nVERSION_CODENAME=trixie\n"), Some("trixie"));
+        assert_eq!(debian("ID=ubuntu\nVERSION_CODENAME=noble\n"), None);
+        assert_eq!(debian(""), None);
     }
 }

@@ -86,7 +86,9 @@ impl Session {
         say(format_args!("\nChanged in {}{since}:", self.name.short()));
         report::lines(changes).iter().for_each(say);
         if report::has_package_caches(changes) {
-            say("  Package lists and caches are among it: `apt-get clean; rm -rf /var/lib/apt/lists/*` makes it smaller.");
+            say(
+                "  Package lists and caches are among it: `apt-get clean; rm -rf /var/lib/apt/lists/*` makes it smaller.",
+            );
         }
         say("");
         Ok(())
@@ -136,7 +138,13 @@ impl Session {
         let tag = (self.name.repository.as_str(), self.name.tag.as_str());
         let made = self
             .docker
-            .commit(&self.container, &self.base, Some(tag), comment.trim_end(), &Labels::new())
+            .commit(
+                &self.container,
+                &self.base,
+                Some(tag),
+                comment.trim_end(),
+                &Labels::new(),
+            )
             .await
             .map_err(|error| match error {
                 Error::Failed { message, .. } if message.contains("max depth") => anyhow::anyhow!(
@@ -163,11 +171,7 @@ impl Session {
 
     /// info.json of the image the session began with; empty if there is none.
     async fn original_info(&self) -> Result<Vec<u8>> {
-        let labels = Labels::from([(
-            crate::container::label::NODE.to_owned(),
-            "buckets-open".to_owned(),
-        )]);
-        let files = self.docker.open_image(&self.base, &labels).await?;
+        let files = self.docker.open_image(&self.base, &self.labels()).await?;
         let info = files.read_file(inside::INFO_JSON, LARGEST_FILE).await;
         files.close().await?;
         Ok(info?.map(|f| f.bytes).unwrap_or_default())
@@ -195,9 +199,15 @@ impl Session {
             ));
         }
         if tag == self.name.tag {
-            bail!("{} is kept for former versions: open another tag", self.name.full());
+            bail!(
+                "{} is kept for former versions: open another tag",
+                self.name.full()
+            );
         }
-        self.docker.tag(&current, &self.name.repository, &tag).await?;
+        self.docker
+            .images()
+            .tag(&current, &self.name.repository, &tag)
+            .await?;
         Ok(tag)
     }
 

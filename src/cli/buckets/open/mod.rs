@@ -37,7 +37,9 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::bucket::inside;
-use crate::container::{Bind, Created, Docker, DockerConfig, Edited, ImageId, Runtime, ShellSpec};
+use crate::container::{
+    Bind, Created, Docker, DockerConfig, Edited, Error, ImageId, Labels, Runtime, ShellSpec, label,
+};
 
 use self::apt::HostApt;
 use self::leaving::After;
@@ -122,18 +124,25 @@ async fn session(asked: Open) -> Result<ExitCode> {
     let container = name.container();
     let _only = Only::one(&container, &name.short())?;
     let docker = Docker::connect(DockerConfig {
-        endpoint: asked.docker.clone(),
+        endpoint: asked.docker,
         patience: Duration::from_secs(20),
         ..DockerConfig::default()
     })
     .await?;
     let mut session = Session {
-        base: docker.resolve_image(&name.full()).await.map_err(|error| match error {
-            crate::container::Error::NoSuchImage { .. } => {
-                anyhow::anyhow!("no image {} on this machine: make it with `buckets create`", name.short())
-            }
-            other => other.into(),
-        })?.id,
+        base: docker
+            .resolve_image(&name.full())
+            .await
+            .map_err(|error| match error {
+                Error::NoSuchImage { .. } => {
+                    anyhow::anyhow!(
+                        "no image {} on this machine: make it with `buckets create`",
+                        name.short()
+                    )
+                }
+                other => other.into(),
+            })?
+            .id,
         docker,
         name,
         container,
@@ -142,7 +151,7 @@ async fn session(asked: Open) -> Result<ExitCode> {
         leaving,
         page: None,
     };
-    web::sweep(&session.docker, &session.container).await?;
+    session.sweep().await?;
     let mut running = false;
     match left::find(&session, &mut signals).await? {
         left::Found::Nothing => session.create(asked.command.as_deref()).await?,
@@ -154,7 +163,7 @@ async fn session(asked: Open) -> Result<ExitCode> {
     }
     let served = match asked.command {
         Some(_) => None,
-        None => Some(session.serve_page(asked.port, &asked.data, asked.docker).await?),
+        None => Some(session.serve_page(asked.port, &asked.data).await?),
     };
     session.page = served.as_ref().map(|(_, page)| Arc::clone(page));
     session.welcome().await;
@@ -170,11 +179,7 @@ impl Session {
     /// Makes the container: the image as it is, this directory at `/local`, this machine's way to its packages.
     async fn create(&self, command: Option<&str>) -> Result<()> {
         let here = std::env::current_dir().context("see the current directory")?;
-        let labels = crate::container::Labels::from([(
-            crate::container::label::NODE.to_owned(),
-            "buckets-open".to_owned(),
-        )]);
-        let files = self.docker.open_image(&self.base, &labels).await?;
+        let files = self.docker.open_image(&self.base, &self.labels()).await?;
         let release = files.read_file("/etc/os-release", LARGEST_FILE).await;
         let info = files.stat(inside::INFO_JSON).await;
         files.close().await?;
@@ -187,7 +192,11 @@ impl Session {
             ));
         }
         let release = String::from_utf8_lossy(&release).into_owned();
-        let apt = tokio::task::spawn_blocking(move || HostApt::of_this_machine(&release)).await??;
+        let apt = tokio::task::spawn_blocking(move || HostApt::of_this_machine(&release)).await?;
+        let apt = apt.unwrap_or_else(|error| {
+            say(format_args!("{error:#}: apt in the shell goes its own way"));
+            HostApt::default()
+        });
         let mut variables = apt.variables;
         // What was typed is there when one comes back to it, and no part of a saved image.
         variables.push(("HISTFILE".to_owned(), "/tmp/.history".to_owned()));
@@ -217,11 +226,26 @@ impl Session {
         Ok(self.docker.write_open(&self.container, &files).await?)
     }
 
+    /// Of containers that only serve to read the image; by them what a killed session left of these is found.
+    fn labels(&self) -> Labels {
+        Labels::from([
+            (label::NODE.to_owned(), "buckets-open".to_owned()),
+            (label::JOB.to_owned(), self.container.clone()),
+        ])
+    }
+
+    /// Removes what a session of this image left that was killed, but not what was done in it.
+    async fn sweep(&self) -> Result<()> {
+        for container in self.docker.list(&self.labels()).await? {
+            self.docker.remove(&container.name, true).await?;
+        }
+        Ok(web::sweep(&self.docker, &self.container).await?)
+    }
+
     async fn serve_page(
         &self,
         port: u16,
         data: &[PathBuf],
-        engine: String,
     ) -> Result<(tokio::task::JoinHandle<()>, Arc<web::Page>)> {
         let left = self.docker.find_shell(&self.container).await?;
         let local = left
@@ -238,7 +262,6 @@ impl Session {
         web::serve(
             web::Opened {
                 docker: self.docker.clone(),
-                engine,
                 name: self.name.short(),
                 container: self.container.clone(),
                 base: self.base.clone(),
@@ -254,7 +277,11 @@ impl Session {
             .docker
             .read_open(&self.container, inside::INFO_JSON, LARGEST_FILE)
             .await;
-        let version = info.ok().flatten().map(|f| version::of(&f.bytes)).unwrap_or_default();
+        let version = info
+            .ok()
+            .flatten()
+            .map(|f| version::of(&f.bytes))
+            .unwrap_or_default();
         let Some(page) = &self.page else { return };
         say(format_args!("{} {version}", self.name.short()));
         say(format_args!("  edit and try it  {}", page.url()));

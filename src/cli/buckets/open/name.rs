@@ -19,9 +19,7 @@ impl Name {
             _ => (text, "latest"),
         };
         let plain = |t: &str, more: &str| {
-            !t.is_empty()
-                && t.chars()
-                    .all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+            !t.is_empty() && t.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
         };
         if text.starts_with("sha256:") || text.contains('@') {
             bail!("{text:?} is no name: give the image one with `docker tag {text} NAME`, then open NAME");
@@ -79,7 +77,9 @@ impl Name {
 /// Whether a text can be the tag of an image.
 pub(super) fn is_tag(text: &str) -> bool {
     let mut chars = text.chars();
-    chars.next().is_some_and(|c| c.is_ascii_alphanumeric() || c == '_')
+    chars
+        .next()
+        .is_some_and(|c| c.is_ascii_alphanumeric() || c == '_')
         && text.len() <= 128
         && chars.all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
@@ -102,7 +102,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_saved_under_it_is_no_name() {
-        for bad in ["", "sha256:00ff", "a@sha256:00", "a b", "a:", "a:b c", "a;b", "../a?"] {
+        for bad in [
+            "",
+            "sha256:00ff",
+            "a@sha256:00",
+            "a b",
+            "a:",
+            "a:b c",
+            "a;b",
+            "../a?",
+        ] {
             assert!(Name::parse(bad).is_err(), "{bad}");
         }
     }

@@ -84,7 +84,10 @@ fn place(path: &str) -> (u8, String) {
         _ if path.starts_with("/var/") => (2, 3),
         _ => (1, 2),
     };
-    let cut = path.match_indices('/').nth(depth).map_or(path.len(), |(at, _)| at);
+    let cut = path
+        .match_indices('/')
+        .nth(depth)
+        .map_or(path.len(), |(at, _)| at);
     (rank, path.get(..cut).unwrap_or(path).to_owned())
 }
 
@@ -109,7 +112,12 @@ fn line(place: &str, changes: &[&Change]) -> String {
     } else {
         ChangeKind::Modified
     };
-    format!("  {} {:<28} {}", sign(kind), format!("{}/", shown(place)), counted.join(", "))
+    format!(
+        "  {} {:<28} {}",
+        sign(kind),
+        format!("{}/", shown(place)),
+        counted.join(", ")
+    )
 }
 
 fn sign(kind: ChangeKind) -> String {

@@ -55,10 +55,7 @@ pub(super) async fn attend(
 ) -> Result<Parted> {
     let attached = docker.attach(container, tty).await?;
     if !running {
-        docker
-            .start_again(container)
-            .await
-            .context("start the shell: the image needs at least /bin/sh")?;
+        docker.start_again(container).await.context("start the shell")?;
     }
     let mut keys = Keys::listen()?;
     let raw = tty.then(Raw::enter).transpose()?;

@@ -16,12 +16,13 @@ pub(super) fn next(before: &[u8], now: &[u8]) -> Option<(Vec<u8>, String)> {
     let mut wanted = is.clone();
     *wanted.get_mut("version")? = next.as_str().into();
     // The right one of several places is the one that gives what is wanted.
-    text.match_indices(&format!("\"{version}\"")).find_map(|(at, found)| {
-        let (head, tail) = (text.get(..at)?, text.get(at + found.len()..)?);
-        let edited = format!("{head}\"{next}\"{tail}");
-        let right = serde_json::from_str::<Value>(&edited).ok()? == wanted;
-        right.then(|| (edited.into_bytes(), next.clone()))
-    })
+    text.match_indices(&format!("\"{version}\""))
+        .find_map(|(at, found)| {
+            let (head, tail) = (text.get(..at)?, text.get(at + found.len()..)?);
+            let edited = format!("{head}\"{next}\"{tail}");
+            let right = serde_json::from_str::<Value>(&edited).ok()? == wanted;
+            right.then(|| (edited.into_bytes(), next.clone()))
+        })
 }
 
 /// The version that a text gives; empty if it gives none.

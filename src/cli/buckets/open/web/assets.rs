@@ -9,10 +9,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 
 /// `GET /`
 pub(super) async fn page() -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, HTML)],
-        include_str!("../page/index.html"),
-    )
+    ([(header::CONTENT_TYPE, HTML)], include_str!("../page/index.html"))
 }
 
 /// `GET /editor.js`

@@ -32,11 +32,17 @@ fn place(name: &str) -> Result<&'static str, Failure> {
 
 /// Changes with content, mode and owner.
 fn version(file: Option<&OpenFile>) -> String {
-    let Some(file) = file else { return ABSENT.to_owned() };
+    let Some(file) = file else {
+        return ABSENT.to_owned();
+    };
     let mut hash = Sha256::new();
     hash.update(format!("{:o} {} {}\n", file.mode, file.uid, file.gid));
     hash.update(&file.bytes);
-    hash.finalize().iter().take(16).map(|b| format!("{b:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .take(16)
+        .map(|b| format!("{b:02x}"))
+        .collect()
 }
 
 /// A file for the page: no `text` if it is none.

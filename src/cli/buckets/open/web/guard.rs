@@ -171,7 +171,12 @@ mod tests {
             Some(StatusCode::FORBIDDEN),
             "nobody says from where"
         );
-        for origin in ["http://evil.example", "null", "http://127.0.0.1:9091", "http://localhost:9090"] {
+        for origin in [
+            "http://evil.example",
+            "null",
+            "http://127.0.0.1:9091",
+            "http://localhost:9090",
+        ] {
             assert_eq!(
                 ask(&guard, "GET", &with(&[here, ("origin", origin)])),
                 Some(StatusCode::FORBIDDEN),

@@ -49,8 +49,6 @@ const MOST_SUGGESTED: usize = 200;
 /// What the page is of.
 pub(super) struct Opened {
     pub docker: Docker,
-    /// The engine's address.
-    pub engine: String,
     /// As people say it.
     pub name: String,
     pub container: String,
@@ -112,7 +110,9 @@ impl Page {
     }
 
     async fn read(&self, path: &str) -> crate::container::Result<Option<OpenFile>> {
-        self.docker().read_open(self.container(), path, LARGEST_FILE).await
+        self.docker()
+            .read_open(self.container(), path, LARGEST_FILE)
+            .await
     }
 
     /// The directory that a person named, if it may be read; a relative name is one in the first root.
@@ -122,17 +122,20 @@ impl Page {
         let path = std::fs::canonicalize(first.join(named))
             .map_err(|e| Failure::new(StatusCode::BAD_REQUEST, format!("directory {named:?}: {e}")))?;
         if !path.is_dir() {
-            return Err(Failure::new(StatusCode::BAD_REQUEST, format!("{named:?} is no directory")));
+            return Err(Failure::new(
+                StatusCode::BAD_REQUEST,
+                format!("{named:?} is no directory"),
+            ));
         }
         if roots.iter().any(|root| path.starts_with(root)) {
             return Ok(path);
         }
-        let where_: Vec<_> = roots.iter().map(|r| r.display().to_string()).collect();
+        let places: Vec<_> = roots.iter().map(|r| r.display().to_string()).collect();
         Err(Failure::new(
             StatusCode::FORBIDDEN,
             format!(
                 "{named:?} is not below {}: open the bucket with --data {named}",
-                where_.join(" or ")
+                places.join(" or ")
             ),
         ))
     }
@@ -179,13 +182,16 @@ async fn bind(port: u16) -> Result<TcpListener> {
             answer => return answer.with_context(|| format!("listen on port {port}")),
         }
     }
-    anyhow::bail!("no port is free from {} to {port}: give another with --port", port.saturating_sub(PORTS))
+    anyhow::bail!(
+        "no port is free from {} to {port}: give another with --port",
+        port.saturating_sub(PORTS)
+    )
 }
 
 /// Removes images that were made to try a bucket and stayed when their session was killed.
 pub(super) async fn sweep(docker: &Docker, container: &str) -> crate::container::Result<()> {
     for image in docker.nameless_images(RUN_LABEL, container).await? {
-        docker.remove_by_id(&image).await?;
+        docker.images().remove_nameless(&image).await?;
     }
     Ok(())
 }
@@ -196,7 +202,6 @@ async fn bucket(State(page): State<Shared>) -> Answer<Json<Value>> {
     let roots: Vec<_> = page.roots().iter().map(|r| r.display().to_string()).collect();
     Ok(Json(json!({
         "name": page.opened.name,
-        "engine": page.opened.engine,
         "files": files::all(&page).await?,
         "documentation": { "path": documentation_path, "text": documentation },
         "roots": roots,
@@ -223,7 +228,12 @@ struct Below {
 async fn directories(State(page): State<Shared>, Query(below): Query<Below>) -> Answer<Json<Vec<String>>> {
     let directory = page.allowed(&below.path)?;
     let mut names: Vec<String> = std::fs::read_dir(directory)
-        .map_err(|e| Failure::new(StatusCode::BAD_REQUEST, format!("directory {:?}: {e}", below.path)))?
+        .map_err(|e| {
+            Failure::new(
+                StatusCode::BAD_REQUEST,
+                format!("directory {:?}: {e}", below.path),
+            )
+        })?
         .flatten()
         .filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir()))
         .filter_map(|entry| entry.file_name().into_string().ok())

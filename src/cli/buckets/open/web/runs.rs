@@ -74,7 +74,11 @@ impl Run {
                 while !p.log.is_char_boundary(cut) {
                     cut += 1;
                 }
-                let line = p.log.get(cut..).and_then(|rest| rest.find('\n')).map_or(cut, |i| cut + i + 1);
+                let line = p
+                    .log
+                    .get(cut..)
+                    .and_then(|rest| rest.find('\n'))
+                    .map_or(cut, |i| cut + i + 1);
                 p.log.drain(..line);
                 p.dropped += line;
             }
@@ -116,9 +120,13 @@ pub(super) async fn begin(State(page): State<Shared>, Json(asked): Json<Asked>) 
     let input = page.allowed(&asked.directory)?;
     let mut slot = page.run.lock().await;
     if slot.as_ref().is_some_and(|(run, _)| run.is_running()) {
-        return Err(Failure::new(StatusCode::CONFLICT, "a run is under way: stop it first"));
+        return Err(Failure::new(
+            StatusCode::CONFLICT,
+            "a run is under way: stop it first",
+        ));
     }
-    let output = Scratch::new().map_err(|e| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{e:#}")))?;
+    let output =
+        Scratch::new().map_err(|e| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{e:#}")))?;
     let run = Arc::new(Run {
         id: JobId::generate(crate::model::Timestamp::now()),
         directory: asked.directory,
@@ -130,7 +138,13 @@ pub(super) async fn begin(State(page): State<Shared>, Json(asked): Json<Asked>) 
         })),
         grown: watch::Sender::new(()),
     });
-    let task = tokio::spawn(whole(Arc::clone(&page), Arc::clone(&run), input, output, asked.arguments));
+    let task = tokio::spawn(whole(
+        Arc::clone(&page),
+        Arc::clone(&run),
+        input,
+        output,
+        asked.arguments,
+    ));
     // The results of the run before go with it.
     *slot = Some((run, task));
     Ok(StatusCode::ACCEPTED)
@@ -145,7 +159,9 @@ pub(super) async fn stop(State(page): State<Shared>) -> Answer<StatusCode> {
 /// Stops a run and waits until its containers and its image are gone.
 pub(super) async fn stop_run(page: &Shared) -> Result<(), Failure> {
     let slot = page.run.lock().await;
-    let Some((run, task)) = slot.as_ref() else { return Ok(()) };
+    let Some((run, task)) = slot.as_ref() else {
+        return Ok(());
+    };
     task.abort();
     if run.is_running() {
         leftovers::clean_up(page.docker(), &run.id).await?;
@@ -156,7 +172,13 @@ pub(super) async fn stop_run(page: &Shared) -> Result<(), Failure> {
 }
 
 /// The results lie in `output` until the value goes: with the next run, or with the session.
-async fn whole(page: Shared, run: Arc<Run>, input: PathBuf, output: Scratch, arguments: Option<String>) -> Scratch {
+async fn whole(
+    page: Shared,
+    run: Arc<Run>,
+    input: PathBuf,
+    output: Scratch,
+    arguments: Option<String>,
+) -> Scratch {
     let result = match try_once(&page, &run, &input, &output, arguments).await {
         Ok(report) => result(&report),
         Err(error) => json!({ "outcome": "refused", "error": format!("{error:#}") }),
@@ -176,7 +198,13 @@ async fn try_once(
     let docker: &Docker = page.docker();
     let labels = Labels::from([(RUN_LABEL.to_owned(), page.container().to_owned())]);
     let image = docker
-        .commit(page.container(), page.base(), None, "buckets open: a try", &labels)
+        .commit(
+            page.container(),
+            page.base(),
+            None,
+            "buckets open: a try",
+            &labels,
+        )
         .await
         .context("take the bucket as it is now")?;
     let request = Request {
@@ -185,7 +213,7 @@ async fn try_once(
         ..Request::new(image.as_str(), input, &output.path().join("run"))
     };
     let done = run_study(docker, &request, run).await;
-    docker.remove_by_id(&image).await?;
+    docker.images().remove_nameless(&image).await?;
     done
 }
 
@@ -213,7 +241,9 @@ fn result(report: &Report) -> Value {
 
 /// The regular files below a directory, in order, one more than are shown at most.
 fn list(root: &Path, directory: &Path, files: &mut Vec<Value>) {
-    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return;
+    };
     let mut entries: Vec<_> = entries.flatten().collect();
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {

@@ -42,6 +42,7 @@ const look = EditorView.theme({
   },
   ".cm-diagnostic": { fontFamily: "var(--sans)", padding: "6px 10px" },
   ".cm-diagnostic-error": { borderLeft: "3px solid var(--bad)" },
+  ".cm-diagnostic-warning": { borderLeft: "3px solid var(--wait)" },
   ".cm-matchingBracket": { backgroundColor: "var(--selection) !important", outline: "none" },
 });
 
@@ -85,12 +86,17 @@ export function stateOf({ name, text, check, changed, save }) {
   return EditorState.create({ doc: text, extensions });
 }
 
-// A finding at its place in the document: from its column to the end of the word or line.
-function mark(document, { line, column, message }) {
+// A finding at its place in the document.
+function mark(document, finding) {
+  const from = placeOf(document, finding);
+  const to = Math.min(from + finding.length, document.lineAt(from).to);
+  return { from, to, severity: finding.severity, message: [finding.message, finding.help].filter(Boolean).join("\n") };
+}
+
+// Where a finding begins; one of a text that was longer is at the end of this one.
+export function placeOf(document, { line, column }) {
   const at = document.line(Math.min(Math.max(line, 1), document.lines));
-  const from = Math.min(at.from + Math.max(column - 1, 0), at.to);
-  const word = /^"(?:[^"\\]|\\.)*"|^\S+/.exec(document.sliceString(from, at.to));
-  return { from, to: word ? from + word[0].length : at.to, severity: "error", message };
+  return Math.min(at.from + Math.max(column - 1, 0), at.to);
 }
 
 export { EditorView };

@@ -1,7 +1,7 @@
 // The files of the bucket: which is shown, which has edits, which changed underneath.
 
 import { api, Refused } from "./api.js";
-import { EditorView, stateOf } from "./editor.js";
+import { EditorView, placeOf, stateOf } from "./editor.js";
 import { button, element, make, say } from "./page.js";
 
 export class Files {
@@ -153,12 +153,15 @@ export class Files {
     const found = await api("POST", "/api/check", text).catch(() => []);
     this.findings = found;
     const list = element("findings");
+    list.classList.toggle("mild", found.every((finding) => finding.severity !== "error"));
     list.hidden = found.length === 0;
     list.replaceChildren(
       ...found.map((finding) => {
-        const item = make("li");
+        const item = make("li", undefined, finding.severity);
         const go = button(`line ${finding.line}`, () => this.goTo(finding));
-        item.append(go, make("span", finding.key ? `${finding.key}: ${finding.message}` : finding.message));
+        const text = make("span", finding.message);
+        if (finding.help) text.append(" ", make("small", finding.help));
+        item.append(go, text);
         return item;
       }),
     );
@@ -166,11 +169,9 @@ export class Files {
     return found;
   }
 
-  goTo({ line, column }) {
+  goTo(finding) {
     this.show(this.files.get("info.json"));
-    const document = this.view.state.doc;
-    const at = document.line(Math.min(Math.max(line, 1), document.lines));
-    const anchor = Math.min(at.from + Math.max(column - 1, 0), at.to);
+    const anchor = placeOf(this.view.state.doc, finding);
     this.view.dispatch({ selection: { anchor }, scrollIntoView: true });
   }
 
@@ -180,7 +181,7 @@ export class Files {
       const findings = file.name === "info.json" ? (this.findings?.length ?? 0) : 0;
       tab.setAttribute("aria-selected", String(file === this.shown));
       tab.classList.toggle("dirty", this.isDirty(file));
-      tab.classList.toggle("wrong", findings > 0);
+      tab.classList.toggle("wrong", findings > 0 && this.findings.some((finding) => finding.severity === "error"));
       const mark = tab.querySelector(".mark");
       mark.textContent = `${findings > 0 ? findings : ""}${this.isDirty(file) ? " ●" : ""}`;
       mark.title = [findings > 0 ? `${findings} findings` : "", this.isDirty(file) ? "edits that are not saved" : ""]
