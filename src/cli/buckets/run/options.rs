@@ -9,8 +9,8 @@ use clap::Args;
 #[derive(Args, Debug)]
 #[command(
     override_usage = "buckets run [OPTIONS] NAME IN OUT\n       buckets run [OPTIONS] NAME STUDYDIR... --out DIR",
-    after_help = "The exit status is the bucket's; 137 if it was stopped for its time, its memory or its output. Of many \
-                  studies: 0 if all went well, else 1."
+    after_help = "The exit status is the bucket's, and never 0 if it was stopped for its time, its memory or its output. \
+                  Of many studies: 0 if all went well, else 1."
 )]
 pub struct Options {
     /// Name, name:tag or id of an image of this machine

@@ -86,7 +86,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// The bucket's exit status; one that was killed by clock, memory or a limit is never a success: 137.
+    /// The bucket's exit status; never 0 for one that was stopped by clock, memory or a limit: 137 then.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         let ended = &self.ended;
