@@ -1,13 +1,15 @@
 //! Buckets: what an image says of itself, and the buckets this node has installed.
 
+mod capacity;
 mod install;
 mod manifest;
 mod memory;
 mod registry;
 
+pub use capacity::{Capacity, EPSILON, Shortage};
 pub use install::{Inspected, InstallError, inspect, seed_memory};
 pub use manifest::{Manifest, ManifestError};
-pub use registry::{Buckets, Capacity, Installed, RemoveError};
+pub use registry::{Buckets, Installed, RemoveError};
 
 /// Where things are inside an image (spec folder, bucket.md).
 pub mod inside {

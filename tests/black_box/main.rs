@@ -18,6 +18,7 @@ mod buckets_cli;
 mod disk;
 mod durability;
 mod first_light;
+mod gpus;
 mod grouping;
 mod memory;
 mod operators;

@@ -13,6 +13,7 @@
 //! terminal     the observer on a terminal; log_text makes the log harmless to it
 //! many         many studies; summary has their table
 //! node_limits  what a node's configuration says of a bucket
+//! gpus         graphics processors for a bucket that asks for some
 //! leftovers    containers of runs that were interrupted
 //! ```
 //!
@@ -20,6 +21,7 @@
 //! `--memory DIR` it is kept there, as a node keeps it.
 
 mod attend;
+mod gpus;
 mod job;
 pub mod leftovers;
 mod log_text;
@@ -106,6 +108,7 @@ async fn command(
     let request = |input, output| Request {
         arguments: options.arguments.clone(),
         memory: options.memory.clone(),
+        gpus: options.gpus.clone(),
         site,
         keep: options.keep,
         ..Request::new(&options.image, input, output)

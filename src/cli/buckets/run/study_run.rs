@@ -13,12 +13,12 @@ use crate::container::{Runtime, label};
 use crate::engine::record;
 use crate::engine::run::give_to;
 use crate::files;
-use crate::model::{AeTitle, Ended, Job, JobId, Measure, Outcome, Timestamp, Verdict};
+use crate::model::{AeTitle, Ended, GpuId, Job, JobId, Measure, Outcome, Timestamp, Verdict};
 
 use super::attend::attend;
 use super::job::{self, Here};
 use super::observer::Observer;
-use super::{leftovers, papers, study};
+use super::{gpus, leftovers, papers, study};
 
 /// What is to be run.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct Request {
     /// Directory the bucket sees as `/memory`, seeded from the image if it is not there. Absent: `memory/` beside OUTPUT,
     /// so that every run begins with what the image brings.
     pub memory: Option<PathBuf>,
+    /// Graphics processors, as many as the bucket asks for; absent: the first ones of the machine by index.
+    pub gpus: Option<Vec<GpuId>>,
     /// A site's overrides of info.json, as in `[bucket.TITLE]` of its configuration.
     pub site: Option<Value>,
     /// Whether the container stays, once it has ended, to be looked at.
@@ -54,6 +56,7 @@ impl Request {
             output: output.to_owned(),
             arguments: None,
             memory: None,
+            gpus: None,
             site: None,
             keep: false,
         }
@@ -138,6 +141,7 @@ pub async fn run_study(runtime: &dyn Runtime, request: &Request, observer: &dyn 
             None => directory.join("memory"),
         },
         directory,
+        gpus: gpus::choose(bucket.manifest.settings.resources.gpus, request.gpus.clone())?,
         keep: request.keep,
     };
     observer.says(&format!(
