@@ -6,6 +6,7 @@
 //! options      the command line: one study, or many with --out
 //! study_run    one study through one bucket, on the code of the engine
 //! study        a directory of DICOM files, laid out as a node lays out INPUT
+//! directories  where the study is, where results go, what is kept
 //! job          the run as a job that a node would have
 //! attend       the container's watch and log
 //! papers       proc.json, measures.json, record.json
@@ -21,6 +22,7 @@
 //! `--memory DIR` it is kept there, as a node keeps it.
 
 mod attend;
+mod directories;
 mod gpus;
 mod job;
 pub mod leftovers;
