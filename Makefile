@@ -1,7 +1,7 @@
 # Two commands do all set-up: `make demo` and `make test`. What is missing is installed, a Docker daemon is started if
 # none answers; docker/setup.sh says each thing it does.
 
-.PHONY: demo test test-browser editor crash bench bench-scale lint fuzz statement
+.PHONY: demo test test-browser editor crash soak bench bench-scale lint fuzz statement
 
 # A study through a node, with what came back. DATA=DIR sends your own DICOM files instead of a head phantom.
 demo:
@@ -35,6 +35,13 @@ crash:
 	@docker/setup.sh test
 	MAGICKBOX_CRASH=full cargo test --test crash -- --nocapture --test-threads 2
 
+# All of it together for SECONDS: eight senders, three buckets, somebody who looks on, and a node that is killed at random
+# moments in the first half of it. Then the account; MAGICKBOX_SEED=N draws the same again.
+soak: SECONDS = 600
+soak:
+	@docker/setup.sh test
+	MAGICKBOX_SOAK=$(SECONDS) cargo test --test crash soak:: -- --nocapture
+
 # Receiving, side by side with other receivers, in under three minutes once it is built. FULL=1: as many objects as the
 # published figures have. ONLY=one,large PEERS=ours,dcmtk-best ROUNDS=7 OBJECTS=1000 JSON=FILE: as you like; what there
 # is says `cargo bench --bench receiving -- --help`.
@@ -58,7 +65,7 @@ statement:
 	MAGICKBOX_BLESS=1 cargo test --quiet --test conformance ps3_2::statement::the_file
 
 # Everything that reads what a peer sent, fuzzed for SECONDS each.
-SECONDS = 60
+fuzz: SECONDS = 60
 fuzz:
 	@docker/setup.sh test
 	conformance/fuzz/run.sh $(SECONDS)

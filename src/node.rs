@@ -337,10 +337,7 @@ async fn capacity(runtime: &dyn Runtime, config: &EngineConfig) -> Result<Capaci
         .info()
         .await
         .context("ask the container engine what it has")?;
-    let machine = Capacity {
-        cpus: f64::from(info.cpus),
-        memory: info.memory_bytes,
-    };
+    let cpus = f64::from(info.cpus);
     tracing::info!(
         version = info.version,
         api = info.api_version,
@@ -348,7 +345,8 @@ async fn capacity(runtime: &dyn Runtime, config: &EngineConfig) -> Result<Capaci
         "container engine"
     );
     Ok(Capacity {
-        cpus: config.cpus.unwrap_or(machine.cpus).min(machine.cpus),
-        memory: config.memory.unwrap_or(machine.memory).min(machine.memory),
+        cpus: config.cpus.unwrap_or(cpus).min(cpus),
+        memory: config.memory.unwrap_or(info.memory_bytes).min(info.memory_bytes),
+        gpus: config.gpus.clone(),
     })
 }

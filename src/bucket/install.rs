@@ -6,6 +6,7 @@ use crate::container::{self, ImageFiles, ImageInfo, Labels, Runtime};
 use crate::model::AeTitle;
 use crate::store::StoreError;
 
+use super::capacity::Shortage;
 use super::inside;
 use super::manifest::{Manifest, ManifestError};
 use super::memory;
@@ -44,17 +45,8 @@ pub enum InstallError {
         reference: String,
     },
     /// It needs what this machine does not have.
-    #[error(
-        "{ae_title} asks for {asked}, this node has {offered} to give: change it in info.json or [bucket.\"{ae_title}\"]"
-    )]
-    TooLarge {
-        /// Its AE title.
-        ae_title: AeTitle,
-        /// What it asks for.
-        asked: String,
-        /// What there is.
-        offered: String,
-    },
+    #[error(transparent)]
+    TooLarge(#[from] Shortage),
 
     /// It asks for what the site forbids.
     #[error("{ae_title} {why}")]

@@ -1,5 +1,6 @@
 //! Buckets: what an image says of itself, and the buckets this node has installed.
 
+mod capacity;
 mod install;
 pub mod lint;
 mod manifest;
@@ -8,9 +9,10 @@ mod registry;
 mod schema;
 pub mod template;
 
+pub use capacity::{Capacity, EPSILON, Shortage};
 pub use install::{Inspected, InstallError, inspect, seed_memory};
 pub use manifest::{Manifest, ManifestError};
-pub use registry::{Buckets, Capacity, Installed, RemoveError};
+pub use registry::{Buckets, Installed, RemoveError};
 pub use schema::{KEYS, Key, Kind, info_schema};
 
 /// Where things are inside an image (spec folder, bucket.md).

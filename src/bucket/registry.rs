@@ -8,20 +8,12 @@ use tokio::sync::{Mutex, watch};
 
 use crate::container::{ImageId, Labels, Runtime, label};
 use crate::model::deviation;
-use crate::model::{AeTitle, Deviation, JobId, Layout, Place, Settings, Stream, StreamTable, Timestamp};
+use crate::model::{AeTitle, Deviation, JobId, Layout, Place, Stream, StreamTable, Timestamp};
 use crate::store::{BucketRow, Removed, Store, StoreError};
 
+use super::capacity::Capacity;
 use super::install::{self, InstallError};
 use super::manifest::{Manifest, ManifestError};
-
-/// What there is to give to runs, in all.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Capacity {
-    /// Processors.
-    pub cpus: f64,
-    /// Bytes of memory.
-    pub memory: u64,
-}
 
 /// An installed bucket, ready to run.
 #[derive(Clone, Debug)]
@@ -65,7 +57,7 @@ pub struct Buckets {
     layout: Layout,
     runtime: Arc<dyn Runtime>,
     site: Arc<BTreeMap<AeTitle, Value>>,
-    capacity: Capacity,
+    capacity: Arc<Capacity>,
     forbidden: Arc<[Deviation]>,
     streams: Arc<watch::Sender<StreamTable>>,
     /// One change at a time.
@@ -90,7 +82,7 @@ impl Buckets {
             layout,
             runtime,
             site: Arc::new(site),
-            capacity,
+            capacity: Arc::new(capacity),
             forbidden: Arc::default(),
             streams: Arc::new(streams),
             changing: Arc::default(),
@@ -122,8 +114,8 @@ impl Buckets {
 
     /// What there is to give to runs.
     #[must_use]
-    pub const fn capacity(&self) -> Capacity {
-        self.capacity
+    pub fn capacity(&self) -> &Capacity {
+        &self.capacity
     }
 
     fn publish(&self) -> Result<(), StoreError> {
@@ -229,7 +221,7 @@ impl Buckets {
         if let Some(why) = self.forbids(&manifest) {
             return Err(InstallError::Forbidden { ae_title, why });
         }
-        fits(&ae_title, &manifest.settings, self.capacity)?;
+        self.capacity.check(&ae_title, &manifest.settings.resources)?;
         let memory = self.layout.path(Place::Memory(&ae_title));
         install::seed_memory(runtime, &found.image, &self.labels(), &memory).await?;
         let info = self.layout.path(Place::BucketInfo(&ae_title));
@@ -279,27 +271,4 @@ impl Buckets {
         tracing::info!(ae = %ae_title, "bucket removed");
         Ok(())
     }
-}
-
-/// Whether one run fits into an empty node.
-fn fits(ae_title: &AeTitle, settings: &Settings, capacity: Capacity) -> Result<(), InstallError> {
-    let too_large = |asked: String, offered: String| {
-        Err(InstallError::TooLarge {
-            ae_title: ae_title.clone(),
-            asked,
-            offered,
-        })
-    };
-    let asked = &settings.resources;
-    let iec = |bytes: u64| bytesize::ByteSize::b(bytes).display().iec().to_string();
-    if asked.cpus > capacity.cpus {
-        return too_large(format!("{} cpus", asked.cpus), format!("{}", capacity.cpus));
-    }
-    if asked.memory > capacity.memory {
-        return too_large(format!("{} of memory", iec(asked.memory)), iec(capacity.memory));
-    }
-    if asked.gpus > 0 {
-        return too_large(format!("{} gpus", asked.gpus), "none".to_owned());
-    }
-    Ok(())
 }

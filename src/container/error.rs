@@ -48,6 +48,17 @@ pub enum Error {
         /// Where the engine is.
         endpoint: String,
     },
+    /// The engine cannot give a container its graphics processors: it has no driver for them, or the driver no such device.
+    #[error(
+        "the container engine cannot give container {name:?} its gpus: {message}: install a GPU driver for the engine (NVIDIA \
+         Container Toolkit, or a CDI specification of the device), or name devices that it has"
+    )]
+    NoGpu {
+        /// The container's name.
+        name: String,
+        /// The engine's words.
+        message: String,
+    },
     /// The configured endpoint is of a kind that is not supported.
     #[error(
         "container engine {endpoint:?} is not supported: give the path of its socket as unix:///var/run/docker.sock"

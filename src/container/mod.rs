@@ -73,6 +73,8 @@ pub mod label {
     pub const NODE: &str = "magickbox.node";
     /// The job the container belongs to; its value is the job's id.
     pub const JOB: &str = "magickbox.job";
+    /// The graphics processors that were promised to it; its value are their names, with commas between.
+    pub const GPUS: &str = "magickbox.gpus";
     /// What the container is for: [`KIND_RUN`], [`KIND_MEASURES`] or [`KIND_FILES`].
     pub const KIND: &str = "magickbox.kind";
     /// Value of [`KIND`]: an attempt to process a job.
@@ -127,7 +129,7 @@ pub trait Runtime: Send + Sync + std::fmt::Debug {
     /// not in the image is not: its container ends with exit status 127 and a word on stderr.
     ///
     /// # Errors
-    /// [`Error::NoSuchContainer`], [`Error::Refused`].
+    /// [`Error::NoSuchContainer`], [`Error::NoGpu`], [`Error::Refused`].
     async fn start(&self, name: &str) -> Result<()>;
 
     /// The state of a container, or `None` if there is none by that name.

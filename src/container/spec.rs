@@ -70,6 +70,9 @@ pub struct RunSpec {
     pub binds: Vec<Bind>,
     /// What it may use.
     pub resources: Resources,
+    /// Graphics processors that it gets, by the engine's names for them: indices (`0`), UUIDs (`GPU-…`) or names of the
+    /// Container Device Interface (`nvidia.com/gpu=0`). Empty: none.
+    pub gpus: Vec<String>,
     /// What it may reach.
     pub network: Network,
     /// `uid:gid` to run as, `None` for the image's own user.

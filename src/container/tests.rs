@@ -101,6 +101,7 @@ impl Bench {
                 pids_limit: 32,
                 tmp_bytes: 4 << 20,
             },
+            gpus: Vec::new(),
             network: Network::None,
             user: None,
             capabilities: Vec::new(),

@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::bucket::Installed;
 use crate::container::{Created, Labels, LogCopy, label};
 use crate::files;
-use crate::model::{Ended, Job, JobState, Place, Timestamp};
+use crate::model::{Ended, GpuId, Job, JobState, Place, Timestamp};
 use crate::stage;
 
-use super::run::{LOG_LIMIT, Run, give_to};
+use super::run::{LOG_LIMIT, Run, give_to, gpus_of};
 use super::watching::{Sample, Stopped, Watched, is_cancelled, ran_for};
 use super::{Engine, EngineError, blocking, io, record};
 
@@ -38,11 +38,20 @@ pub(super) fn attempt_bucket(engine: &Engine, job: &Job) -> Result<Installed, En
         .ok_or_else(|| EngineError::NoBucket(job.stream.clone()))
 }
 
+/// What became of starting a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// It is running.
+    Done,
+    /// What it was promised is not what it needs now: the scheduler promises anew.
+    Anew,
+}
+
 /// Queued → Running: lays the job out, creates its container, then counts the attempt.
 ///
 /// In this order trouble that passes (a full disk, an engine that is away) leaves the job in the queue, and a Running
 /// job without a container is one whose container vanished.
-pub(super) async fn start(engine: &Engine, job: &Job) -> Result<(), EngineError> {
+pub(super) async fn start(engine: &Engine, job: &Job, gpus: &[GpuId]) -> Result<Start, EngineError> {
     let bucket = bucket_of(engine, job)?;
     // The configuration may have changed since it was installed.
     if let Some(why) = engine.buckets.forbids(&bucket.manifest) {
@@ -51,6 +60,10 @@ pub(super) async fn start(engine: &Engine, job: &Job) -> Result<(), EngineError>
             why,
         });
     }
+    if bucket.manifest.settings.resources.gpus as usize != gpus.len() {
+        // Another version of the bucket was installed since this was promised.
+        return Ok(Start::Anew);
+    }
     let next = Job {
         attempt: job.attempt + 1,
         state: JobState::Running,
@@ -58,7 +71,7 @@ pub(super) async fn start(engine: &Engine, job: &Job) -> Result<(), EngineError>
     };
     prepare(engine, &next, &bucket).await?;
     crate::failpoint::reach("job-laid-out");
-    create(engine, &next, &bucket).await?;
+    create(engine, &next, &bucket, gpus).await?;
     crate::failpoint::reach("container-created");
     let attempt = engine
         .store
@@ -68,7 +81,7 @@ pub(super) async fn start(engine: &Engine, job: &Job) -> Result<(), EngineError>
     tracing::info!(job.id = %job.id, stream.ae = %job.stream, attempt, "job started");
     let text = format!("attempt {attempt} started, {} objects", job.instances);
     bucket_log(engine, job, &text).await;
-    Ok(())
+    Ok(Start::Done)
 }
 
 /// Everything an attempt needs on disk; may be repeated.
@@ -97,13 +110,14 @@ async fn prepare(engine: &Engine, job: &Job, bucket: &Installed) -> Result<(), E
     .await
 }
 
-async fn create(engine: &Engine, job: &Job, bucket: &Installed) -> Result<(), EngineError> {
+async fn create(engine: &Engine, job: &Job, bucket: &Installed, gpus: &[GpuId]) -> Result<(), EngineError> {
     let settings = &bucket.manifest.settings;
     let run = Run {
         name: container_name(job),
         image: bucket.image.clone(),
         labels: labels(engine, job, label::KIND_RUN),
         settings,
+        gpus,
         input: engine.layout.path(Place::Input(&job.stream, &job.id)),
         output: engine.layout.path(Place::Output(&job.stream, &job.id)),
         memory: engine.layout.path(Place::Memory(&job.stream)),
@@ -147,7 +161,8 @@ pub(super) async fn attend(engine: &Engine, job: &Job, unwatched: bool) -> Resul
         return vanished(engine, job).await;
     };
     if state.started_at.is_none() {
-        engine.runtime.start(&name).await?;
+        let started = engine.runtime.start(&name).await;
+        started.map_err(|error| EngineError::of_start(&job.stream, &gpus_of(&state.labels), error))?;
         crate::failpoint::reach("container-started");
     }
     let bucket = attempt_bucket(engine, job)?;

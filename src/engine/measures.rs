@@ -146,6 +146,7 @@ impl Plugin<'_> {
             labels: self.labels.clone(),
             binds: vec![Bind::read_only(&self.output, "/output")],
             resources: resources(self.settings),
+            gpus: Vec::new(),
             network: Network::None,
             user: self.settings.user.clone(),
             capabilities: capabilities(self.settings),

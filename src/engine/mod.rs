@@ -1,8 +1,10 @@
 //! Jobs are run: one driver per job, from its place in the queue to its results.
 //!
 //! ```text
-//! scheduler  which job may start now: `parallel` of the bucket, cpus and memory never promised twice
+//! scheduler  which job may start now: `parallel` of the bucket; drives what was begun
 //! queue      in which order: priorities that age, a fair share for each stream
+//! round      who of them begins, who steps aside, who never can
+//! ledger     cpus, memory and graphics processors, never promised twice
 //! driver     one attempt: INPUT laid out, container created, watched, its end kept
 //! watching   until the container ends: time, output, an operator; the same for the node and for `buckets run`
 //! run        what a container of a bucket looks like; the same for the node and for `buckets run`
@@ -23,6 +25,7 @@ pub mod output_size;
 mod queue;
 pub mod record;
 mod recovery;
+mod round;
 pub mod run;
 mod scheduler;
 pub mod watching;
@@ -33,11 +36,11 @@ use tokio::sync::{Notify, watch};
 
 use crate::bucket::Buckets;
 use crate::container::Runtime;
-use crate::model::{Layout, Route};
+use crate::model::{AeTitle, GpuId, Layout, Route};
 use crate::stage::StageError;
 use crate::store::{Store, StoreError};
 
-pub use recovery::take_up;
+pub use recovery::{TakenUp, take_up};
 pub use scheduler::run;
 
 /// What engine and drivers share.
@@ -85,13 +88,26 @@ pub enum EngineError {
     #[error("{ae_title} {why}")]
     Forbidden {
         /// The bucket's AE title.
-        ae_title: crate::model::AeTitle,
+        ae_title: AeTitle,
         /// What it asks for, and what to do.
         why: String,
     },
+    /// The engine cannot give it the graphics processors that were promised to it.
+    #[error(
+        "bucket {bucket} asks for gpus and was promised {}, but {source}; then run it again",
+        names(gpus)
+    )]
+    NoGpu {
+        /// The bucket.
+        bucket: AeTitle,
+        /// The devices.
+        gpus: Vec<GpuId>,
+        /// What the engine said.
+        source: crate::container::Error,
+    },
     /// Its bucket is not installed any more.
     #[error("no bucket is installed for AE title {0} any more: install one, then send the study again")]
-    NoBucket(crate::model::AeTitle),
+    NoBucket(AeTitle),
 }
 
 /// What an error asks for.
@@ -108,6 +124,19 @@ enum Trouble {
 }
 
 impl EngineError {
+    /// Why the container of a bucket with these graphics processors did not start.
+    #[must_use]
+    pub fn of_start(bucket: &AeTitle, gpus: &[GpuId], error: crate::container::Error) -> Self {
+        match error {
+            crate::container::Error::NoGpu { .. } => Self::NoGpu {
+                bucket: bucket.clone(),
+                gpus: gpus.to_vec(),
+                source: error,
+            },
+            other => Self::Container(other),
+        }
+    }
+
     fn trouble(&self) -> Trouble {
         use crate::container::Error as Container;
         match self {
@@ -127,6 +156,10 @@ impl EngineError {
             _ => Trouble::Final,
         }
     }
+}
+
+fn names(gpus: &[GpuId]) -> String {
+    gpus.iter().map(GpuId::as_str).collect::<Vec<_>>().join(",")
 }
 
 /// No space, no quota, no file descriptors: somebody will mend it.

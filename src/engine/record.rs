@@ -71,6 +71,7 @@ pub fn record(run: &Run<'_>) -> Value {
         "settings": {
             "cpus": settings.resources.cpus,
             "memory": settings.resources.memory,
+            "gpus": settings.resources.gpus,
             "shm": settings.resources.shm,
             "timeout_seconds": settings.timeout.as_secs(),
             "network": settings.network.word(),

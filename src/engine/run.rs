@@ -25,8 +25,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::bucket::inside;
-use crate::container::{Bind, ImageId, Labels, Network, Resources, RunSpec};
-use crate::model::{Network as Reach, Root, Settings};
+use crate::container::{Bind, ImageId, Labels, Network, Resources, RunSpec, label};
+use crate::model::{GpuId, Network as Reach, Root, Settings};
 
 /// Time between SIGTERM and SIGKILL.
 pub const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -49,6 +49,8 @@ pub struct Run<'a> {
     pub labels: Labels,
     /// How it is run.
     pub settings: &'a Settings,
+    /// The graphics processors that are its own, as many as the settings ask for; kept as a label of the container too.
+    pub gpus: &'a [GpuId],
     /// The study.
     pub input: PathBuf,
     /// Where results go.
@@ -78,7 +80,7 @@ impl Run<'_> {
             entrypoint: vec!["/bin/sh".into(), "-c".into(), ENTRY.into()],
             command: Vec::new(),
             env: self.environment(),
-            labels: self.labels.clone(),
+            labels: self.labels(),
             binds: vec![
                 Bind::read_only(&self.input, inside::INPUT),
                 Bind::writable(&self.output, inside::OUTPUT),
@@ -90,12 +92,20 @@ impl Run<'_> {
                 },
             ],
             resources: resources(self.settings),
+            gpus: self.gpus.iter().map(ToString::to_string).collect(),
             network: network(self.settings.network),
             user: self.settings.user.clone(),
             capabilities: capabilities(self.settings),
             read_only_root: self.settings.root == Root::ReadOnly,
             stop_grace: STOP_GRACE,
         }
+    }
+
+    fn labels(&self) -> Labels {
+        let mut labels = self.labels.clone();
+        // Without any, too: an image has labels of its own, and this one is believed after a restart.
+        labels.insert(label::GPUS.to_owned(), super::names(self.gpus));
+        labels
     }
 
     fn environment(&self) -> BTreeMap<String, String> {
@@ -123,6 +133,16 @@ impl Run<'_> {
             .chain(others.map(|(k, v)| (k.to_owned(), v.to_owned())))
             .collect()
     }
+}
+
+/// The graphics processors of a container, from its labels.
+#[must_use]
+pub fn gpus_of(labels: &Labels) -> Vec<GpuId> {
+    let names = labels.get(label::GPUS).map(String::as_str).unwrap_or_default();
+    names
+        .split(',')
+        .filter_map(|name| GpuId::parse(name).ok())
+        .collect()
 }
 
 /// The directory itself belongs to the bucket's user, `uid:gid`; what is in it is its own business.
@@ -162,5 +182,44 @@ const fn network(reach: Reach) -> Network {
     match reach {
         Reach::None => Network::None,
         Reach::Bridge => Network::Bridge,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gpus_of_a_run_are_read_again_from_its_container_whatever_the_image_says() {
+        let ids = |names: &[&str]| -> Vec<_> { names.iter().map(|n| GpuId::parse(n).unwrap()).collect() };
+        let settings = Settings::default();
+        for gpus in [
+            ids(&[]),
+            ids(&["1"]),
+            ids(&["nvidia.com/gpu=0", "nvidia.com/gpu=2"]),
+        ] {
+            let run = Run {
+                name: "c".to_owned(),
+                image: format!("sha256:{}", "0".repeat(64)).parse().unwrap(),
+                labels: Labels::new(),
+                settings: &settings,
+                gpus: &gpus,
+                input: PathBuf::from("/i"),
+                output: PathBuf::from("/o"),
+                memory: PathBuf::from("/m"),
+                job: String::new(),
+                called: String::new(),
+                calling: String::new(),
+                study_instance_uid: String::new(),
+                arguments: String::new(),
+            };
+            let spec = run.spec();
+            let names: Vec<_> = gpus.iter().map(ToString::to_string).collect();
+            assert_eq!(spec.gpus, names);
+            // The engine lays a container's labels over its image's.
+            let mut labels = Labels::from([(label::GPUS.to_owned(), "5".to_owned())]);
+            labels.extend(spec.labels);
+            assert_eq!(gpus_of(&labels), gpus);
+        }
     }
 }

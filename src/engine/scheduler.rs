@@ -1,29 +1,31 @@
 //! Which job may start now.
 //!
-//! Each stream runs at most `parallel` jobs at once. [`queue`] says who is next; if the machine has no room for that one
-//! now, nobody overtakes it: a large job is not starved by small ones.
+//! Each stream runs at most `parallel` jobs at once. [`queue`] says who is next, [`super::round`] who begins.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::model::{AeTitle, Job, JobId, JobState, Resources, Timestamp};
+use crate::bucket::Installed;
+use crate::model::{GpuId, Job, JobId, JobState, Resources, Timestamp};
 use crate::store::StoreError;
 
+use super::driver::Start;
 use super::ledger::Ledger;
-use super::queue::{self, Share};
+use super::queue;
+use super::recovery::TakenUp;
+use super::round::{Round, Turn, Waiting};
 use super::{Engine, EngineError, Trouble, driver};
 
 /// The queue is looked at this often even if nobody said that it changed.
 const AT_LEAST: Duration = Duration::from_secs(60);
 
 /// Drives on what the last run of the node left, then runs queued jobs; never ends.
-pub async fn run(engine: Engine, taken_up: Vec<Job>) {
-    let mut ledger = Ledger::new(engine.buckets.capacity());
+pub async fn run(engine: Engine, taken_up: Vec<TakenUp>) {
+    let mut ledger = Ledger::new(engine.buckets.capacity().clone());
     let (over, mut ended) = mpsc::unbounded_channel();
-    for job in taken_up {
-        begin(&engine, &mut ledger, job, over.clone());
+    for taken in taken_up {
+        take_up(&engine, &mut ledger, taken, over.clone());
     }
     loop {
         if let Err(error) = start_what_fits(&engine, &mut ledger, &over).await {
@@ -62,60 +64,47 @@ async fn start_what_fits(
             });
         }
     }
-    loop {
-        let heads = streams.iter().enumerate().filter_map(|(index, stream)| {
-            let share = Share {
-                running: ledger.running(&stream.title),
-                last_start: stream.last_start,
-            };
-            Some((index, stream.jobs.front()?, share))
-        });
-        let Some(stream) = queue::next(heads, now).and_then(|index| streams.get_mut(index)) else {
-            return Ok(());
-        };
-        if ledger.could_fit(&stream.resources) && !ledger.fits(&stream.resources) {
-            // Nobody overtakes it: a large job is not starved by small ones.
-            return Ok(());
+    let mut round = Round::new(streams, now);
+    while let Some(turn) = round.turn(ledger) {
+        match turn {
+            Turn::Begin(job) => begin(engine, ledger, job, over.clone()),
+            Turn::Never(job, shortage) => engine.store.fail(&job.id, shortage.to_string(), now).await?,
         }
-        let Some(job) = stream.jobs.pop_front() else {
-            return Ok(());
-        };
-        if !ledger.could_fit(&stream.resources) {
-            let reason = "its bucket asks for more cpus or memory than this node has to give".to_owned();
-            engine.store.fail(&job.id, reason, now).await?;
-            continue;
-        }
-        stream.last_start = Some(now);
-        begin(engine, ledger, job, over.clone());
     }
+    Ok(())
 }
 
-/// A stream with jobs that may be begun, in order.
-struct Waiting {
-    title: AeTitle,
-    jobs: VecDeque<Job>,
-    last_start: Option<Timestamp>,
-    resources: Resources,
-}
-
-/// Starts a driver; its promise is taken back when it ends, however it ends.
+/// Begins a job of the queue: promises it what its bucket asks for.
 fn begin(engine: &Engine, ledger: &mut Ledger, job: Job, over: mpsc::UnboundedSender<JobId>) {
-    let bucket = match job.state {
-        JobState::Queued => engine.buckets.get(&job.stream),
-        _ => engine.buckets.of_attempt(&job.id),
-    };
-    let resources = bucket
+    let resources = resources(engine.buckets.get(&job.stream));
+    let gpus = ledger.promise(job.id.clone(), job.stream.clone(), resources);
+    spawn(engine, job, gpus, over);
+}
+
+/// Drives on a job of the last run of the node; its container keeps what it had.
+fn take_up(engine: &Engine, ledger: &mut Ledger, taken: TakenUp, over: mpsc::UnboundedSender<JobId>) {
+    let TakenUp { job, gpus } = taken;
+    let resources = resources(engine.buckets.of_attempt(&job.id));
+    ledger.take_up(job.id.clone(), job.stream.clone(), resources, gpus.clone());
+    spawn(engine, job, gpus, over);
+}
+
+fn resources(bucket: Result<Option<Installed>, StoreError>) -> Resources {
+    bucket
         .ok()
         .flatten()
         .map(|b| b.manifest.settings.resources)
-        .unwrap_or_default();
-    ledger.promise(job.id.clone(), job.stream.clone(), resources);
+        .unwrap_or_default()
+}
+
+/// Starts a driver; its promise is taken back when it ends, however it ends.
+fn spawn(engine: &Engine, job: Job, gpus: Vec<GpuId>, over: mpsc::UnboundedSender<JobId>) {
     let engine = engine.clone();
     tokio::spawn(async move {
         let (id, attempt) = (job.id, job.attempt);
         loop {
-            let (driver, driven) = (engine.clone(), id.clone());
-            let end = tokio::spawn(async move { drive(&driver, &driven, attempt).await });
+            let (driver, driven, gpus) = (engine.clone(), id.clone(), gpus.clone());
+            let end = tokio::spawn(async move { drive(&driver, &driven, attempt, &gpus).await });
             match end.await {
                 Err(error) if error.is_panic() => {
                     tracing::error!(job.id = %id, "the driver of a job broke down; it begins again");
@@ -135,8 +124,8 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// Tries of what may pass before a job is given up.
 const TRIES: u32 = 15;
 
-/// Drives a job until it is harvested, failed or back in the queue; `attempts` it had when it was begun.
-async fn drive(engine: &Engine, id: &JobId, attempts: u32) {
+/// Drives a job until it is harvested, failed or back in the queue; `attempts` it had when it was begun, `gpus` are its own.
+async fn drive(engine: &Engine, id: &JobId, attempts: u32, gpus: &[GpuId]) {
     let mut tries = 0;
     // Whether engine or node were away while its container ran.
     let (mut unwatched, mut first) = (false, true);
@@ -145,7 +134,7 @@ async fn drive(engine: &Engine, id: &JobId, attempts: u32) {
             Ok(Some(job)) => {
                 unwatched |= first && job.state == JobState::Running;
                 first = false;
-                (step(engine, &job, attempts, unwatched).await, Some(job))
+                (step(engine, &job, attempts, gpus, unwatched).await, Some(job))
             }
             Ok(None) => return,
             Err(error) => (Some(Err(error.into())), None),
@@ -181,11 +170,21 @@ async fn drive(engine: &Engine, id: &JobId, attempts: u32) {
 }
 
 /// One step; `None` when there is none left for a driver.
-async fn step(engine: &Engine, job: &Job, attempts: u32, unwatched: bool) -> Option<Result<(), EngineError>> {
+async fn step(
+    engine: &Engine,
+    job: &Job,
+    attempts: u32,
+    gpus: &[GpuId],
+    unwatched: bool,
+) -> Option<Result<(), EngineError>> {
     match job.state {
         // Back in the queue: the scheduler has the say.
         JobState::Queued if job.attempt != attempts => None,
-        JobState::Queued => Some(driver::start(engine, job).await),
+        JobState::Queued => match driver::start(engine, job, gpus).await {
+            Ok(Start::Anew) => None,
+            Ok(Start::Done) => Some(Ok(())),
+            Err(error) => Some(Err(error)),
+        },
         JobState::Running => Some(driver::attend(engine, job, unwatched).await),
         JobState::Harvesting => Some(super::harvest::harvest(engine, job).await),
         _ => None,

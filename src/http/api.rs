@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::model::{AeTitle, Job, JobId, JobState, Place};
+use crate::model::{AeTitle, GpuId, Job, JobId, JobState, Place};
 use crate::store::{JobFilter, StoreError};
 
 use super::Context;
@@ -64,7 +64,11 @@ async fn node(State(context): State<Context>) -> Json<Value> {
         "http": format!("http://{}", context.http),
         "data": context.layout.root(),
         "engine": engine,
-        "capacity": { "cpus": capacity.cpus, "memory_bytes": capacity.memory },
+        "capacity": {
+            "cpus": capacity.cpus,
+            "memory_bytes": capacity.memory,
+            "gpus": capacity.gpus.iter().map(GpuId::as_str).collect::<Vec<_>>(),
+        },
     }))
 }
 

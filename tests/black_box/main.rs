@@ -20,6 +20,7 @@ mod create;
 mod disk;
 mod durability;
 mod first_light;
+mod gpus;
 mod grouping;
 mod memory;
 mod open;

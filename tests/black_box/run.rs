@@ -68,7 +68,7 @@ fn containers_of(process: u32) -> Vec<String> {
 fn running(desk: &Desk, out: &str) -> Process {
     let (input, out) = (desk.study(&format!("study of {out}"), 1), desk.path(out));
     let image = Bucket::fixture("sleeps").image();
-    let log = PathBuf::from(desk.path("log"));
+    let log = PathBuf::from(format!("{out}.log"));
     let mut command = Command::new(BUCKETS);
     command.args(["run", &image, &input, &out]);
     let process = Process::start("buckets run", &mut command, &log).unwrap();
@@ -119,7 +119,7 @@ fn a_bucket_that_writes_too_much_is_stopped_and_it_is_no_success() {
             serde_json::json!({ "memory": "64MiB", "output": "4MiB" }),
         );
     let ran = buckets_run(&floods, &[&desk.study("in", 1), &desk.path("out")]);
-    assert_eq!(ran.code, Some(137), "{ran:#?}");
+    assert_eq!(ran.code, Some(143), "it was stopped with SIGTERM: {ran:#?}");
     assert!(
         ran.stdout
             .contains("it wrote more than its limit of 4.0 MiB into /output"),

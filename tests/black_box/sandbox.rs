@@ -80,7 +80,7 @@ fn no_way_out_of_a_container_that_a_program_can_try_goes_anywhere() {
         "processes 4096",
         "interfaces lo ",
         "routes 0",
-        "devices console full null ptmx random tty urandom zero ",
+        "devices full null random tty urandom zero ",
         "process 1 /sbin/docker-init",
         "write to its own root: done",
         "end",

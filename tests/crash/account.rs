@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
+use sha2::{Digest as _, Sha256};
 
 use super::pacs::Pacs;
 use super::scene::{TITLE, log_of};
@@ -13,6 +14,14 @@ use crate::support::api::Job;
 use crate::support::images::containers_of;
 use crate::support::part10::{data_set, identity};
 use crate::support::under_test::TestNode;
+
+/// SHA-256: two that are equal are of the same bytes.
+pub type Digest = [u8; 32];
+
+/// The digest of these bytes.
+pub fn digest(bytes: &[u8]) -> Digest {
+    Sha256::digest(bytes).into()
+}
 
 /// Every file below a directory.
 pub fn below(directory: &Path) -> Vec<PathBuf> {
@@ -90,7 +99,7 @@ pub fn assert_delivered<'a>(pacs: &Pacs, studies: impl IntoIterator<Item = &'a [
     assert_eq!(uids, expected.keys().collect::<Vec<_>>(), "at {}", pacs.title);
     for (uid, copies) in &taken {
         assert!(
-            copies.iter().all(|copy| *copy == expected[uid]),
+            copies.iter().all(|copy| *copy == digest(&expected[uid])),
             "{uid} at {} is another object",
             pacs.title
         );

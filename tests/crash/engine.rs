@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -28,16 +29,26 @@ fn gate() -> Bucket {
 }
 
 /// containerd and dockerd with all they have in one directory.
-struct Daemon {
+pub(super) struct Daemon {
     // Sockets have short names: not below the target directory.
     home: TempDir,
     live_restore: bool,
+    gpu_driver: bool,
     docker: Option<Process>,
     containerd: Option<Process>,
 }
 
 impl Daemon {
     fn start(live_restore: bool) -> Result<Self, String> {
+        Self::start_with(live_restore, false)
+    }
+
+    /// One that believes that it has NVIDIA's GPU driver: the hook by which it knows it is there, and does nothing.
+    pub(super) fn with_gpu_driver() -> Result<Self, String> {
+        Self::start_with(false, true)
+    }
+
+    fn start_with(live_restore: bool, gpu_driver: bool) -> Result<Self, String> {
         let home = tempfile::Builder::new()
             .prefix("mbd")
             .tempdir()
@@ -45,6 +56,7 @@ impl Daemon {
         let mut daemon = Self {
             home,
             live_restore,
+            gpu_driver,
             docker: None,
             containerd: None,
         };
@@ -96,6 +108,15 @@ impl Daemon {
         if self.live_restore {
             command.arg("--live-restore");
         }
+        if self.gpu_driver {
+            let tools = self.path("tools");
+            let hook = tools.join("nvidia-container-runtime-hook");
+            fs::create_dir_all(&tools).map_err(|e| e.to_string())?;
+            fs::write(&hook, "#!/bin/sh\nexit 0\n").map_err(|e| e.to_string())?;
+            fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).map_err(|e| e.to_string())?;
+            let path = std::env::var("PATH").unwrap_or_default();
+            command.env("PATH", format!("{}:{path}", tools.display()));
+        }
         let log = self.path("dockerd.log");
         let mut process = Process::start("dockerd", &mut command, &log).map_err(|e| e.to_string())?;
         let answers = wait_until(PATIENCE, "the own dockerd", || {
@@ -108,7 +129,7 @@ impl Daemon {
         Ok(())
     }
 
-    fn socket(&self) -> String {
+    pub(super) fn socket(&self) -> String {
         format!("unix://{}", self.text("d.sock"))
     }
 
@@ -125,7 +146,7 @@ impl Daemon {
     }
 
     /// Brings an image over from the daemon of the machine.
-    fn load(&self, image: &str) {
+    pub(super) fn load(&self, image: &str) {
         let mut save = Command::new("docker")
             .args(["save", image])
             .stdout(Stdio::piped())
@@ -146,7 +167,7 @@ impl Daemon {
         self.docker.take().unwrap().kill().unwrap();
     }
 
-    fn containers(&self) -> String {
+    pub(super) fn containers(&self) -> String {
         self.run(&[
             "ps",
             "-a",

@@ -1,7 +1,8 @@
 //! Nothing is lost and nothing is stuck, whatever dies: the node at every point of an object's way and at random ones,
 //! the container engine, the power, a PACS, the store's file, the clock.
 //!
-//! `cargo test` runs the short form, `make crash` the full one. Each case says in a line what it showed.
+//! `cargo test` runs the short form, `make crash` the full one. Each case says in a line what it showed. `make soak` has
+//! all of it happen together, for as long as one likes.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,14 +14,17 @@
 #![allow(dead_code, reason = "the harness serves other tests too")]
 
 mod account;
+mod chance;
 mod clock;
 mod engine;
+mod gpus;
 mod pacs;
 mod points;
 mod power;
 mod random;
 mod scene;
 mod sick;
+mod soak;
 mod store_file;
 mod study;
 #[path = "../support/mod.rs"]

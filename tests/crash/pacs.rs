@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use super::account::{Digest, digest};
 use crate::support::orthanc::free_port;
 use crate::support::parrot::Heard;
 use crate::support::parrot::command::{
@@ -31,8 +32,8 @@ pub enum Mood {
     HangsUp,
 }
 
-/// Every data set it took, by SOP Instance UID, as often as it came.
-type Taken = BTreeMap<String, Vec<Vec<u8>>>;
+/// The digest of every data set it took, by SOP Instance UID, as often as it came.
+type Taken = BTreeMap<String, Vec<Digest>>;
 
 /// A PACS; it listens until the test program ends.
 pub struct Pacs {
@@ -126,7 +127,12 @@ fn associate(mut socket: TcpStream, mood: Mood, taken: &Mutex<Taken>) -> Option<
             if last {
                 let (asked, instance) = (std::mem::take(&mut command), std::mem::take(&mut data_set));
                 let uid = text(&asked, SOP_INSTANCE);
-                taken.lock().unwrap().entry(uid).or_default().push(instance);
+                taken
+                    .lock()
+                    .unwrap()
+                    .entry(uid)
+                    .or_default()
+                    .push(digest(&instance));
                 let answer = Pdv::new(value.context, COMMAND | LAST, success(&asked).encode());
                 socket.write_all(&p_data(&[answer])).ok()?;
             }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::account::{assert_delivered, assert_in_order, data_sets};
+use super::chance::Chance;
 use super::pacs::{Mood, Pacs};
 use super::scene::{TITLE, config, node};
 use super::study::{Sent, send, study};
@@ -26,20 +27,13 @@ fn rounds() -> u64 {
 #[test]
 fn a_node_that_is_killed_again_and_again_under_load_loses_nothing_it_has_answered() {
     needs!(Docker);
-    let seed = std::env::var("MAGICKBOX_SEED").ok().and_then(|s| s.parse().ok());
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let seed: u64 = seed.unwrap_or(now.as_millis() as u64);
-    println!("random kills: MAGICKBOX_SEED={seed}");
+    let mut chance = Chance::new("random kills");
     let pacs = Pacs::start("PACS", Mood::Well);
     let mut node = node(scratch(), &config(&[&pacs], "1s"), &[]);
     let mut studies: Vec<Vec<Sent>> = Vec::new();
     let acknowledged = Mutex::new(BTreeSet::new());
-    let mut state = seed | 1;
     for _ in 0..rounds() {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let after = Duration::from_millis(100 + (state >> 33) % 4000);
+        let after = chance.time(Duration::from_millis(100)..Duration::from_millis(4100));
         let fresh: Vec<_> = (0..SENDERS).map(|_| study(OBJECTS, 64 << 10)).collect();
         round(&mut node, &fresh, &acknowledged, after);
         studies.extend(fresh);
@@ -65,17 +59,14 @@ fn a_node_that_is_killed_again_and_again_under_load_loses_nothing_it_has_answere
                 .as_deref()
                 .is_some_and(|why| why.starts_with("superseded by job "));
         let ended = (job.state.as_str(), job.outcome.as_deref());
-        assert!(
-            gave_way || ended == ("done", Some("success")),
-            "seed {seed}: {job:#?}"
-        );
+        assert!(gave_way || ended == ("done", Some("success")), "{job:#?}");
     }
     let again = assert_delivered(&pacs, studies.iter().map(Vec::as_slice));
     let stored = data_sets(&node.bucket(TITLE).join("jobs"));
     for sent in studies.iter().flatten() {
         assert!(
             stored[&sent.object.sop_instance] == sent.data_set,
-            "seed {seed}: another object"
+            "another object"
         );
     }
     let rows: u64 = jobs.iter().map(|job| job.instances).sum();
@@ -84,7 +75,7 @@ fn a_node_that_is_killed_again_and_again_under_load_loses_nothing_it_has_answere
     showed(
         "random kills under load",
         &format!(
-            "seed {seed}: {rounds} kills, {before} of {total} answered before; {total} of {total} there, {jobs} jobs done, \
+            "{rounds} kills, {before} of {total} answered before; {total} of {total} there, {jobs} jobs done, \
              {again} sent again with a study that was sent again"
         ),
     );

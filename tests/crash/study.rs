@@ -1,6 +1,8 @@
 //! What is sent, and a sender that tries again as a scanner does.
 
 use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
 
 use crate::support::parrot::command::Command;
 use crate::support::parrot::pdu::{self, Request};
@@ -49,6 +51,20 @@ pub fn send(
     objects: &[Sent],
     acknowledged: &mut BTreeSet<String>,
 ) -> Result<(), String> {
+    send_as_made(port, called, objects, acknowledged, Duration::ZERO)
+}
+
+/// The same as a scanner does whose images take that long each.
+///
+/// # Errors
+/// As [`send`].
+pub fn send_as_made(
+    port: u16,
+    called: &str,
+    objects: &[Sent],
+    acknowledged: &mut BTreeSet<String>,
+    each: Duration,
+) -> Result<(), String> {
     let mut parrot = Parrot::try_connect(port).map_err(|error| error.to_string())?;
     parrot.say(Request::new(called).context(1, MR, &[EXPLICIT_LITTLE]).encode());
     match parrot.hear() {
@@ -56,6 +72,7 @@ pub fn send(
         other => return Err(format!("no association: {other:?}")),
     }
     for (id, sent) in (1..).zip(objects) {
+        thread::park_timeout(each);
         let command = Command::store(id, sent.object.sop_class, &sent.object.sop_instance);
         parrot.say(pdu::message(1, &command, Some(&sent.data_set)));
         match parrot.answer() {

@@ -166,8 +166,15 @@ impl Api {
         #[derive(Deserialize)]
         struct Page {
             jobs: Vec<Job>,
+            next: Option<String>,
         }
-        Ok(self.get::<Page>("/api/v1/jobs")?.jobs)
+        let mut page: Page = self.get("/api/v1/jobs")?;
+        let mut jobs = page.jobs;
+        while let Some(before) = page.next {
+            page = self.get(&format!("/api/v1/jobs?before={before}"))?;
+            jobs.append(&mut page.jobs);
+        }
+        Ok(jobs)
     }
 
     /// One job, whole.

@@ -209,8 +209,8 @@ fn job_directories(data: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Container id and job of every container that a node made.
-fn labelled_containers() -> Vec<(String, String)> {
+/// Container id and job of every container that a node made, of this data directory or another.
+pub fn labelled_containers() -> Vec<(String, String)> {
     let format = r#"{{.ID}} {{.Label "magickbox.job"}}"#;
     let listed = Command::new("docker")
         .args(["ps", "-a", "--filter", "label=magickbox.node", "--format", format])

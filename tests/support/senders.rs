@@ -59,7 +59,16 @@ pub fn storescu_tls(
     dcmtk("storescu", port, called, &all, &[directory])
 }
 
+/// One of dcmtk's senders with `TCP_NODELAY`, which its packages leave to whoever runs them.
+pub fn dcmtk_nodelay(program: &str, port: u16, called: &str, options: &[&str], files: &[&Path]) -> Said {
+    said(dcmtk_command(program, port, called, options, files).env("TCP_NODELAY", "1"))
+}
+
 fn dcmtk(program: &str, port: u16, called: &str, options: &[&str], files: &[&Path]) -> Said {
+    said(&mut dcmtk_command(program, port, called, options, files))
+}
+
+fn dcmtk_command(program: &str, port: u16, called: &str, options: &[&str], files: &[&Path]) -> Command {
     let mut command = Command::new(program);
     // Every wait of theirs has an end: connecting, association, messages.
     command.args([
@@ -69,6 +78,10 @@ fn dcmtk(program: &str, port: u16, called: &str, options: &[&str], files: &[&Pat
         .args(options)
         .args(["127.0.0.1", &port.to_string()])
         .args(files);
+    command
+}
+
+fn said(command: &mut Command) -> Said {
     let Output {
         status,
         stdout,

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use bollard::models::{
-    ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType, ResourcesUlimits,
+    ContainerCreateBody, DeviceRequest, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType,
+    ResourcesUlimits,
 };
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 
@@ -90,6 +91,7 @@ fn body(spec: &RunSpec) -> ContainerCreateBody {
                 soft: Some(0),
                 hard: Some(0),
             }]),
+            device_requests: (!spec.gpus.is_empty()).then(|| gpus(&spec.gpus)),
             auto_remove: Some(false),
             ..limits(&spec.resources)
         }),
@@ -115,6 +117,25 @@ fn limits(resources: &Resources) -> HostConfig {
         }),
         ..HostConfig::default()
     }
+}
+
+/// What `docker run --gpus` and `docker run --device` ask for. CDI names go to that driver. For any other name the engine
+/// takes the driver that calls itself able to give GPUs: the NVIDIA Container Toolkit's, whatever its name there.
+fn gpus(names: &[String]) -> Vec<DeviceRequest> {
+    let (cdi, plain): (Vec<_>, Vec<_>) = names.iter().cloned().partition(|name| name.contains('='));
+    let request = |driver: Option<&str>, device_ids: Vec<String>, capabilities| DeviceRequest {
+        driver: driver.map(str::to_owned),
+        device_ids: Some(device_ids),
+        capabilities,
+        ..DeviceRequest::default()
+    };
+    [
+        request(Some("cdi"), cdi, None),
+        request(None, plain, Some(vec![vec!["gpu".to_owned()]])),
+    ]
+    .into_iter()
+    .filter(|request| request.device_ids.as_ref().is_some_and(|ids| !ids.is_empty()))
+    .collect()
 }
 
 /// A mount and not a bind of the old form `source:target:ro`, which takes no colons and makes a source that

@@ -23,14 +23,36 @@ pub(super) async fn start(docker: &Docker, name: &str) -> Result<()> {
             match inspect(docker, name).await? {
                 None => Err(absent()),
                 Some(state) if state.status != Status::Created => Ok(()),
-                Some(_) => {
-                    docker
-                        .ask(&action, docker.client.start_container(name, None))
-                        .await
-                }
+                Some(_) => docker
+                    .ask(&action, docker.client.start_container(name, None))
+                    .await
+                    .map_err(|error| without_gpu(name, error)),
             }
         })
         .await
+}
+
+/// What engine, CDI and NVIDIA's hook say of a GPU that they cannot give.
+const NO_GPU: [&str; 4] = [
+    "could not select device driver",
+    "CDI device injection failed",
+    "unresolvable CDI devices",
+    "nvidia-container-cli",
+];
+
+/// Tells an engine that has no such GPU from one that failed: trying again would change nothing.
+fn without_gpu(name: &str, error: Error) -> Error {
+    match error {
+        Error::Failed { message, .. } | Error::Refused { message, .. }
+            if NO_GPU.iter().any(|words| message.contains(words)) =>
+        {
+            Error::NoGpu {
+                name: name.to_owned(),
+                message,
+            }
+        }
+        other => other,
+    }
 }
 
 pub(super) async fn stop(docker: &Docker, name: &str, grace: Duration) -> Result<()> {

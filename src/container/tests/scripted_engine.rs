@@ -37,28 +37,33 @@ impl Socket {
     }
 }
 
-/// Takes the next request; returns its first line.
-async fn request(listener: &UnixListener) -> (UnixStream, String) {
+/// Takes the next request; returns its head.
+async fn request_head(listener: &UnixListener) -> (UnixStream, String) {
     let (mut peer, _) = listener.accept().await.unwrap();
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {
         bytes.push(peer.read_u8().await.unwrap());
     }
-    let line = String::from_utf8(bytes)
-        .unwrap()
-        .lines()
-        .next()
-        .unwrap()
-        .to_owned();
+    (peer, String::from_utf8(bytes).unwrap())
+}
+
+/// Takes the next request; returns its first line.
+async fn request(listener: &UnixListener) -> (UnixStream, String) {
+    let (peer, head) = request_head(listener).await;
+    let line = head.lines().next().unwrap().to_owned();
     (peer, line)
 }
 
 /// Answers the next request, which must be for what is expected.
 async fn answer(listener: &UnixListener, expected: &str, body: &str) {
-    let (mut peer, line) = request(listener).await;
+    let (peer, line) = request(listener).await;
     assert!(line.contains(expected), "{line} is not {expected}");
+    say(peer, "200 OK", body).await;
+}
+
+async fn say(mut peer: UnixStream, status: &str, body: &str) {
     let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
     peer.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
@@ -220,4 +225,100 @@ async fn a_log_whose_engine_stays_away_is_broken_and_kept() {
     let copy = copy.unwrap();
     assert!(matches!(copy.broken, Some(Error::Unreachable { .. })), "{copy:?}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "one\n");
+}
+
+/// The container that a bench would make, with these graphics processors.
+fn with_gpus(gpus: &[&str]) -> RunSpec {
+    RunSpec {
+        name: "c".to_owned(),
+        image: format!("sha256:{}", "0".repeat(64)).parse().unwrap(),
+        entrypoint: vec!["/bin/sh".to_owned()],
+        command: Vec::new(),
+        env: BTreeMap::new(),
+        labels: Labels::new(),
+        binds: Vec::new(),
+        resources: Resources::default(),
+        gpus: gpus.iter().map(|&name| name.to_owned()).collect(),
+        network: Network::None,
+        user: None,
+        read_only_root: false,
+        stop_grace: Duration::from_secs(1),
+    }
+}
+
+/// What an engine is asked for when that container is made.
+async fn asked_for(gpus: &[&str]) -> serde_json::Value {
+    let socket = Socket::new();
+    let listener = socket.listen();
+    let docker = connect(&socket, &listener).await;
+    let engine = async {
+        let (mut peer, head) = request_head(&listener).await;
+        assert!(head.starts_with("POST /containers/create?"), "{head}");
+        let length = head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            .map(|(_, length)| length.parse().unwrap());
+        let mut body = vec![0; length.unwrap()];
+        peer.read_exact(&mut body).await.unwrap();
+        say(peer, "201 Created", r#"{"Id":"1","Warnings":[]}"#).await;
+        serde_json::from_slice(&body).unwrap()
+    };
+    let spec = with_gpus(gpus);
+    let (made, body) = tokio::join!(docker.create(&spec), engine);
+    assert_eq!(made.unwrap(), Created::New);
+    body
+}
+
+#[tokio::test]
+async fn a_container_asks_for_its_gpus_and_no_others() {
+    let requests = async |gpus: &[&str]| asked_for(gpus).await["HostConfig"]["DeviceRequests"].take();
+    assert_eq!(requests(&[]).await, serde_json::Value::Null);
+    assert_eq!(
+        requests(&["1", "3"]).await,
+        serde_json::json!([{ "DeviceIDs": ["1", "3"], "Capabilities": [["gpu"]] }])
+    );
+    assert_eq!(
+        requests(&["nvidia.com/gpu=1"]).await,
+        serde_json::json!([{ "Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=1"] }])
+    );
+}
+
+#[tokio::test]
+async fn an_engine_that_cannot_give_a_gpu_is_told_from_one_that_failed() {
+    const CREATED: &str = r#"{"Image":"sha256:0000000000000000000000000000000000000000000000000000000000000000","State":{"Status":"created"}}"#;
+    for (words, is_final) in [
+        (
+            r#"could not select device driver \"\" with capabilities: [[gpu]]"#,
+            true,
+        ),
+        (
+            "CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=7",
+            true,
+        ),
+        (
+            "error running hook #0: nvidia-container-cli: device error: 7: unknown device",
+            true,
+        ),
+        ("no space left on device", false),
+    ] {
+        let socket = Socket::new();
+        let listener = socket.listen();
+        let docker = connect(&socket, &listener).await;
+        let engine = async {
+            answer(&listener, "GET /containers/c/json", CREATED).await;
+            let (peer, line) = request(&listener).await;
+            assert!(line.contains("POST /containers/c/start"), "{line}");
+            say(
+                peer,
+                "500 Internal Server Error",
+                &format!(r#"{{"message":"{words}"}}"#),
+            )
+            .await;
+        };
+        let (started, ()) = tokio::join!(docker.start("c"), engine);
+        let error = started.unwrap_err();
+        assert_eq!(matches!(error, Error::NoGpu { .. }), is_final, "{error:?}");
+        assert_eq!(matches!(error, Error::Failed { .. }), !is_final, "{error:?}");
+    }
 }

@@ -9,6 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::bucket::Installed;
 use crate::container::{ContainerState, Runtime};
+use crate::engine::EngineError;
 use crate::engine::run::LOG_LIMIT;
 use crate::engine::watching::{Sample, Stopped, Watched};
 use crate::model::Ended;
@@ -40,7 +41,8 @@ pub(super) async fn attend(
 ) -> Result<End> {
     let settings = &bucket.manifest.settings;
     let (name, output, log) = (here.container(), here.path("OUTPUT"), here.path("processing.log"));
-    runtime.start(&name).await?;
+    let started = runtime.start(&name).await;
+    started.map_err(|error| EngineError::of_start(&here.job.stream, &here.gpus, error))?;
     let begun = Instant::now();
     let watched = Watched {
         runtime,

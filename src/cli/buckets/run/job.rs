@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::bucket::{Inspected, Installed, Manifest};
 use crate::container::{Labels, RunSpec, label};
 use crate::engine::run::Run;
-use crate::model::{Job, JobId, JobState, Priority, Timestamp};
+use crate::model::{GpuId, Job, JobId, JobState, Priority, Timestamp};
 use crate::store::BucketRow;
 
 use super::leftovers;
@@ -21,6 +21,8 @@ pub(super) struct Here {
     pub directory: PathBuf,
     /// What the bucket sees as /memory.
     pub memory: PathBuf,
+    /// The graphics processors that are its own.
+    pub gpus: Vec<GpuId>,
     /// Whether the container stays.
     pub keep: bool,
 }
@@ -53,6 +55,7 @@ impl Here {
             image: bucket.image.clone(),
             labels: self.labels(label::KIND_RUN),
             settings,
+            gpus: &self.gpus,
             input: self.path("INPUT"),
             output: self.path("OUTPUT"),
             memory: self.memory.clone(),

@@ -6,6 +6,7 @@
 //! options      the command line: one study, or many with --out
 //! study_run    one study through one bucket, on the code of the engine
 //! study        a directory of DICOM files, laid out as a node lays out INPUT
+//! directories  where the study is, where results go, what is kept
 //! job          the run as a job that a node would have
 //! attend       the container's watch and log
 //! papers       proc.json, measures.json, record.json
@@ -13,6 +14,7 @@
 //! terminal     the observer on a terminal; log_text makes the log harmless to it
 //! many         many studies; summary has their table
 //! node_limits  what a node's configuration says of a bucket
+//! gpus         graphics processors for a bucket that asks for some
 //! leftovers    containers of runs that were interrupted
 //! ```
 //!
@@ -20,6 +22,8 @@
 //! `--memory DIR` it is kept there, as a node keeps it.
 
 mod attend;
+mod directories;
+mod gpus;
 mod job;
 pub mod leftovers;
 mod log_text;
@@ -106,6 +110,7 @@ async fn command(
     let request = |input, output| Request {
         arguments: options.arguments.clone(),
         memory: options.memory.clone(),
+        gpus: options.gpus.clone(),
         site,
         keep: options.keep,
         ..Request::new(&options.image, input, output)

@@ -5,12 +5,16 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::model::GpuId;
+
+use super::gpus;
+
 /// What to run, and how.
 #[derive(Args, Debug)]
 #[command(
     override_usage = "buckets run [OPTIONS] NAME IN OUT\n       buckets run [OPTIONS] NAME STUDYDIR... --out DIR",
-    after_help = "The exit status is the bucket's; 137 if it was stopped for its time, its memory or its output. Of many \
-                  studies: 0 if all went well, else 1."
+    after_help = "The exit status is the bucket's, and never 0 if it was stopped for its time, its memory or its output. \
+                  Of many studies: 0 if all went well, else 1."
 )]
 pub struct Options {
     /// Name, name:tag or id of an image of this machine
@@ -32,6 +36,10 @@ pub struct Options {
     /// Keep what the bucket remembers in DIR, for the next run; else every run begins with what the image brings along
     #[arg(long, value_name = "DIR")]
     pub memory: Option<PathBuf>,
+    /// Graphics processors for a bucket that asks for some, with commas between: indices, UUIDs or CDI names; without, the
+    /// first ones by index
+    #[arg(long, value_name = "IDS", value_delimiter = ',', value_parser = gpus::read)]
+    pub gpus: Option<Vec<GpuId>>,
     /// Keep the container once it has ended, and say how to look into it
     #[arg(long, conflicts_with = "out")]
     pub keep: bool,

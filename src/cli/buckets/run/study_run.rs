@@ -1,10 +1,9 @@
 //! One study through one bucket, as a node would do it.
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -13,12 +12,12 @@ use crate::container::{Runtime, label};
 use crate::engine::record;
 use crate::engine::run::give_to;
 use crate::files;
-use crate::model::{AeTitle, Ended, Job, JobId, Measure, Outcome, Timestamp, Verdict};
+use crate::model::{AeTitle, Ended, GpuId, Job, JobId, Measure, Outcome, Timestamp, Verdict};
 
-use super::attend::attend;
+use super::attend::{End, attend};
 use super::job::{self, Here};
 use super::observer::Observer;
-use super::{leftovers, papers, study};
+use super::{directories, gpus, leftovers, papers, study};
 
 /// What is to be run.
 #[derive(Clone, Debug)]
@@ -37,6 +36,8 @@ pub struct Request {
     /// Directory the bucket sees as `/memory`, seeded from the image if it is not there. Absent: `memory/` beside OUTPUT,
     /// so that every run begins with what the image brings.
     pub memory: Option<PathBuf>,
+    /// Graphics processors, as many as the bucket asks for; absent: the first ones of the machine by index.
+    pub gpus: Option<Vec<GpuId>>,
     /// A site's overrides of info.json, as in `[bucket.TITLE]` of its configuration.
     pub site: Option<Value>,
     /// Whether the container stays, once it has ended, to be looked at.
@@ -54,6 +55,7 @@ impl Request {
             output: output.to_owned(),
             arguments: None,
             memory: None,
+            gpus: None,
             site: None,
             keep: false,
         }
@@ -86,7 +88,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// The bucket's exit status; one that was killed by clock, memory or a limit is never a success: 137.
+    /// The bucket's exit status; never 0 for one that was stopped by clock, memory or a limit: 137 then.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         let ended = &self.ended;
@@ -112,15 +114,7 @@ impl Report {
 /// # Errors
 /// What the input, the image, the disk or the engine is refused for. That the bucket fails is no error.
 pub async fn run_study(runtime: &dyn Runtime, request: &Request, observer: &dyn Observer) -> Result<Report> {
-    let input = checked_input(&request.input)?;
-    let directory = empty_directory(&request.output)?;
-    if directory.starts_with(&input) {
-        bail!(
-            "output {} lies in the input {}: its files would be input of the next run; give a directory elsewhere",
-            directory.display(),
-            input.display()
-        );
-    }
+    let (input, directory) = directories::checked(&request.input, &request.output)?;
     let labels = leftovers::labels(&request.id);
     let found = inspect(runtime, &request.image, &labels).await?;
     let manifest = Manifest::read(found.manifest.info.clone(), request.site.as_ref())
@@ -131,38 +125,28 @@ pub async fn run_study(runtime: &dyn Runtime, request: &Request, observer: &dyn 
     let mut here = Here {
         job: job::job(request.id.clone(), &bucket, &study, request.arguments.clone()),
         series: study.series,
-        memory: match &request.memory {
-            Some(memory) => {
-                std::path::absolute(memory).with_context(|| format!("memory {}", memory.display()))?
-            }
-            None => directory.join("memory"),
-        },
+        memory: directories::memory(request.memory.as_deref(), &directory)?,
         directory,
+        gpus: gpus::choose(bucket.manifest.settings.resources.gpus, request.gpus.clone())?,
         keep: request.keep,
     };
+    let (job, version) = (&here.job, &bucket.manifest.version);
     observer.says(&format!(
-        "{} {} on {}: {} objects",
-        here.job.stream,
-        bucket.manifest.version,
+        "{} {version} on {}: {} objects",
+        job.stream,
         input.display(),
-        here.job.instances
+        job.instances
     ));
     if study.left_out > 0 {
+        let left_out = study.left_out;
         observer.says(&format!(
-            "{} files left out: no DICOM, or the same object twice",
-            study.left_out
+            "{left_out} files left out: no DICOM, or the same object twice"
         ));
     }
     prepare(runtime, &here, &bucket, &found).await?;
-    let _writer = hold(&here.memory, bucket.manifest.settings.parallel > 1)?;
+    let _writer = directories::hold(&here.memory, bucket.manifest.settings.parallel > 1)?;
     let begun = Instant::now();
-    let spec = here.spec(&bucket);
-    runtime.create(&spec).await?;
-    let end = attend(runtime, &here, &bucket, observer).await;
-    if !here.keep || end.is_err() {
-        runtime.remove(&spec.name, true).await?;
-    }
-    let end = end?;
+    let end = container(runtime, &here, &bucket, observer).await?;
     here.job = Job {
         exit_status: end.ended.exit_status,
         oom_killed: end.ended.oom_killed,
@@ -175,7 +159,7 @@ pub async fn run_study(runtime: &dyn Runtime, request: &Request, observer: &dyn 
     };
     let (verdict, found) = papers::write(runtime, &here, &bucket, &end.ended, &study.files).await?;
     Ok(Report {
-        ae_title: here.job.stream,
+        ae_title: here.job.stream.clone(),
         objects: here.job.instances,
         verdict,
         ended: end.ended,
@@ -183,9 +167,25 @@ pub async fn run_study(runtime: &dyn Runtime, request: &Request, observer: &dyn 
         problems: found.problems,
         elapsed: begun.elapsed(),
         peak_memory: end.peak_memory,
+        kept: here.keep.then(|| here.container()),
         directory: here.directory,
-        kept: here.keep.then_some(spec.name),
     })
+}
+
+/// The container, from create to remove, unless it is to be kept.
+async fn container(
+    runtime: &dyn Runtime,
+    here: &Here,
+    bucket: &Installed,
+    observer: &dyn Observer,
+) -> Result<End> {
+    let spec = here.spec(bucket);
+    runtime.create(&spec).await?;
+    let end = attend(runtime, here, bucket, observer).await;
+    if !here.keep || end.is_err() {
+        runtime.remove(&spec.name, true).await?;
+    }
+    end
 }
 
 /// OUTPUT, the memory, info.json.
@@ -209,42 +209,6 @@ async fn prepare(runtime: &dyn Runtime, here: &Here, bucket: &Installed, found: 
         &record::job_info(&here.job, &here.series),
     )?;
     Ok(())
-}
-
-/// A memory has one writer, as on a node: held until the run is over. A bucket that runs more than once at a time only
-/// reads it, and may read it together with others.
-fn hold(memory: &Path, shared: bool) -> Result<File> {
-    let directory = File::open(memory).with_context(|| format!("memory {}", memory.display()))?;
-    let held = if shared {
-        directory.try_lock_shared()
-    } else {
-        directory.try_lock()
-    };
-    match held {
-        Ok(()) => Ok(directory),
-        Err(TryLockError::WouldBlock) => bail!(
-            "memory {} is in use by another run: wait for its end, or give another directory",
-            memory.display()
-        ),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("memory {}", memory.display())),
-    }
-}
-
-fn checked_input(input: &Path) -> Result<PathBuf> {
-    let found = std::fs::canonicalize(input).with_context(|| format!("input {}", input.display()))?;
-    if !found.is_dir() {
-        bail!("input {} is no directory", input.display());
-    }
-    Ok(found)
-}
-
-fn empty_directory(output: &Path) -> Result<PathBuf> {
-    std::fs::create_dir_all(output).with_context(|| format!("output {}", output.display()))?;
-    let found = std::fs::canonicalize(output)?;
-    if std::fs::read_dir(&found)?.next().is_some() {
-        bail!("output {} is not empty: give a new directory", output.display());
-    }
-    Ok(found)
 }
 
 #[cfg(test)]
