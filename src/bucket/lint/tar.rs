@@ -49,7 +49,11 @@ pub(super) fn walk(
         }
         let header = Header::from_byte_slice(&block);
         check_sum(header, &block)?;
-        let size = header.entry_size()?;
+        let size = if is_blank(&header.as_old().size) {
+            0
+        } else {
+            header.entry_size()?
+        };
         match header.entry_type() {
             EntryType::XHeader => extension.read_pax(&read_extension(reader, size)?)?,
             EntryType::XGlobalHeader => drop(read_extension(reader, size)?),
@@ -63,7 +67,8 @@ pub(super) fn walk(
                 let entry = Entry {
                     path: inside(&path)?,
                     kind,
-                    mode: header.mode()? & 0o7777,
+                    // Left blank by some writers, as for the target of a link; engines read it as none.
+                    mode: header.mode().unwrap_or(0) & 0o7777,
                     size,
                     link: said.link.unwrap_or_else(|| text(&link)),
                 };
@@ -152,6 +157,11 @@ fn skip(reader: &mut dyn Read, bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a number was left out.
+fn is_blank(field: &[u8]) -> bool {
+    field.iter().all(|b| matches!(b, 0 | b' '))
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned()
 }
@@ -207,6 +217,16 @@ mod tests {
         tar.extend([b'y'; 1024]);
         tar.extend([0; 1024]);
         assert_eq!(all(&tar).unwrap(), [(long.clone(), 3), (long, 700)]);
+    }
+
+    #[test]
+    fn numbers_that_are_left_out_are_nought() {
+        let mut link = Header::new_gnu();
+        link.as_old_mut().name[..1].copy_from_slice(b"x");
+        link.set_entry_type(EntryType::Symlink);
+        link.set_cksum();
+        let tar = [link.as_bytes().as_slice(), &[0; 1024]].concat();
+        assert_eq!(all(&tar).unwrap(), [("x".to_owned(), 0)]);
     }
 
     #[test]

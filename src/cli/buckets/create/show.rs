@@ -65,13 +65,12 @@ impl Show {
         if !self.terminal {
             return;
         }
-        let mut line = format!("{} {}", self.subject, self.step);
-        if !said.is_empty() {
-            line = format!("{line}  {said}");
-        }
-        let short: String = line.chars().take(width().saturating_sub(1)).collect();
+        // Half of the line for the step, however long its command is: what moves is what it says.
+        let width = width();
+        let head = short(&format!("{} {}", self.subject, self.step), width / 2);
+        let line = short(&format!("{head}  {said}"), width.saturating_sub(1));
         // A terminal that is gone stops nothing.
-        let _ = write!(std::io::stderr(), "\r\x1b[K{short}");
+        let _ = write!(std::io::stderr(), "\r\x1b[K{line}");
     }
 
     /// Takes the line away.
@@ -93,6 +92,15 @@ impl Show {
     pub(super) fn seconds(&self) -> f64 {
         self.began.elapsed().as_secs_f64()
     }
+}
+
+/// A text of at most so many characters, with a sign where it was cut.
+fn short(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let cut: String = text.chars().take(width.saturating_sub(1)).collect();
+    cut + "…"
 }
 
 fn width() -> usize {
