@@ -155,7 +155,7 @@ impl Terminal {
     }
 
     /// Nobody has the terminal any more.
-    fn is_closed(mut self) -> TempDir {
+    fn closes(mut self) -> TempDir {
         let pid = Pid::from_child(&self.child);
         self.master = None;
         // The reading thread holds the terminal too: what the kernel sends then is sent here.
@@ -259,7 +259,7 @@ fn a_closed_terminal_loses_nothing_and_the_next_one_goes_on() {
     terminal.shows("# ");
     terminal.types("kept=in-the-shell; echo '# mine' >>/root/work.sh; echo do''ne\n");
     terminal.shows("done");
-    let home = terminal.is_closed();
+    let home = terminal.closes();
     assert!(image.is_open());
 
     let mut again = Terminal::open(&image, home);
