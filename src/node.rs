@@ -86,7 +86,8 @@ impl Node {
             (runtime.clone(), images),
             config.buckets,
             capacity,
-        )?;
+        )?
+        .with_forbidden(config.engine.forbid.clone());
 
         let queued = Arc::new(Notify::new());
         let due = Arc::new(Notify::new());

@@ -50,6 +50,15 @@ pub enum InstallError {
     #[error(transparent)]
     TooLarge(#[from] Shortage),
 
+    /// It asks for what the site forbids.
+    #[error("{ae_title} {why}")]
+    Forbidden {
+        /// Its AE title.
+        ae_title: AeTitle,
+        /// What it asks for, and what to do.
+        why: String,
+    },
+
     // The caller's.
     /// Another bucket has this AE title.
     #[error("AE title {ae_title} is taken by image {image:?}: install with -f to put this one in its place")]

@@ -29,6 +29,8 @@ pub struct Manifest {
     pub units: BTreeMap<String, String>,
     /// Everything as written, unknown keys too.
     pub info: Value,
+    /// The site's overrides that were laid over it, if it has any for this bucket.
+    pub site: Option<Value>,
 }
 
 /// Why an info.json cannot be used.
@@ -100,6 +102,7 @@ impl Manifest {
                 settings,
                 units: units(map),
                 info,
+                site: site.cloned(),
             }),
             _ => Err(ManifestError::Findings(found)),
         }

@@ -7,7 +7,8 @@ use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 
 use crate::container::{ImageId, Images, Labels, Runtime, label};
-use crate::model::{AeTitle, JobId, Layout, Stream, StreamTable};
+use crate::model::deviation;
+use crate::model::{AeTitle, Deviation, JobId, Layout, Stream, StreamTable};
 use crate::store::{BucketRow, Store, StoreError};
 
 use super::capacity::Capacity;
@@ -91,6 +92,7 @@ pub struct Buckets {
     pub(super) images: Images,
     pub(super) site: Arc<BTreeMap<AeTitle, Value>>,
     capacity: Arc<Capacity>,
+    forbidden: Arc<[Deviation]>,
     streams: Arc<watch::Sender<StreamTable>>,
     /// Runs that are under way.
     gate: Gate,
@@ -118,12 +120,28 @@ impl Buckets {
             images,
             site: Arc::new(site),
             capacity: Arc::new(capacity),
+            forbidden: Arc::default(),
             streams: Arc::new(streams),
             gate: Gate::default(),
             changing: Arc::default(),
         };
         buckets.publish()?;
         Ok(buckets)
+    }
+
+    /// The same, with what no bucket may ask for.
+    #[must_use]
+    pub fn with_forbidden(self, forbidden: Vec<Deviation>) -> Self {
+        Self {
+            forbidden: forbidden.into(),
+            ..self
+        }
+    }
+
+    /// Why this node does not run a bucket, to be read after its AE title: it asks for what is forbidden.
+    #[must_use]
+    pub fn forbids(&self, manifest: &Manifest) -> Option<String> {
+        deviation::forbidden(&manifest.settings, manifest.site.as_ref(), &self.forbidden)
     }
 
     /// The open streams, now and whenever they change.

@@ -86,6 +86,9 @@ impl Buckets {
             reference: name.to_owned(),
             source,
         })?;
+        if let Some(why) = self.forbids(&manifest) {
+            return Err(InstallError::Forbidden { ae_title, why });
+        }
         self.capacity().check(&ae_title, &manifest.settings.resources)?;
         let memory = self.layout.path(Place::Memory(&ae_title));
         install::seed_memory(runtime, &found.image, &self.labels(), &memory).await?;

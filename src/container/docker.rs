@@ -2,7 +2,10 @@
 
 mod build;
 mod call;
+mod changes;
+mod commit;
 mod create;
+mod edit;
 mod file_stat;
 mod files;
 mod images;
@@ -11,7 +14,12 @@ mod lifecycle;
 mod logs;
 mod machine;
 mod seam;
+mod shell;
 mod wait;
+
+pub use changes::{Change, ChangeKind};
+pub use edit::{Edited, OpenFile};
+pub use shell::{Attached, Left, Piece, ShellOutput, ShellSpec};
 
 use std::path::Path;
 use std::time::Duration;
@@ -154,6 +162,10 @@ impl Runtime for Docker {
     async fn output(&self, name: &str, stdout_limit: usize, stderr_limit: usize) -> Result<Output> {
         self.patiently(|| logs::output(self, name, stdout_limit, stderr_limit))
             .await
+    }
+
+    async fn written(&self, name: &str) -> Option<u64> {
+        machine::written(self, name).await
     }
 
     async fn peak_memory(&self, name: &str) -> Option<u64> {

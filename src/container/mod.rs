@@ -56,7 +56,9 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 pub use build::{ContextFile, Progress, Recipe};
-pub use docker::{Docker, DockerConfig};
+pub use docker::{
+    Attached, Change, ChangeKind, Docker, DockerConfig, Edited, Left, OpenFile, Piece, ShellOutput, ShellSpec,
+};
 pub use error::{EngineError, Error, Result};
 pub use images::{Images, NamedImage};
 pub use spec::{Bind, ImageId, Labels, Network, Resources, RunSpec};
@@ -206,6 +208,10 @@ pub trait Runtime: Send + Sync + std::fmt::Debug {
     ///
     /// On cgroup v2 it is what is used at this moment, so the caller keeps the largest of its samples.
     async fn peak_memory(&self, name: &str) -> Option<u64>;
+
+    /// Bytes a container has written into its root file system, its binds and what is in memory not counted; `None` when
+    /// there is none by that name or the engine does not say. The engine reads all its files for it: not to be asked often.
+    async fn written(&self, name: &str) -> Option<u64>;
 
     /// Runs a short container from create to remove and returns what it printed.
     ///

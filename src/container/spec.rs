@@ -46,8 +46,8 @@ impl fmt::Display for ImageId {
 
 /// One container to be created.
 ///
-/// What is not here is the same for all: capabilities are dropped but DAC_OVERRIDE, CHOWN and FOWNER (so that
-/// root of the image can write the directories it is given), no new privileges, an init process that reaps
+/// What is not here is the same for all: capabilities are dropped but DAC_OVERRIDE, CHOWN, FOWNER (so that
+/// root of the image can write the directories it is given) and those asked for, no new privileges, an init process that reaps
 /// and forwards signals, the engine's `local` log driver bounded to 2 × 5 MB, no core dumps, no health check,
 /// no restart and no automatic removal.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +77,8 @@ pub struct RunSpec {
     pub network: Network,
     /// `uid:gid` to run as, `None` for the image's own user.
     pub user: Option<String>,
+    /// Capabilities beyond those all have, by name without `CAP_`.
+    pub capabilities: Vec<String>,
     /// Whether `/` is read-only; `/tmp` and the binds are as they say.
     pub read_only_root: bool,
     /// Time between SIGTERM and SIGKILL when stopped, in whole seconds, rounded up.

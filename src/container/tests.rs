@@ -104,6 +104,7 @@ impl Bench {
             gpus: Vec::new(),
             network: Network::None,
             user: None,
+            capabilities: Vec::new(),
             read_only_root: true,
             stop_grace: Duration::from_secs(5),
         }

@@ -9,7 +9,7 @@ use crate::model::{Ended, GpuId, Job, JobState, Place, Timestamp};
 use crate::stage;
 
 use super::run::{LOG_LIMIT, Run, give_to, gpus_of};
-use super::watching::{Stopped, ran_for, too_much, watch};
+use super::watching::{Sample, Stopped, Watched, is_cancelled, ran_for};
 use super::{Engine, EngineError, blocking, io, last_papers, record};
 
 /// Time for the rest of a log once its container has ended.
@@ -53,6 +53,13 @@ pub(super) enum Start {
 /// job without a container is one whose container vanished.
 pub(super) async fn start(engine: &Engine, job: &Job, gpus: &[GpuId]) -> Result<Start, EngineError> {
     let bucket = bucket_of(engine, job)?;
+    // The configuration may have changed since it was installed.
+    if let Some(why) = engine.buckets.forbids(&bucket.manifest) {
+        return Err(EngineError::Forbidden {
+            ae_title: job.stream.clone(),
+            why,
+        });
+    }
     if bucket.manifest.settings.resources.gpus as usize != gpus.len() {
         // Another version of the bucket was installed since this was promised.
         return Ok(Start::Anew);
@@ -161,10 +168,19 @@ pub(super) async fn attend(engine: &Engine, job: &Job, unwatched: bool) -> Resul
     let bucket = attempt_bucket(engine, job)?;
     let limit = bucket.manifest.settings.timeout;
     let log = engine.layout.path(Place::ProcessingLog(&job.stream, &job.id));
+    let output = engine.layout.path(Place::Output(&job.stream, &job.id));
+    let watched = Watched {
+        runtime: engine.runtime.as_ref(),
+        name: &name,
+        limit,
+        output: &output,
+        allowed: &bucket.manifest.settings.resources,
+    };
     let mut peak = 0;
     let (end, copied) = {
         let follow = engine.runtime.follow_logs(&name, &log, LOG_LIMIT);
-        let watch = watch(engine, job, limit, &bucket.manifest.settings.resources, &mut peak);
+        let mut seen = |sample: Sample| peak = sample.memory;
+        let watch = watched.until_end(is_cancelled(engine, job), &mut seen);
         tokio::pin!(follow, watch);
         tokio::select! {
             // Without a watch nothing ends the container in time: its log has to wait.
@@ -188,7 +204,7 @@ pub(super) async fn attend(engine: &Engine, job: &Job, unwatched: bool) -> Resul
     // What it wrote in its last moments counts too; after a restart it is also how a stop for it is known.
     let stopped = match stopped {
         Stopped::Output(why) => Some(why),
-        _ => too_much(engine, job, &bucket.manifest.settings.resources).await,
+        _ => watched.too_much().await,
     };
     let ended = Ended {
         exit_status: state.exit_status,

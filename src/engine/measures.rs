@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::container::{self, Bind, ImageId, Labels, Network, RunSpec, Runtime};
-use crate::model::{Measure, Settings};
+use crate::model::{Measure, Root, Settings};
 
 use super::output::{self, OutputFile};
-use super::run::{STOP_GRACE, resources};
+use super::run::{STOP_GRACE, capabilities, resources};
 use super::{EngineError, blocking, io};
 
 /// Files given to one container of the plugin.
@@ -149,7 +149,8 @@ impl Plugin<'_> {
             gpus: Vec::new(),
             network: Network::None,
             user: self.settings.user.clone(),
-            read_only_root: false,
+            capabilities: capabilities(self.settings),
+            read_only_root: self.settings.root == Root::ReadOnly,
             stop_grace: STOP_GRACE,
         }
     }

@@ -6,7 +6,7 @@
 //! round      who of them begins, who steps aside, who never can
 //! ledger     cpus, memory and graphics processors, never promised twice
 //! driver     one attempt: INPUT laid out, container created, watched, its end kept
-//! watching   until the container ends: time, output, an operator
+//! watching   until the container ends: time, output, an operator; the same for the node and for `buckets run`
 //! run        what a container of a bucket looks like; the same for the node and for `buckets run`
 //! harvest    after the end: proc.json, measures, results, deliveries, record
 //! output_size how much it has written so far
@@ -25,14 +25,14 @@ mod last_papers;
 mod ledger;
 pub mod measures;
 pub mod output;
-mod output_size;
+pub mod output_size;
 mod queue;
 pub mod record;
 mod recovery;
 mod round;
 pub mod run;
 mod scheduler;
-mod watching;
+pub mod watching;
 
 use std::sync::Arc;
 
@@ -89,6 +89,14 @@ pub enum EngineError {
         action: &'static str,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// The site forbids what its bucket asks for.
+    #[error("{ae_title} {why}")]
+    Forbidden {
+        /// The bucket's AE title.
+        ae_title: AeTitle,
+        /// What it asks for, and what to do.
+        why: String,
     },
     /// The engine cannot give it the graphics processors that were promised to it.
     #[error(

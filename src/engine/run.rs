@@ -1,7 +1,23 @@
 //! What a container of a bucket looks like (spec folder, bucket.md "At run time", containers.md).
 //!
-//! The root file system is writable: the original's buckets write wherever they like, and it is thrown away with the
-//! container. `/tmp` is therefore the container's own disk too and does not count towards its memory.
+//! # How far a bucket is shut in
+//!
+//! Decided with real buckets: t1-volumes, qanorms, and one made by the original's recipe (`docker/buckets`; their story in
+//! `tests/black_box/real_buckets.rs` holds what is said here).
+//!
+//! | | rule | why | the bucket may ask for |
+//! | --- | --- | --- | --- |
+//! | network | none | a study leaves the machine by routes only; all three run without | `"network": "bridge"` |
+//! | root file system | writable, thrown away | the original's buckets write wherever they like: read-only, the third fails at its first `mkdir`; the other two run read-only as well | `"root": "read-only"` |
+//! | user | the image's root | `/root` is 0700 in Debian's images: any other user fails at `/root/work.sh` with 126 | `"user": "uid:gid"` |
+//! | capabilities | DAC_OVERRIDE, CHOWN, FOWNER | root has to write `/output` and read inputs that are not its own, and unpacking gives files away; none of the three needs more | `"capabilities": […]` of a closed list |
+//!
+//! No setting changes these: no new privileges, the engine's seccomp filter, limits of memory without swap, of processors
+//! and of 4096 processes, of what is written into `/output` and elsewhere, a bounded log, no device but the usual harmless ones, no core dumps. A site forbids what may be
+//! asked for by `[engine] forbid`, or overrides it for one bucket by `[bucket.TITLE]`.
+//!
+//! With a writable root `/tmp` is the container's own disk and does not count towards its memory; with a read-only one it
+//! is memory, half of the run's at most.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::chown;
@@ -10,7 +26,7 @@ use std::time::Duration;
 
 use crate::bucket::inside;
 use crate::container::{Bind, ImageId, Labels, Network, Resources, RunSpec, label};
-use crate::model::{GpuId, Network as Reach, Settings};
+use crate::model::{GpuId, Network as Reach, Root, Settings};
 
 /// Time between SIGTERM and SIGKILL.
 pub const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -79,7 +95,8 @@ impl Run<'_> {
             gpus: self.gpus.iter().map(ToString::to_string).collect(),
             network: network(self.settings.network),
             user: self.settings.user.clone(),
-            read_only_root: false,
+            capabilities: capabilities(self.settings),
+            read_only_root: self.settings.root == Root::ReadOnly,
             stop_grace: STOP_GRACE,
         }
     }
@@ -145,9 +162,20 @@ pub fn resources(settings: &Settings) -> Resources {
         cpus: asked.cpus,
         memory_bytes: asked.memory,
         shm_bytes: asked.shm,
-        tmp_bytes: 0,
+        // Of its memory half at most, so that a full /tmp is an error of the program that writes and not its end.
+        tmp_bytes: match settings.root {
+            Root::Writable => 0,
+            Root::ReadOnly => asked.memory / 2,
+        },
         ..Resources::default()
     }
+}
+
+/// What its root may do beyond what every bucket's may.
+#[must_use]
+pub fn capabilities(settings: &Settings) -> Vec<String> {
+    let asked = settings.capabilities.iter();
+    asked.map(|capability| capability.word().to_owned()).collect()
 }
 
 const fn network(reach: Reach) -> Network {

@@ -68,6 +68,7 @@ impl From<InstallError> for Problem {
             | InstallError::Manifest { .. }
             | InstallError::NoWorkSh { .. }
             | InstallError::Archive(_)
+            | InstallError::Forbidden { .. }
             | InstallError::TooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             InstallError::Engine(engine) if engine.is_engine_down() => StatusCode::SERVICE_UNAVAILABLE,
             InstallError::Engine(_) => StatusCode::BAD_GATEWAY,

@@ -154,6 +154,7 @@ pub fn bucket(bucket: &Installed, occupancy: Occupancy, versions: &Versions, lay
         "image": bucket.row.image,
         "digest": bucket.row.digest,
         "enabled": manifest.enabled,
+        "overrides": manifest.site,
         "installed_at": bucket.row.installed_at,
         "timeout_seconds": manifest.settings.timeout.as_secs(),
         "previous": versions.previous.as_ref().map(version),

@@ -17,6 +17,8 @@ pub struct Resources {
     pub output: u64,
     /// Files and directories that it may make in `/output`. Default 1,000,000.
     pub files: u64,
+    /// Bytes on the engine's disk that it may write elsewhere, into its root file system. Default 64 GiB.
+    pub scratch: u64,
 }
 
 impl Default for Resources {
@@ -28,6 +30,7 @@ impl Default for Resources {
             shm: 64 << 20,
             output: 64 << 30,
             files: 1_000_000,
+            scratch: 64 << 30,
         }
     }
 }
@@ -72,4 +75,36 @@ pub enum Network {
     None,
     /// The engine's default bridge.
     Bridge,
+}
+
+impl Network {
+    /// The word of info.json.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Bridge => "bridge",
+        }
+    }
+}
+
+/// What a run may do with its root file system, which is thrown away with its container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Root {
+    /// Write wherever its user may.
+    #[default]
+    Writable,
+    /// Nothing but `/output`, `/memory`, `/dev/shm` and a `/tmp` in memory, half of the run's at most.
+    ReadOnly,
+}
+
+impl Root {
+    /// The word of info.json.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Writable => "writable",
+            Self::ReadOnly => "read-only",
+        }
+    }
 }

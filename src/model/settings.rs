@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::bucket::{Complete, Level, Network, Resources};
+use super::bucket::{Complete, Level, Network, Resources, Root};
+use super::deviation::Capability;
 use super::keep::Keep;
 use super::priority::Priority;
 use super::reader::Reader;
@@ -22,6 +23,10 @@ pub struct Settings {
     pub network: Network,
     /// `user`: `uid:gid`; absent: the image's root.
     pub user: Option<String>,
+    /// `root`: what it may do with its root file system. Default `writable`.
+    pub root: Root,
+    /// `capabilities`: what its root may do beyond writing what is not its own and giving files away. Default: nothing.
+    pub capabilities: Vec<Capability>,
     /// `complete`
     pub complete: Complete,
     /// `priority`: how soon its jobs are wanted. Default `normal`.
@@ -41,6 +46,8 @@ impl Default for Settings {
             timeout: Duration::from_secs(6 * 3600),
             network: Network::None,
             user: None,
+            root: Root::Writable,
+            capabilities: Vec::new(),
             complete: Complete::default(),
             priority: Priority::Normal,
             arguments: None,
@@ -64,9 +71,18 @@ impl Settings {
                 .unwrap_or(default.parallel),
             timeout: reader.duration("timeout").unwrap_or(default.timeout),
             network: reader
-                .word("network", &[("none", Network::None), ("bridge", Network::Bridge)])
+                .word(
+                    "network",
+                    &[Network::None, Network::Bridge].map(|n| (n.word(), n)),
+                )
                 .unwrap_or(default.network),
             user: reader.text("user", parse_user),
+            root: reader
+                .word("root", &[Root::Writable, Root::ReadOnly].map(|r| (r.word(), r)))
+                .unwrap_or(default.root),
+            capabilities: reader
+                .list("capabilities", Capability::parse)
+                .unwrap_or(default.capabilities),
             complete: read_complete(&complete),
             priority: reader
                 .word("priority", &Priority::ALL.map(|p| (p.word(), p)))
@@ -98,6 +114,7 @@ fn read_resources(reader: &Reader<'_>) -> Resources {
         shm: reader.bytes("shm").unwrap_or(default.shm),
         output: reader.bytes("output").unwrap_or(default.output),
         files: reader.whole("files", 1..=1_000_000).unwrap_or(default.files),
+        scratch: reader.bytes("scratch").unwrap_or(default.scratch),
     }
 }
 
@@ -170,17 +187,19 @@ mod tests {
     fn every_wrong_key_is_found_at_once_with_what_is_allowed() {
         let (_, findings) = read(&json!({
             "resources": { "cpus": 0, "memory": "much", "gpu": 1 }, "parallel": 0, "timeout": "soon",
-            "network": "host", "user": "root", "complete": { "level": "image" }
+            "network": "host", "user": "root", "root": "none", "capabilities": ["SYS_ADMIN"], "complete": { "level": "image" }
         }));
         let all = findings.join("\n");
         for expected in [
             "resources.cpus: a number greater than 0",
             "resources.memory: an amount of memory",
-            "resources.gpu: unknown key; allowed here: cpus, memory, gpus, shm, output, files",
+            "resources.gpu: unknown key; allowed here: cpus, memory, gpus, shm, output, files, scratch",
             "parallel: a whole number from 1 to 1000",
             "timeout: \"soon\": a length of time",
             "network: \"host\": one of: none, bridge",
             "user: \"root\": a user is written",
+            "root: \"none\": one of: writable, read-only",
+            "capabilities[0]: \"SYS_ADMIN\": one of: FSETID, IPC_LOCK, KILL",
             "complete.level: \"image\": one of: series, study, patient",
         ] {
             assert!(all.contains(expected), "{expected} not in\n{all}");

@@ -25,15 +25,18 @@ mod gpus;
 mod grouping;
 mod install;
 mod memory;
+mod open;
 mod operators;
 mod outcomes;
 mod parallel;
 mod programs;
 mod readme;
+mod real_buckets;
 mod recovery;
 mod refusals;
 mod retention;
 mod returning;
+mod run;
 mod sandbox;
 #[path = "../support/mod.rs"]
 mod support;

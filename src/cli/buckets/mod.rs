@@ -7,9 +7,10 @@ mod install;
 mod list;
 mod logs;
 mod memory;
+mod open;
 mod remove;
 mod rollback;
-mod run;
+pub mod run;
 mod wait;
 
 use std::path::PathBuf;
@@ -20,7 +21,6 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
 use crate::cli::node_client::NodeArgs;
-use crate::model::GpuId;
 use memory::MemoryCommand;
 
 /// Make buckets, try them out, install them on a node.
@@ -141,25 +141,10 @@ enum Command {
         #[command(flatten)]
         node: NodeArgs,
     },
+    /// Open a bucket: a shell in it, and a page that edits and tries it
+    Open(open::Open),
     /// Run a bucket here as a node would: no node needed
-    Run {
-        /// Name, name:tag or id of an image of this machine
-        image: String,
-        /// Directory with a study
-        input: PathBuf,
-        /// Directory for the results; made if it is not there, refused if it is not empty
-        output: PathBuf,
-        /// What the bucket finds in MB_ARGUMENTS
-        #[arg(long, value_name = "TEXT")]
-        arguments: Option<String>,
-        /// Graphics processors for a bucket that asks for some, with commas between: indices, UUIDs or CDI names; without,
-        /// the first ones by index
-        #[arg(long, value_name = "IDS", value_delimiter = ',', value_parser = run::read_gpu)]
-        gpus: Option<Vec<GpuId>>,
-        /// Where the container engine is
-        #[arg(long, env = "MAGICKBOX_DOCKER", default_value = "unix:///var/run/docker.sock")]
-        docker: String,
-    },
+    Run(run::Options),
 }
 
 #[derive(Args, Debug)]
@@ -219,16 +204,8 @@ impl Buckets {
                 node,
                 command,
             } => memory::memory(&ae_title, &command, &node.client()?),
-            Command::Run {
-                image,
-                input,
-                output,
-                arguments,
-                gpus,
-                docker,
-            } => {
-                return run::run(&image, &input, &output, arguments, gpus, docker);
-            }
+            Command::Open(asked) => return open::open(asked),
+            Command::Run(options) => return run::run(options),
         }?;
         Ok(ExitCode::SUCCESS)
     }

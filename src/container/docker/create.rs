@@ -75,7 +75,13 @@ fn body(spec: &RunSpec) -> ContainerCreateBody {
             network_mode: Some(network(spec.network).to_owned()),
             readonly_rootfs: Some(spec.read_only_root),
             cap_drop: Some(vec!["ALL".to_owned()]),
-            cap_add: Some(CAPABILITIES.map(str::to_owned).to_vec()),
+            cap_add: Some(
+                [
+                    CAPABILITIES.map(str::to_owned).to_vec(),
+                    spec.capabilities.clone(),
+                ]
+                .concat(),
+            ),
             security_opt: Some(vec!["no-new-privileges".to_owned()]),
             // Reaps orphans, and makes a script end at SIGTERM that would ignore it as process 1.
             init: Some(true),
@@ -134,7 +140,7 @@ fn gpus(names: &[String]) -> Vec<DeviceRequest> {
 
 /// A mount and not a bind of the old form `source:target:ro`, which takes no colons and makes a source that
 /// does not exist.
-fn mount(bind: &Bind) -> Mount {
+pub(super) fn mount(bind: &Bind) -> Mount {
     Mount {
         typ: Some(MountType::BIND),
         source: Some(bind.source.to_string_lossy().into_owned()),

@@ -1,6 +1,6 @@
 //! The engine itself, the images it has, and what a container uses of its machine.
 
-use bollard::query_parameters::StatsOptionsBuilder;
+use bollard::query_parameters::{InspectContainerOptionsBuilder, StatsOptionsBuilder};
 use futures_util::StreamExt;
 
 use super::Docker;
@@ -59,6 +59,13 @@ pub(super) async fn peak_memory(docker: &Docker, name: &str) -> Option<u64> {
     let memory = sample.memory_stats?;
     // cgroup v1 keeps the maximum; v2 as the engine shows it only says what is used now.
     memory.max_usage.or(memory.usage).filter(|bytes| *bytes > 0)
+}
+
+pub(super) async fn written(docker: &Docker, name: &str) -> Option<u64> {
+    let options = InspectContainerOptionsBuilder::new().size(true).build();
+    let asked = docker.client.inspect_container(name, Some(options));
+    let size = docker.ask("measure a container", asked).await.ok()?.size_rw?;
+    u64::try_from(size).ok()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 pub(super) const SCRIPT: &str = include_str!("../../../../docker/host-apt.sh");
 
 /// A directory of this build's own, gone with the value.
-pub(super) struct Scratch(PathBuf);
+pub(in crate::cli::buckets) struct Scratch(PathBuf);
 
 impl Scratch {
     pub(super) fn new() -> Result<Self> {
@@ -20,7 +20,7 @@ impl Scratch {
         Ok(Self(path))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::cli::buckets) fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -33,15 +33,15 @@ impl Drop for Scratch {
 }
 
 /// What a build is told of the machine.
-pub(super) struct Host {
+pub(in crate::cli::buckets) struct Host {
     /// Holds `apt.conf` and what it names.
-    pub(super) files: Scratch,
+    pub(in crate::cli::buckets) files: Scratch,
     /// Proxies as build arguments, which an engine keeps out of the image.
-    pub(super) proxies: HashMap<String, String>,
+    pub(in crate::cli::buckets) proxies: HashMap<String, String>,
 }
 
 /// Asks the machine. `release`: the Debian release of the image; none: it is no Debian and keeps its own archives.
-pub(super) fn ask(release: Option<&str>) -> Result<Host> {
+pub(in crate::cli::buckets) fn ask(release: Option<&str>) -> Result<Host> {
     const CALL: &str = r#". "$1/host-apt.sh"; mkdir "$1/host"; host_apt_write "$1/host" "$2"; host_apt_proxy
         printf '%s\n%s\n' "${http_proxy:-}" "${https_proxy:-}""#;
     let files = Scratch::new()?;

@@ -3,7 +3,7 @@
 mod base;
 mod build;
 mod context;
-mod host;
+pub(super) mod host;
 mod show;
 
 use std::cell::Cell;
