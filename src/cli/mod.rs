@@ -10,4 +10,6 @@ pub mod restore;
 pub mod serve;
 mod table;
 mod text;
+pub mod token;
+mod upload;
 pub mod verify;

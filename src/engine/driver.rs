@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::bucket::Installed;
+use crate::bucket::{self, Installed};
 use crate::container::{ContainerState, Created, Labels, LogCopy, label};
 use crate::files;
 use crate::model::{Ended, GpuId, Job, JobState, Place, Timestamp};
@@ -281,10 +281,11 @@ async fn vanished(engine: &Engine, job: &Job) -> Result<(), EngineError> {
 
 /// One line in `logs/bucket<AETitle>.log`; for people, so a disk that does not take it stops nothing.
 pub(super) async fn bucket_log(engine: &Engine, job: &Job, text: &str) {
-    let path = engine.layout.path(Place::BucketLog(&job.stream));
-    let line = format!("{} {} {text}\n", Timestamp::now().to_rfc3339(), job.id);
-    let written =
-        blocking(move || files::append(&path, line.as_bytes()).map_err(io("write the bucket's log")));
+    let (layout, stream) = (engine.layout.clone(), job.stream.clone());
+    let (id, text) = (job.id.clone(), text.to_owned());
+    let written = blocking(move || {
+        bucket::log::append(&layout, &stream, id.as_str(), &text).map_err(io("write the bucket's log"))
+    });
     if let Err(error) = written.await {
         tracing::warn!(job.id = %job.id, %error, "a line of the bucket's log is lost");
     }

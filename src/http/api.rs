@@ -61,7 +61,7 @@ async fn node(State(context): State<Context>) -> Json<Value> {
         "pid": std::process::id(),
         "dicom": context.dicom.to_string(),
         "dicom_tls": context.dicom_tls.map(|a| a.to_string()),
-        "http": format!("http://{}", context.http),
+        "http": context.http,
         "data": context.layout.root(),
         "engine": engine,
         "capacity": {

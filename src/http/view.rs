@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::bucket::Installed;
 use crate::model::{Delivery, DeliveryInstance, Job, Layout, Measure, Place, Timestamp};
-use crate::store::{EventRow, Occupancy};
+use crate::store::{BucketRow, EventRow, Occupancy, Versions};
 
 /// A job.
 #[derive(Debug, Serialize)]
@@ -143,7 +143,7 @@ fn delivery(delivery: &Delivery, instances: &[DeliveryInstance]) -> Value {
 }
 
 /// An installed bucket.
-pub fn bucket(bucket: &Installed, occupancy: Occupancy, layout: &Layout) -> Value {
+pub fn bucket(bucket: &Installed, occupancy: Occupancy, versions: &Versions, layout: &Layout) -> Value {
     let manifest = &bucket.manifest;
     json!({
         "ae_title": bucket.row.ae_title.as_str(),
@@ -155,8 +155,22 @@ pub fn bucket(bucket: &Installed, occupancy: Occupancy, layout: &Layout) -> Valu
         "digest": bucket.row.digest,
         "enabled": manifest.enabled,
         "installed_at": bucket.row.installed_at,
+        "timeout_seconds": manifest.settings.timeout.as_secs(),
+        "previous": versions.previous.as_ref().map(version),
+        "next": versions.next.as_ref().map(version),
         "waiting": occupancy.waiting,
         "running": occupancy.running,
         "directory": layout.path(Place::Stream(&bucket.row.ae_title)),
+    })
+}
+
+/// A version that is not in force.
+fn version(row: &BucketRow) -> Value {
+    let version = row.info.get("version");
+    json!({
+        "version": version.map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)),
+        "image": row.image,
+        "digest": row.digest,
+        "installed_at": row.installed_at,
     })
 }

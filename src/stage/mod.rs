@@ -202,6 +202,13 @@ impl Stage {
         self.room.is_there()
     }
 
+    /// Bytes the disks can take of something else than studies: above the mark at which receiving goes on once it had
+    /// stopped, so that it never stops for them.
+    #[must_use]
+    pub fn spare_bytes(&self) -> u64 {
+        self.room.spare_bytes()
+    }
+
     /// Whether so many jobs of a stream are queued that no more of it is taken for now.
     ///
     /// # Errors

@@ -12,6 +12,7 @@
 )]
 #![allow(dead_code, reason = "the harness serves other tests too")]
 
+mod access;
 mod again;
 mod associations;
 mod buckets_cli;
@@ -22,6 +23,7 @@ mod durability;
 mod first_light;
 mod gpus;
 mod grouping;
+mod install;
 mod memory;
 mod operators;
 mod outcomes;

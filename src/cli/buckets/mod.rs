@@ -2,10 +2,15 @@
 
 mod check;
 mod create;
+mod enable;
 mod install;
 mod list;
+mod logs;
+mod memory;
 mod remove;
+mod rollback;
 mod run;
+mod wait;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,7 +19,9 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
+use crate::cli::node_client::NodeArgs;
 use crate::model::GpuId;
+use memory::MemoryCommand;
 
 /// Make buckets, try them out, install them on a node.
 #[derive(Parser, Debug)]
@@ -62,15 +69,59 @@ enum Command {
         #[command(flatten)]
         engine: Engine,
     },
-    /// Install the bucket of an image that is on the node's machine
+    /// Install a bucket on a node: an image, or a file that docker save or docker export made
     Install {
-        /// Name, name:tag or id of the image
+        /// Name, name:tag or id of an image here or on the node's machine; or FILE.tar, FILE.tar.gz
+        #[arg(value_name = "NAME|FILE.tar")]
         image: String,
-        /// Take the place of a bucket with the same AE title
+        /// Take the place of a bucket with the same AE title, once no run of it is under way
         #[arg(short, long)]
         force: bool,
+        /// Where the container engine of this machine is
+        #[arg(long, env = "MAGICKBOX_DOCKER", default_value = "unix:///var/run/docker.sock")]
+        docker: String,
         #[command(flatten)]
-        node: NodeUrl,
+        node: NodeArgs,
+    },
+    /// Go back to the version of a bucket before this one; once more, and the newer one is back
+    Rollback {
+        /// The bucket's AE title
+        ae_title: String,
+        #[command(flatten)]
+        node: NodeArgs,
+    },
+    /// Let a bucket take studies
+    Enable {
+        /// The bucket's AE title
+        ae_title: String,
+        #[command(flatten)]
+        node: NodeArgs,
+    },
+    /// Let a bucket take no studies; what it has is run
+    Disable {
+        /// The bucket's AE title
+        ae_title: String,
+        #[command(flatten)]
+        node: NodeArgs,
+    },
+    /// Show what the node did when it called a bucket
+    Logs {
+        /// The bucket's AE title
+        ae_title: String,
+        /// Go on with what comes
+        #[arg(short, long)]
+        follow: bool,
+        #[command(flatten)]
+        node: NodeArgs,
+    },
+    /// Take out or replace what a bucket keeps between runs
+    Memory {
+        /// The bucket's AE title
+        ae_title: String,
+        #[command(flatten)]
+        node: NodeArgs,
+        #[command(subcommand)]
+        command: MemoryCommand,
     },
     /// Remove a bucket and the node's files of it; the image stays
     Remove {
@@ -80,7 +131,7 @@ enum Command {
         #[arg(short, long)]
         yes: bool,
         #[command(flatten)]
-        node: NodeUrl,
+        node: NodeArgs,
     },
     /// List the installed buckets
     List {
@@ -88,7 +139,7 @@ enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        node: NodeUrl,
+        node: NodeArgs,
     },
     /// Run a bucket here as a node would: no node needed
     Run {
@@ -109,18 +160,6 @@ enum Command {
         #[arg(long, env = "MAGICKBOX_DOCKER", default_value = "unix:///var/run/docker.sock")]
         docker: String,
     },
-}
-
-#[derive(Args, Debug)]
-struct NodeUrl {
-    /// The node
-    #[arg(
-        long,
-        env = "MAGICKBOX_NODE",
-        default_value = "http://127.0.0.1:2813",
-        value_name = "URL"
-    )]
-    node: String,
 }
 
 #[derive(Args, Debug)]
@@ -159,9 +198,27 @@ impl Buckets {
             }
             Command::Build { directory, engine } => return create::build(&directory, &engine.docker),
             Command::Check { target, json, engine } => return check::check(&target, json, &engine.docker),
-            Command::Install { image, force, node } => install::install(&image, force, &node.node),
-            Command::Remove { ae_title, yes, node } => remove::remove(&ae_title, yes, &node.node),
-            Command::List { json, node } => list::list(json, &node.node),
+            Command::Install {
+                image,
+                force,
+                docker,
+                node,
+            } => install::install(&image, force, &docker, &node.client()?),
+            Command::Rollback { ae_title, node } => rollback::roll_back(&ae_title, &node.client()?),
+            Command::Enable { ae_title, node } => enable::switch(&ae_title, true, &node.client()?),
+            Command::Disable { ae_title, node } => enable::switch(&ae_title, false, &node.client()?),
+            Command::Remove { ae_title, yes, node } => remove::remove(&ae_title, yes, &node.client()?),
+            Command::List { json, node } => list::list(json, &node.client()?),
+            Command::Logs {
+                ae_title,
+                follow,
+                node,
+            } => logs::logs(&ae_title, follow, &node.client()?),
+            Command::Memory {
+                ae_title,
+                node,
+                command,
+            } => memory::memory(&ae_title, &command, &node.client()?),
             Command::Run {
                 image,
                 input,
