@@ -11,6 +11,9 @@
 //! bring       it becomes an image of the engine
 //! memory      what lasts between runs: seeded, taken out, replaced
 //! log         what the node did when it called a bucket
+//! schema      the keys of info.json as one table
+//! template    the files a new bucket begins with
+//! lint        what a node would refuse of a bucket, and what will hurt later
 //! ```
 
 mod archive;
