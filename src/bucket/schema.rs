@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::model::Capability;
+
 /// What a key holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -23,6 +25,8 @@ pub enum Kind {
     Age,
     /// One of these words.
     Words(&'static [&'static str]),
+    /// A list of some of these words.
+    List(&'static [&'static str]),
     /// `uid:gid`
     User,
     /// Two numbers, the lesser first.
@@ -32,6 +36,21 @@ pub enum Kind {
     /// A list of such tables; the paths of their keys go on with `[]`.
     Tables,
 }
+
+/// The words of `capabilities`.
+const CAPABILITIES: [&str; 8] = {
+    let mut words = [""; 8];
+    let mut i = 0;
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a constant: out of bounds does not compile"
+    )]
+    while i < words.len() {
+        words[i] = Capability::ALL[i].word();
+        i += 1;
+    }
+    words
+};
 
 /// One key of info.json.
 #[derive(Clone, Copy, Debug)]
@@ -64,10 +83,13 @@ pub const KEYS: &[Key] = &[
     key("resources.shm", Kind::Bytes, r#""64MiB""#, r#""1GiB""#, "Size of /dev/shm."),
     key("resources.output", Kind::Bytes, r#""64GiB""#, r#""1GiB""#, "What it may leave in /output; a run that writes more is ended."),
     key("resources.files", Kind::Whole(1, 1_000_000), "1000000", "5000", "Files and directories that it may make in /output."),
+    key("resources.scratch", Kind::Bytes, r#""64GiB""#, r#""2GiB""#, "What it may write outside /output and /memory; a run that writes more is ended."),
     key("parallel", Kind::Whole(1, 1000), "1", "2", "Runs of this bucket at the same time."),
     key("timeout", Kind::Duration, r#""6h""#, r#""30m""#, "How long a run may take; then it is ended and the job has failed."),
     key("network", Kind::Words(&["none", "bridge"]), r#""none""#, r#""bridge""#, "What a run sees of the network: nothing, or what the machine sees."),
     key("user", Kind::User, "", r#""1000:1000""#, "Whom work.sh runs as, in numbers; without it, root of the image."),
+    key("root", Kind::Words(&["writable", "read-only"]), r#""writable""#, r#""read-only""#, "What a run may do with the image's own files; what it writes there is thrown away."),
+    key("capabilities", Kind::List(&CAPABILITIES), "[]", r#"["SETUID"]"#, "What its root may do beyond writing files that are not its own and giving files away."),
     key("complete", Kind::Table, "", "", "When what arrives is complete and becomes a job."),
     key("complete.level", Kind::Words(&["series", "study", "patient"]), r#""study""#, r#""series""#, "What is put together in /input."),
     key("complete.quiet", Kind::Duration, r#""15s""#, r#""1m""#, "How long no object of it may have come."),
@@ -151,6 +173,7 @@ fn property(key: &Key) -> Value {
         Kind::Duration => json!({ "type": "string", "pattern": duration("") }),
         Kind::Age => json!({ "type": "string", "pattern": duration("forever|") }),
         Kind::Words(words) => json!({ "enum": words }),
+        Kind::List(words) => json!({ "type": "array", "items": { "enum": words } }),
         Kind::User => json!({ "type": "string", "pattern": "^[0-9]{1,9}:[0-9]{1,9}$" }),
         Kind::Range => {
             json!({ "type": "array", "items": { "type": "number" }, "minItems": 2, "maxItems": 2 })

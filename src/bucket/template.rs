@@ -84,6 +84,7 @@ fn keys() -> String {
     for key in KEYS {
         let allowed = match key.kind {
             Kind::Words(words) => format!(" One of: {}.", words.join(", ")),
+            Kind::List(words) => format!(" Of: {}.", words.join(", ")),
             Kind::Whole(from, to) => format!(" From {from} to {to}."),
             _ if key.default.is_empty() && !key.example.is_empty() => format!(" Such as `{}`.", key.example),
             _ => String::new(),
