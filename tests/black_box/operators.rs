@@ -1,6 +1,7 @@
 //! What an operator decides about jobs, through the API and with `magickbox job`.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::json;
 
@@ -131,7 +132,10 @@ fn a_job_that_fails_before_it_starts_has_a_record_of_what_is_known() {
     needs!(Docker, Dcmtk);
     let bucket = Bucket::fixture("gate").called("Vanished");
     let node = TestNode::with(&bucket, "");
-    assert!(docker(&["rmi", "--force", &bucket.image()]));
+    // By its id: the node keeps a name of its own on it.
+    let inspect = ["image", "inspect", "--format", "{{.Id}}", &bucket.image()];
+    let id = Command::new("docker").args(inspect).output().unwrap().stdout;
+    assert!(docker(&["rmi", "--force", String::from_utf8(id).unwrap().trim()]));
     let study = send(&node, "Vanished");
     let job = in_state(&node, &study, "failed");
     let record = record(&job);
