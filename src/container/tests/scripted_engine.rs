@@ -241,6 +241,7 @@ fn with_gpus(gpus: &[&str]) -> RunSpec {
         gpus: gpus.iter().map(|&name| name.to_owned()).collect(),
         network: Network::None,
         user: None,
+        capabilities: Vec::new(),
         read_only_root: false,
         stop_grace: Duration::from_secs(1),
     }
