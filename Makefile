@@ -1,7 +1,7 @@
 # Two commands do all set-up: `make demo` and `make test`. What is missing is installed, a Docker daemon is started if
 # none answers; docker/setup.sh says each thing it does.
 
-.PHONY: demo test crash soak bench bench-scale lint fuzz statement
+.PHONY: demo test test-browser editor crash soak bench bench-scale lint fuzz statement
 
 # A study through a node, with what came back. DATA=DIR sends your own DICOM files instead of a head phantom.
 demo:
@@ -16,6 +16,18 @@ test:
 	cargo test
 	cargo test --bench receiving -- --only one,sixteen,storescu --objects 16 --rounds 1 --peers none,best,fsync
 	cargo test --bench scale -- --jobs 1000 --instances 20000 --objects 100 --rounds 2 --starts 1
+
+# The page of `buckets open` in Chromium, and whether what is committed of it is made of its sources. Screenshots are
+# left in target/browser/shots.
+test-browser:
+	@docker/setup.sh browser
+	@docker/buckets/build.sh t1-volumes
+	@cargo build --quiet --bin buckets --example phantom
+	@tests/browser/run.sh
+
+# The page of `buckets open` anew from src/cli/buckets/open/page; needs npm.
+editor:
+	@src/cli/buckets/open/page/build.sh
 
 # The node killed at every point of an object's way and at random ones, its engine killed, its power cut, its peers sick,
 # its clock wrong: a few minutes, with a line for each case. `make test` has the short form.

@@ -4,18 +4,20 @@
 # A machine may reach Debian only through a mirror, a proxy or its own certificate authority. What it takes is read
 # from the machine's apt and used while an image is built; none of it stays in the image.
 
-# The machine's archive lines for Debian 12, one "URI RELEASE" a line; nothing on a machine that is not Debian.
-# A machine of another Debian release uses the same mirrors: the release's name is exchanged.
+# host_apt_sources [RELEASE]: the machine's archive lines for a Debian release (bookworm unless told), one "URI RELEASE"
+# a line; nothing on a machine that is not Debian. A machine of another release uses the same mirrors: the release's
+# name is exchanged.
 host_apt_sources() {
     (
+        wanted=${1:-bookworm}
         . /etc/os-release
         [ "$ID" = debian ] && command -v apt-get >/dev/null || exit 0
         # ORIGIN is known once the lists were fetched; before that the usual path on a mirror has to tell.
         apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-            awk -v host="$VERSION_CODENAME" '
+            awk -v host="$VERSION_CODENAME" -v wanted="$wanted" '
                 NF == 3 && $1 ~ "/debian(-security)?/$" { $0 = "Debian " $0 }
                 $1 == "Debian" && $4 == "main" && $3 ~ "^" host "(-security|-updates)?$" {
-                    sub("^" host, "bookworm", $3)
+                    sub("^" host, wanted, $3)
                     if (!seen[$2 $3]++) print $2, $3
                 }'
     )
@@ -31,9 +33,11 @@ host_apt_proxy() {
     export http_proxy="${http_proxy:-${apt_http:-}}" https_proxy="${https_proxy:-${apt_https:-}}"
 }
 
-# Writes DIR/apt.conf (for the variable APT_CONFIG) and what it names, with the paths it has as /tmp/host.
+# host_apt_write DIR [RELEASE]: writes DIR/apt.conf (for the variable APT_CONFIG) and what it names, with the paths it
+# has as /tmp/host. With RELEASE "-", an image that is not Debian keeps its own archives.
 host_apt_write() {
-    sources=$(host_apt_sources)
+    sources=
+    [ "${2:-}" = - ] || sources=$(host_apt_sources "${2:-}")
     : >"$1/apt.conf"
     if [ -n "$sources" ]; then
         # A signing key is not named: every Debian image trusts Debian's own.

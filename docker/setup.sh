@@ -1,5 +1,6 @@
 #!/bin/sh
-# docker/setup.sh demo|test: brings what `make demo` or `make test` needs onto a Debian or Ubuntu machine.
+# docker/setup.sh demo|test|browser: brings what `make demo`, `make test` or `make test-browser` needs onto a Debian or
+# Ubuntu machine.
 #
 # Installs only what is missing, starts a Docker daemon only if none answers, stops nothing that runs.
 # With nothing to do it is silent and takes a fraction of a second. It says each thing that it does on one line.
@@ -13,7 +14,7 @@ docker_answers() { has docker && timeout 10 docker version --format '{{.Server.V
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 purpose=${1:-}
-case $purpose in demo | test) ;; *) die "usage: docker/setup.sh demo|test" ;; esac
+case $purpose in demo | test | browser) ;; *) die "usage: docker/setup.sh demo|test|browser" ;; esac
 # Debian keeps debootstrap, dockerd and Orthanc where a user's PATH may not look.
 PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin
 
@@ -49,6 +50,11 @@ if [ "$purpose" = test ]; then
     has busybox && ldd "$(command -v busybox)" >/dev/null 2>&1 && missing="$missing busybox-static"
     # Debian's python3 has the module venv but not ensurepip, which venv needs.
     has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+fi
+if [ "$purpose" = browser ]; then
+    need chromium chromium
+    need node nodejs
+    need npm npm
 fi
 missing=${missing# }
 

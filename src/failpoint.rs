@@ -43,6 +43,15 @@ pub const NAMES: [&str; 26] = [
     "settled",
 ];
 
+/// Points on the way of a bucket into the node; `tests/black_box/install.rs` kills a node there.
+pub const OF_INSTALLING: [&str; 3] = ["upload-written", "image-brought", "version-waits"];
+
+/// Every point there is.
+#[cfg(any(debug_assertions, test))]
+fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().chain(OF_INSTALLING)
+}
+
 /// The process dies here if it was told to.
 #[cfg(debug_assertions)]
 pub fn reach(name: &str) {
@@ -95,10 +104,10 @@ fn parse(text: &str) -> Result<(String, u32), String> {
         Some((name, time)) => (name, time.parse().ok().filter(|n| *n > 0)),
     };
     match time {
-        Some(time) if NAMES.contains(&name) => Ok((name.to_owned(), time)),
+        Some(time) if names().any(|known| known == name) => Ok((name.to_owned(), time)),
         _ => Err(format!(
             "{VARIABLE}={text:?} is no failpoint, give one of {} or NAME:N",
-            NAMES.join(", ")
+            names().collect::<Vec<_>>().join(", ")
         )),
     }
 }
@@ -142,7 +151,7 @@ mod tests {
             .skip(1)
             .filter_map(|rest| rest.split('"').next())
             .collect();
-        let mut names = NAMES.to_vec();
+        let mut names: Vec<_> = names().collect();
         found.sort_unstable();
         names.sort_unstable();
         assert_eq!(found, names);

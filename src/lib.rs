@@ -15,7 +15,8 @@
 //! store      the job store
 //! container  trait Runtime and its Docker implementation
 //! stage      the only code that writes DICOM to disk; when a set is complete; INPUT
-//! bucket     what an image says of itself; installed buckets and the streams they open
+//! bucket     what an image says of itself, and what is wrong with it; installed buckets and the streams they open; what a
+//!            new one begins with
 //! scp        services as acceptor
 //! engine     one driver per job: scheduler, driver, harvest, recovery
 //! delivery   results out

@@ -1,5 +1,7 @@
 //! The composition root: a [`Config`] becomes a running node, in named phases, and stops in named phases.
 
+mod https;
+
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use crate::bucket::uploads::Uploads;
 use crate::bucket::{Buckets, Capacity};
 use crate::config::{Config, EngineConfig, TlsConfig};
 use crate::container::{Docker, DockerConfig, Runtime};
@@ -42,7 +45,8 @@ pub struct Node {
     stop_sending: Stop,
     dicom_address: SocketAddr,
     dicom_tls_address: Option<SocketAddr>,
-    http_address: SocketAddr,
+    /// Where the API is, as a URL.
+    http_url: String,
     /// Held as long as the process lives; given back by the system, even on kill -9.
     lock: File,
 }
@@ -55,6 +59,8 @@ impl Node {
     pub async fn start(config: Config) -> Result<Self> {
         // What the site has to mend is told before anything is begun.
         let tls = config.dicom.tls.clone().map(open_tls).transpose()?;
+        let https = https::open(&config.http)?;
+        https::warn(&config.http);
         let root = std::path::absolute(&config.data)?;
         let layout = Layout::new(root);
         let lock = lock(&layout)?;
@@ -71,12 +77,13 @@ impl Node {
             ..DockerConfig::default()
         })
         .await?;
+        let images = docker.images();
         let runtime: Arc<dyn Runtime> = Arc::new(docker);
         let capacity = capacity(runtime.as_ref(), &config.engine).await?;
         let buckets = Buckets::open(
             store.clone(),
             layout.clone(),
-            runtime.clone(),
+            (runtime.clone(), images),
             config.buckets,
             capacity,
         )?
@@ -140,15 +147,28 @@ impl Node {
         };
         // Before HTTP is served: what is swept here is of the last run, never of an install under way.
         let taken_up = engine::take_up(&engine).await;
+        let (of_stage, of_layout, largest) = (stage.clone(), layout.clone(), config.http.largest_upload);
+        let open = move || Uploads::open(of_layout, largest, Arc::new(move || of_stage.spare_bytes()));
+        let uploads = tokio::task::spawn_blocking(open)
+            .await?
+            .context("look at the uploads")?;
         let completion = stage.completion().clone();
         let of_buckets = buckets.clone();
         let retention = Retention::new(&stage, &storage, move || keeps(&of_buckets));
         let tasks = vec![
+            tokio::spawn(uploads.clone().expire()),
             tokio::spawn(retention.run()),
+            tokio::spawn(engine::end_overdue_holds(store.clone(), config.engine.hold)),
             tokio::spawn(async move { completion.run().await }),
+            tokio::spawn(engine::write_last_papers(engine.clone())),
             tokio::spawn(engine::run(engine, taken_up)),
             tokio::spawn(listener.run()),
         ];
+        let scheme = if https.is_some() { "https" } else { "http" };
+        let http_url = format!("{scheme}://{http_address}");
+        if let Some(server) = https.clone() {
+            tokio::spawn(https::watch(server));
+        }
         let (due_again, queued_again) = (worker.due.clone(), queued);
         let sending = tokio::spawn(worker.run());
         let stop_http = Arc::new(Notify::new());
@@ -156,17 +176,24 @@ impl Node {
             store: store.clone(),
             layout: layout.clone(),
             buckets,
+            uploads: uploads.clone(),
+            access: http::Access {
+                networks: config.http.networks,
+                tokens: config.http.tokens,
+            },
             runtime,
             dicom: dicom_address,
             dicom_tls: dicom_tls_address,
-            http: http_address,
+            http: http_url.clone(),
             completion: stage.completion().clone(),
             queued: queued_again,
             due: due_again.clone(),
             cancelled: Arc::new(cancelled),
+            hold: config.engine.hold,
         };
         let stopped = stop_http.clone();
-        let http = tokio::spawn(http::serve(http_socket, context, async move {
+        let shown = https.clone().map(https::shown);
+        let http = tokio::spawn(http::serve(http_socket, shown, context, async move {
             stopped.notified().await
         }));
 
@@ -182,7 +209,7 @@ impl Node {
             stop_sending,
             dicom_address,
             dicom_tls_address,
-            http_address,
+            http_url,
             lock,
         };
         node.announce()?;
@@ -195,7 +222,7 @@ impl Node {
         let mut said = json!({
             "pid": std::process::id(),
             "dicom": self.dicom_address.to_string(),
-            "http": format!("http://{}", self.http_address),
+            "http": self.http_url,
             "version": env!("CARGO_PKG_VERSION"),
         });
         if let (Some(address), Some(said)) = (&dicom_tls, said.as_object_mut()) {
@@ -203,7 +230,7 @@ impl Node {
         }
         files::replace_file(&self.layout.path(Place::NodeFile), said.to_string().as_bytes())
             .context("write run/node.json")?;
-        tracing::info!(dicom = %self.dicom_address, dicom_tls, http = %self.http_address, data = %self.layout.root().display(), "ready");
+        tracing::info!(dicom = %self.dicom_address, dicom_tls, http = self.http_url, data = %self.layout.root().display(), "ready");
         Ok(())
     }
 

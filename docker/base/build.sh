@@ -1,5 +1,7 @@
 #!/bin/sh
 # docker/base/build.sh: the image magickbox/base:bookworm, a plain Debian 12 that buckets are built on.
+# docker/base/build.sh --tar: its files as a tar on stdout, always made with debootstrap. `buckets create` brings this
+# script along and uses it so, where no registry answers.
 #
 # Normally Debian's own image from the registry; where no registry answers, one made with debootstrap from the
 # Debian mirror that this machine uses. Does nothing if the image is there: to make it anew, docker rmi it first.
@@ -10,9 +12,14 @@ began=$(date +%s)
 say() { printf 'base: %s (%s s)\n' "$*" "$(($(date +%s) - began))" >&2; }
 die() { say "$*"; exit 1; }
 
-docker image inspect "$image" >/dev/null 2>&1 && exit 0
+case ${1:-} in
+--tar) tar=yes ;;
+*) tar= ;;
+esac
 
-if timeout 120 docker pull -q debian:bookworm-slim >/dev/null 2>&1; then
+[ -n "$tar" ] || ! docker image inspect "$image" >/dev/null 2>&1 || exit 0
+
+if [ -z "$tar" ] && timeout 120 docker pull -q debian:bookworm-slim >/dev/null 2>&1; then
     docker tag debian:bookworm-slim "$image"
     say "pulled debian:bookworm-slim as $image"
     exit 0
@@ -20,7 +27,7 @@ fi
 
 . "$(dirname -- "$0")/../host-apt.sh"
 PATH=$PATH:/usr/sbin:/sbin
-command -v debootstrap >/dev/null || die "no image registry answers and debootstrap is missing; run docker/setup.sh demo"
+command -v debootstrap >/dev/null || die "no image registry answers and debootstrap is missing; as root run: apt-get install -y debootstrap debian-archive-keyring"
 as_root=
 [ "$(id -u)" = 0 ] || as_root='sudo -n -E'
 mirror=$(host_apt_mirror)
@@ -30,6 +37,7 @@ say "no image registry answers; bootstrapping Debian 12 from ${mirror:-the defau
 # Not in /tmp, which may forbid device nodes.
 work=$(mktemp -d -p "${TMPDIR:-/var/tmp}")
 trap '$as_root rm -rf "$work"' EXIT
+trap 'exit 130' HUP INT TERM
 chmod 755 "$work"
 root=$work/root
 work_image=magickbox/base:unfinished
@@ -52,6 +60,11 @@ tar_root() { # of the documents the copyright files stay
         --exclude='./var/log/*' --exclude='./usr/share/doc/*/[!c]*' \
         --exclude='./usr/share/doc/*/c[!o]*' . || touch "$work/failed"
 }
+if [ -n "$tar" ]; then
+    tar_root
+    [ ! -e "$work/failed" ] || die "packing the files failed"
+    exit 0
+fi
 tar_root | docker import --change 'CMD ["bash"]' - "$work_image" >/dev/null
 [ ! -e "$work/failed" ] || die "packing the image failed"
 docker tag "$work_image" "$image"

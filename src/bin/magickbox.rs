@@ -8,6 +8,7 @@ use magickbox::cli::conformance::Conformance;
 use magickbox::cli::job::JobCommand;
 use magickbox::cli::restore::Restore;
 use magickbox::cli::serve::Serve;
+use magickbox::cli::token::TokenCommand;
 use magickbox::cli::verify::Verify;
 
 /// A DICOM processing node: studies in, containers run, results out.
@@ -26,6 +27,7 @@ enum Command {
     Restore(Restore),
     Job(JobCommand),
     Verify(Verify),
+    Token(TokenCommand),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Command::Restore(restore) => restore.run(),
         Command::Job(job) => job.run(),
         Command::Verify(verify) => verify.run(),
+        Command::Token(token) => token.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

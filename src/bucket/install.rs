@@ -6,10 +6,12 @@ use crate::container::{self, ImageFiles, ImageInfo, Labels, Runtime};
 use crate::model::AeTitle;
 use crate::store::StoreError;
 
+use super::archive::ArchiveError;
 use super::capacity::Shortage;
 use super::inside;
 use super::manifest::{Manifest, ManifestError};
 use super::memory;
+use super::uploads::UploadError;
 
 /// The largest info.json that is read, in bytes.
 const LARGEST_INFO: u64 = 1 << 20;
@@ -67,6 +69,14 @@ pub enum InstallError {
         image: String,
     },
 
+    // The upload's.
+    /// It is not whole, or not there.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+    /// It is no file of a bucket.
+    #[error("the upload is no bucket: {0}")]
+    Archive(#[from] ArchiveError),
+
     // Ours.
     /// The engine did not answer.
     #[error(transparent)]
@@ -77,6 +87,29 @@ pub enum InstallError {
     /// The store did not.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl InstallError {
+    /// Whether the same upload may be installed yet: by another word of the caller, or when engine and disk are well.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Taken { .. } | Self::Engine(_) | Self::Io(_) | Self::Store(_) | Self::Upload(_)
+        )
+    }
+
+    /// The same about an image by the name that people know.
+    pub(super) fn of(mut self, name: &str) -> Self {
+        if let Self::NoSuchImage { reference }
+        | Self::NoInfo { reference }
+        | Self::Manifest { reference, .. }
+        | Self::NoWorkSh { reference } = &mut self
+        {
+            name.clone_into(reference);
+        }
+        self
+    }
 }
 
 /// What was found in an image.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 
-use crate::container::{ImageId, Labels, Runtime, label};
+use crate::container::{ImageId, Images, Labels, Runtime, label};
 use crate::model::deviation;
-use crate::model::{AeTitle, Deviation, JobId, Layout, Place, Stream, StreamTable, Timestamp};
-use crate::store::{BucketRow, Removed, Store, StoreError};
+use crate::model::{AeTitle, Deviation, JobId, Layout, Stream, StreamTable};
+use crate::store::{BucketRow, Store, StoreError};
 
 use super::capacity::Capacity;
-use super::install::{self, InstallError};
+use super::gate::{Gate, Run, Shut};
+use super::install::InstallError;
 use super::manifest::{Manifest, ManifestError};
 
 /// An installed bucket, ready to run.
@@ -50,18 +51,53 @@ pub enum RemoveError {
     Store(#[from] StoreError),
 }
 
+/// Why a bucket's version or switch was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// There is none.
+    #[error("no bucket is installed for AE title {0}")]
+    NotInstalled(AeTitle),
+    /// There is nothing to go back to.
+    #[error(
+        "the bucket of {0} has no version before this one: there is one once it was replaced (buckets install -f)"
+    )]
+    NoVersionBefore(AeTitle),
+    /// What there was to go back to has been removed from the engine.
+    #[error(
+        "the image of the version of {ae_title} before this one, {image} ({digest}), is not on the node's machine any \
+         more: install it anew"
+    )]
+    ImageGone {
+        /// The title.
+        ae_title: AeTitle,
+        /// What people call the image.
+        image: String,
+        /// What it was.
+        digest: String,
+    },
+    /// What an installation would say too.
+    #[error(transparent)]
+    Install(#[from] InstallError),
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// The buckets of a node.
 #[derive(Clone)]
 pub struct Buckets {
-    store: Store,
-    layout: Layout,
-    runtime: Arc<dyn Runtime>,
-    site: Arc<BTreeMap<AeTitle, Value>>,
+    pub(super) store: Store,
+    pub(super) layout: Layout,
+    pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) images: Images,
+    pub(super) site: Arc<BTreeMap<AeTitle, Value>>,
     capacity: Arc<Capacity>,
     forbidden: Arc<[Deviation]>,
     streams: Arc<watch::Sender<StreamTable>>,
+    /// Runs that are under way.
+    gate: Gate,
     /// One change at a time.
-    changing: Arc<Mutex<()>>,
+    pub(super) changing: Arc<Mutex<()>>,
 }
 
 impl Buckets {
@@ -72,7 +108,7 @@ impl Buckets {
     pub fn open(
         store: Store,
         layout: Layout,
-        runtime: Arc<dyn Runtime>,
+        (runtime, images): (Arc<dyn Runtime>, Images),
         site: BTreeMap<AeTitle, Value>,
         capacity: Capacity,
     ) -> Result<Self, StoreError> {
@@ -81,10 +117,12 @@ impl Buckets {
             store,
             layout,
             runtime,
+            images,
             site: Arc::new(site),
             capacity: Arc::new(capacity),
             forbidden: Arc::default(),
             streams: Arc::new(streams),
+            gate: Gate::default(),
             changing: Arc::default(),
         };
         buckets.publish()?;
@@ -118,7 +156,7 @@ impl Buckets {
         &self.capacity
     }
 
-    fn publish(&self) -> Result<(), StoreError> {
+    pub(super) fn publish(&self) -> Result<(), StoreError> {
         let mut table = HashMap::new();
         for row in self.store.buckets()? {
             match self.installed(row) {
@@ -145,6 +183,9 @@ impl Buckets {
     fn installed(&self, row: BucketRow) -> Result<Installed, ManifestError> {
         let mut manifest = Manifest::read(row.info.clone(), self.site.get(&row.ae_title))?;
         manifest.ae_title = row.ae_title.clone();
+        // The site has the last word; a store in trouble has none.
+        let said = self.store.versions(&row.ae_title).unwrap_or_default().enabled;
+        manifest.enabled = said.unwrap_or(manifest.enabled);
         let image = row.digest.parse().map_err(|error: crate::container::Error| {
             let finding = crate::model::Finding {
                 path: "digest".into(),
@@ -190,85 +231,36 @@ impl Buckets {
             .collect())
     }
 
-    fn labels(&self) -> Labels {
+    pub(super) fn labels(&self) -> Labels {
         Labels::from([(label::NODE.to_owned(), self.store.node_id().to_owned())])
     }
 
-    /// Installs the bucket of an image of this machine; with `force`, in place of one of the same AE title.
+    /// Whether a run of a bucket may begin now: not while a new version waits for those under way.
     ///
     /// # Errors
-    /// [`InstallError`]: what a node refuses, by name.
-    pub async fn install(&self, reference: &str, force: bool) -> Result<Installed, InstallError> {
-        let _changing = self.changing.lock().await;
-        let runtime = self.runtime.as_ref();
-        let found = install::inspect(runtime, reference, &self.labels()).await?;
-        let ae_title = found.manifest.ae_title.clone();
-        if let Some(other) = self.store.bucket(&ae_title)?
-            && !force
-        {
-            return Err(InstallError::Taken {
-                ae_title,
-                image: other.image,
-            });
-        }
-        let manifest =
-            Manifest::read(found.manifest.info.clone(), self.site.get(&ae_title)).map_err(|source| {
-                InstallError::Manifest {
-                    reference: reference.to_owned(),
-                    source,
-                }
-            })?;
-        if let Some(why) = self.forbids(&manifest) {
-            return Err(InstallError::Forbidden { ae_title, why });
-        }
-        self.capacity.check(&ae_title, &manifest.settings.resources)?;
-        let memory = self.layout.path(Place::Memory(&ae_title));
-        install::seed_memory(runtime, &found.image, &self.labels(), &memory).await?;
-        let info = self.layout.path(Place::BucketInfo(&ae_title));
-        let text = serde_json::to_vec_pretty(&found.manifest.info).unwrap_or_default();
-        tokio::task::spawn_blocking(move || crate::files::replace_file(&info, &text))
-            .await
-            .map_err(std::io::Error::other)??;
-        let row = BucketRow {
-            ae_title: ae_title.clone(),
-            image: reference.to_owned(),
-            digest: found.image.id.to_string(),
-            info: found.manifest.info,
-            has_plugin: found.has_plugin,
-            installed_at: Timestamp::now(),
-        };
-        self.store.install_bucket(row.clone(), force).await?;
-        self.publish()?;
-        tracing::info!(ae = %ae_title, image = reference, digest = row.digest, "bucket installed");
-        Ok(Installed {
-            row,
-            manifest,
-            image: found.image.id,
-        })
+    /// What the store says.
+    pub fn may_begin(&self, ae_title: &AeTitle) -> Result<bool, StoreError> {
+        Ok(self.store.versions(ae_title)?.next.is_none())
     }
 
-    /// Removes a bucket and the node's files of it; the image and the history stay.
-    ///
-    /// # Errors
-    /// [`RemoveError`].
-    pub async fn remove(&self, ae_title: &AeTitle) -> Result<(), RemoveError> {
-        let _changing = self.changing.lock().await;
-        match self.store.remove_bucket(ae_title).await? {
-            Removed::Yes => {}
-            Removed::NotThere => return Err(RemoveError::NotInstalled(ae_title.clone())),
-            Removed::Busy(open) => {
-                return Err(RemoveError::Busy {
-                    ae_title: ae_title.clone(),
-                    open,
-                });
-            }
-        }
-        self.publish()?;
-        let directory = self.layout.path(Place::Stream(ae_title));
-        tokio::task::spawn_blocking(move || crate::files::remove_directory(&directory))
-            .await
-            .map_err(std::io::Error::other)??;
-        tracing::info!(ae = %ae_title, "bucket removed");
-        Ok(())
+    /// A run of a bucket begins; it counts as under way as long as the answer lives. `None` while somebody changes what
+    /// runs stand on.
+    #[must_use]
+    pub fn begin_run(&self, ae_title: &AeTitle) -> Option<Run> {
+        self.gate.enter(ae_title)
+    }
+
+    /// A run that began before this start of the node.
+    #[must_use]
+    pub fn found_run(&self, ae_title: &AeTitle) -> Run {
+        self.gate.found(ae_title)
+    }
+
+    /// Keeps runs of a bucket from beginning; `None` where one is under way.
+    pub(super) fn shut(&self, ae_title: &AeTitle) -> Result<Option<Shut>, StoreError> {
+        let shut = self.gate.shut(ae_title);
+        // Those from before this start may not have been found yet.
+        let running = self.store.occupancy(ae_title)?.running;
+        Ok(shut.filter(|_| running == 0))
     }
 }

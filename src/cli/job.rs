@@ -4,20 +4,13 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::node_client::NodeClient;
+use super::node_client::{NodeArgs, NodeClient};
 
 /// Look at jobs, and decide about them: hold, release, cancel, retry, restart, complete, priority
 #[derive(Args, Debug)]
 pub struct JobCommand {
-    /// The node
-    #[arg(
-        long,
-        env = "MAGICKBOX_NODE",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:2813",
-        global = true
-    )]
-    node: String,
+    #[command(flatten)]
+    node: NodeArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -77,7 +70,7 @@ impl JobCommand {
     /// # Errors
     /// What the node refused, or why it could not be reached.
     pub fn run(self) -> Result<()> {
-        let node = NodeClient::new(&self.node);
+        let node = self.node.client()?;
         let act =
             |job: &str, what: &str, body: Value| node.post(&format!("jobs/{}/{what}", encoded(job)), &body);
         let (job, verb) = match &self.command {
@@ -134,8 +127,17 @@ fn show_line(job: &Value) {
         text("state"),
         printable(text("outcome")),
         text("priority"),
-        printable(text("reason")),
+        printable(&remark(job)),
     );
+}
+
+/// Why it ended as it did, or until when it is held.
+fn remark(job: &Value) -> String {
+    let text = |key: &str| job.get(key).and_then(Value::as_str);
+    match text("held_until") {
+        Some(until) => format!("held until {until}"),
+        None => text("reason").unwrap_or("-").to_owned(),
+    }
 }
 
 /// A job whole: what is known, then deliveries, then what happened, oldest first.
@@ -147,6 +149,7 @@ fn show(job: &Value) {
         "outcome",
         "reason",
         "priority",
+        "held_until",
         "calling_ae_title",
         "instances",
         "bytes",

@@ -9,4 +9,7 @@ mod node_client;
 pub mod restore;
 pub mod serve;
 mod table;
+mod text;
+pub mod token;
+mod upload;
 pub mod verify;

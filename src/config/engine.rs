@@ -1,5 +1,7 @@
 //! `[engine]`
 
+use std::time::Duration;
+
 use crate::model::{Deviation, GpuId, Reader};
 
 /// `[engine]`: where containers run and what they may have.
@@ -16,6 +18,8 @@ pub struct EngineConfig {
     pub gpus: Vec<GpuId>,
     /// `queue`: jobs of one stream that may wait; beyond, new studies for it are refused for the moment. Default 1000.
     pub queue: u64,
+    /// `hold`: time an operator has to release a job that is held; then it is cancelled. Default 30 days.
+    pub hold: Duration,
     /// `forbid`: what no bucket may ask for, of `network`, `capabilities`, `user`, `writable-root`. Default: nothing.
     pub forbid: Vec<Deviation>,
 }
@@ -37,6 +41,7 @@ pub(super) fn read(r: &Reader<'_>) -> EngineConfig {
         memory: r.bytes("memory"),
         gpus: read_gpus(r),
         queue: r.whole("queue", 1..=1_000_000).unwrap_or(1000),
+        hold: r.duration("hold").unwrap_or(Duration::from_secs(30 * 24 * 3600)),
         forbid: r.list("forbid", Deviation::parse).unwrap_or_default(),
     };
     r.deny_unknown();

@@ -25,7 +25,7 @@ use crate::model::{AeTitle, Caller, Reader, RemoteAe, Route, Settings};
 pub use delivery::DeliveryConfig;
 pub use dicom::DicomConfig;
 pub use engine::EngineConfig;
-pub use http::HttpConfig;
+pub use http::{HttpConfig, HttpTlsConfig};
 pub use storage::{StorageConfig, quarter_above};
 pub use tls::{ClientCertificate, TlsConfig, TlsVersion};
 
@@ -219,6 +219,12 @@ mod tests {
         assert_eq!(scanner.ae_title.as_ref().unwrap().as_str(), "SCANNER");
         assert!(scanner.may_call(&AeTitle::parse("PROC T2").unwrap()));
         assert!(!scanner.may_call(&AeTitle::parse("Other").unwrap()));
+        assert_eq!(config.http.networks.len(), 2);
+        assert_eq!(config.http.largest_upload, 20 << 30);
+        let token = config.http.tokens.first().unwrap();
+        assert_eq!((token.name.as_str(), token.sha256[0]), ("anna", 0x9f));
+        assert!(token.may(crate::model::Permission::Install));
+        assert!(config.http.tls.is_some());
         let tls = config.dicom.tls.unwrap();
         assert_eq!(tls.address.port(), 12762);
         assert_eq!(tls.client_certificate, ClientCertificate::Optional);
@@ -275,6 +281,32 @@ mod tests {
         }
         let error = tls("certificate = \"c\"\nkey = \"k\"\nclient_ca = \"a\"\nclient_certificate = \"none\"");
         assert!(error.unwrap_err().to_string().contains("is of no use"));
+    }
+
+    #[test]
+    fn a_token_that_is_none_or_may_what_nobody_may_is_found() {
+        let hash = "9f".repeat(32);
+        let text = format!(
+            "[http]\nlargest_upload = \"1KiB\"\n[[http.token]]\nname = \"a b\"\nsha256 = \"9f\"\n\
+             may = [\"fly\"]\n[[http.token]]\nname = \"anna\"\n[[http.token]]\nname = \"ben\"\nsha256 = \"{hash}\"\n\
+             [[http.token]]\nname = \"ben\"\nsha256 = \"{hash}\"\n"
+        );
+        let error = Config::parse(Path::new("x.toml"), &text).unwrap_err().to_string();
+        for expected in [
+            "x.toml has 6 findings",
+            "x.toml:2: http.largest_upload: from 1.0 MiB to ",
+            "x.toml:4: http.token[0].name: \"a b\": 1 to 64 letters",
+            "x.toml:5: http.token[0].sha256: \"9f\": 64 hexadecimal digits",
+            "x.toml:6: http.token[0].may[0]: \"fly\": one of: read, operate, install",
+            "http.token[1].sha256: is missing",
+            "http.token: \"ben\" is there twice",
+        ] {
+            assert!(error.contains(expected), "{expected} not in\n{error}");
+        }
+        let text = format!("[[http.token]]\nname = \"ben\"\nsha256 = \"{hash}\"\n");
+        let config = Config::parse(Path::new("x.toml"), &text).unwrap();
+        let token = config.http.tokens.first().unwrap();
+        assert!(token.may(crate::model::Permission::Read) && !token.may(crate::model::Permission::Operate));
     }
 
     #[test]

@@ -1,15 +1,25 @@
 //! Docker Engine over its Unix socket: what all calls share is here, the calls are in `docker/`.
 
+mod build;
 mod call;
+mod changes;
+mod commit;
 mod create;
+mod edit;
 mod file_stat;
 mod files;
+mod images;
 mod inspect;
 mod lifecycle;
 mod logs;
 mod machine;
 mod seam;
+mod shell;
 mod wait;
+
+pub use changes::{Change, ChangeKind};
+pub use edit::{Edited, OpenFile};
+pub use shell::{Attached, Left, Piece, ShellOutput, ShellSpec};
 
 use std::path::Path;
 use std::time::Duration;

@@ -6,6 +6,8 @@
 //! state.rs     what comes out: EngineInfo, ImageInfo, ContainerState, WaitEnd, LogCopy …
 //! error.rs     one Error, sorted by whose fault it is
 //! docker.rs    Docker: connect, deadlines, patience; docker/ has one file per group of calls
+//! build.rs     images built and pulled
+//! images.rs    images brought in and out, and their names
 //! short_run.rs a container from create to remove
 //! log_file.rs  a log file that keeps both its ends below a bound
 //! tar_file.rs  the one regular file of a tar the engine sent
@@ -35,8 +37,10 @@
 //!   restarts, up to a configured time; [`Runtime::info`], [`Runtime::resolve_image`] and
 //!   [`Runtime::open_image`], for which a person waits, fail at once.
 
+mod build;
 mod docker;
 mod error;
+mod images;
 mod log_file;
 mod short_run;
 mod spec;
@@ -51,8 +55,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-pub use docker::{Docker, DockerConfig};
+pub use build::{ContextFile, Progress, Recipe};
+pub use docker::{
+    Attached, Change, ChangeKind, Docker, DockerConfig, Edited, Left, OpenFile, Piece, ShellOutput, ShellSpec,
+};
 pub use error::{EngineError, Error, Result};
+pub use images::{Images, NamedImage};
 pub use spec::{Bind, ImageId, Labels, Network, Resources, RunSpec};
 pub use state::{
     ContainerState, ContainerSummary, Created, EngineInfo, FileEntry, FileKind, FileStat, ImageInfo, LogCopy,

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use crate::bucket::Installed;
-use crate::container::{Created, Labels, LogCopy, label};
+use crate::bucket::{self, Installed};
+use crate::container::{ContainerState, Created, Labels, LogCopy, label};
 use crate::files;
 use crate::model::{Ended, GpuId, Job, JobState, Place, Timestamp};
 use crate::stage;
 
 use super::run::{LOG_LIMIT, Run, give_to, gpus_of};
 use super::watching::{Sample, Stopped, Watched, is_cancelled, ran_for};
-use super::{Engine, EngineError, blocking, io, record};
+use super::{Engine, EngineError, blocking, io, last_papers, record};
 
 /// Time for the rest of a log once its container has ended.
 const LAST_WORDS: Duration = Duration::from_secs(60);
@@ -198,7 +198,7 @@ pub(super) async fn attend(engine: &Engine, job: &Job, unwatched: bool) -> Resul
         }
     }
     if stopped == Stopped::Cancelled {
-        return cancelled(engine, job).await;
+        return cancelled(engine, job, &state).await;
     }
     let timed_out = stopped == Stopped::Clock || ran_for(&state).is_some_and(|t| t >= limit);
     // What it wrote in its last moments counts too; after a restart it is also how a stop for it is known.
@@ -261,8 +261,17 @@ fn is_incomplete(copied: &Option<Result<LogCopy, crate::container::Error>>) -> b
 }
 
 /// The container of a cancelled job has ended and its log is kept.
-async fn cancelled(engine: &Engine, job: &Job) -> Result<(), EngineError> {
+async fn cancelled(engine: &Engine, job: &Job, state: &ContainerState) -> Result<(), EngineError> {
     bucket_log(engine, job, "cancelled").await;
+    // The store keeps no end of a run that was cancelled.
+    let reason = engine.store.job(&job.id)?.and_then(|job| job.reason);
+    let ended = Job {
+        exit_status: state.exit_status,
+        oom_killed: state.oom_killed,
+        run_ended_at: state.finished_at.map(Timestamp::from),
+        ..job.clone()
+    };
+    last_papers::write(engine, &ended, &reason.unwrap_or_default()).await;
     // One that an engine in trouble leaves is swept at the next start.
     engine.runtime.remove(&container_name(job), true).await?;
     tracing::info!(job.id = %job.id, "job cancelled");
@@ -274,6 +283,7 @@ async fn vanished(engine: &Engine, job: &Job) -> Result<(), EngineError> {
     let name = container_name(job);
     if job.attempt >= ATTEMPTS {
         let reason = format!("container {name} vanished, as {} before it did", job.attempt - 1);
+        last_papers::write(engine, job, &reason).await;
         engine.store.fail(&job.id, reason, Timestamp::now()).await?;
     } else {
         tracing::warn!(job.id = %job.id, attempt = job.attempt, "the container is gone; the job runs again");
@@ -287,10 +297,11 @@ async fn vanished(engine: &Engine, job: &Job) -> Result<(), EngineError> {
 
 /// One line in `logs/bucket<AETitle>.log`; for people, so a disk that does not take it stops nothing.
 pub(super) async fn bucket_log(engine: &Engine, job: &Job, text: &str) {
-    let path = engine.layout.path(Place::BucketLog(&job.stream));
-    let line = format!("{} {} {text}\n", Timestamp::now().to_rfc3339(), job.id);
-    let written =
-        blocking(move || files::append(&path, line.as_bytes()).map_err(io("write the bucket's log")));
+    let (layout, stream) = (engine.layout.clone(), job.stream.clone());
+    let (id, text) = (job.id.clone(), text.to_owned());
+    let written = blocking(move || {
+        bucket::log::append(&layout, &stream, id.as_str(), &text).map_err(io("write the bucket's log"))
+    });
     if let Err(error) = written.await {
         tracing::warn!(job.id = %job.id, %error, "a line of the bucket's log is lost");
     }

@@ -170,7 +170,7 @@ async fn write_papers(
     let hashed = |files: &[OutputFile]| files.iter().map(Hashed::from).collect();
     let run = record::Run {
         job,
-        bucket,
+        bucket: Some(bucket),
         verdict,
         input: hashed(inputs),
         output: hashed(outputs),

@@ -13,11 +13,15 @@
 //! output     what a bucket left behind, read without trusting it
 //! measures   the plugin and measures.json
 //! record     info.json and record.json of a job
+//! holds      the deadline of held jobs
+//! last_papers record.json of a job that failed or was cancelled
 //! recovery   what a start finds of the last run of the node
 //! ```
 
 mod driver;
 mod harvest;
+mod holds;
+mod last_papers;
 mod ledger;
 pub mod measures;
 pub mod output;
@@ -40,6 +44,8 @@ use crate::model::{AeTitle, GpuId, Layout, Route};
 use crate::stage::StageError;
 use crate::store::{Store, StoreError};
 
+pub use holds::end_overdue_holds;
+pub use last_papers::run as write_last_papers;
 pub use recovery::{TakenUp, take_up};
 pub use scheduler::run;
 

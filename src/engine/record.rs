@@ -34,8 +34,8 @@ pub fn job_info(job: &Job, series: &BTreeSet<String>) -> Vec<u8> {
 pub struct Run<'a> {
     /// The job, as it stands after its container ended.
     pub job: &'a Job,
-    /// Its bucket.
-    pub bucket: &'a Installed,
+    /// Its bucket, if it has one still.
+    pub bucket: Option<&'a Installed>,
     /// How it ended.
     pub verdict: &'a Verdict,
     /// The files of INPUT.
@@ -57,29 +57,31 @@ pub fn record(run: &Run<'_>) -> Value {
         output,
         problems,
     } = run;
-    let settings = &bucket.manifest.settings;
+    let manifest = bucket.map(|b| &b.manifest);
+    let settings = manifest.map(|m| &m.settings);
+    let resources = settings.map(|s| &s.resources);
     json!({
         "job": job.id.as_str(),
         "node": { "program": "magickbox", "version": env!("CARGO_PKG_VERSION") },
         "bucket": {
             "AETitle": job.stream.as_str(),
-            "name": bucket.manifest.name,
-            "version": bucket.manifest.version,
-            "image": bucket.row.image,
+            "name": manifest.map(|m| &m.name),
+            "version": manifest.map(|m| &m.version),
+            "image": bucket.map(|b| &b.row.image),
             "digest": job.image,
         },
         "settings": {
-            "cpus": settings.resources.cpus,
-            "memory": settings.resources.memory,
-            "gpus": settings.resources.gpus,
-            "shm": settings.resources.shm,
-            "timeout_seconds": settings.timeout.as_secs(),
-            "network": settings.network.word(),
-            "user": settings.user,
-            "root": settings.root.word(),
-            "capabilities": settings.capabilities.iter().map(|c| c.word()).collect::<Vec<_>>(),
-            "parallel": settings.parallel,
-            "arguments": job.arguments.as_ref().or(settings.arguments.as_ref()),
+            "cpus": resources.map(|r| r.cpus),
+            "memory": resources.map(|r| r.memory),
+            "gpus": resources.map(|r| r.gpus),
+            "shm": resources.map(|r| r.shm),
+            "timeout_seconds": settings.map(|s| s.timeout.as_secs()),
+            "network": settings.map(|s| s.network.word()),
+            "user": settings.map(|s| &s.user),
+            "root": settings.map(|s| s.root.word()),
+            "capabilities": settings.map(|s| s.capabilities.iter().map(|c| c.word()).collect::<Vec<_>>()),
+            "parallel": settings.map(|s| s.parallel),
+            "arguments": job.arguments.as_ref().or(settings.and_then(|s| s.arguments.as_ref())),
         },
         "attempt": job.attempt,
         "times": {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::bucket::Installed;
+use crate::bucket::{Installed, Run};
 use crate::model::{GpuId, Job, JobId, JobState, Resources, Timestamp};
 use crate::store::StoreError;
 
@@ -15,7 +15,7 @@ use super::ledger::Ledger;
 use super::queue;
 use super::recovery::TakenUp;
 use super::round::{Round, Turn, Waiting};
-use super::{Engine, EngineError, Trouble, driver};
+use super::{Engine, EngineError, Trouble, driver, last_papers};
 
 /// The queue is looked at this often even if nobody said that it changed.
 const AT_LEAST: Duration = Duration::from_secs(60);
@@ -44,10 +44,14 @@ async fn start_what_fits(
     ledger: &mut Ledger,
     over: &mpsc::UnboundedSender<JobId>,
 ) -> Result<(), StoreError> {
+    engine.buckets.settle().await;
     let now = Timestamp::now();
     let mut streams = Vec::new();
     for bucket in engine.buckets.list()? {
         let (title, settings) = (bucket.row.ae_title, bucket.manifest.settings);
+        if !engine.buckets.may_begin(&title)? {
+            continue;
+        }
         let free = (settings.parallel as usize).saturating_sub(ledger.running(&title));
         // Those that were begun a moment ago may still be queued in the store.
         let mut queued = engine.store.queued(&title, settings.parallel.saturating_mul(2))?;
@@ -76,17 +80,22 @@ async fn start_what_fits(
 
 /// Begins a job of the queue: promises it what its bucket asks for.
 fn begin(engine: &Engine, ledger: &mut Ledger, job: Job, over: mpsc::UnboundedSender<JobId>) {
+    // Its memory is being replaced: it stays in the queue.
+    let Some(run) = engine.buckets.begin_run(&job.stream) else {
+        return;
+    };
     let resources = resources(engine.buckets.get(&job.stream));
     let gpus = ledger.promise(job.id.clone(), job.stream.clone(), resources);
-    spawn(engine, job, gpus, over);
+    spawn(engine, (job, run), gpus, over);
 }
 
 /// Drives on a job of the last run of the node; its container keeps what it had.
 fn take_up(engine: &Engine, ledger: &mut Ledger, taken: TakenUp, over: mpsc::UnboundedSender<JobId>) {
     let TakenUp { job, gpus } = taken;
+    let run = engine.buckets.found_run(&job.stream);
     let resources = resources(engine.buckets.of_attempt(&job.id));
     ledger.take_up(job.id.clone(), job.stream.clone(), resources, gpus.clone());
-    spawn(engine, job, gpus, over);
+    spawn(engine, (job, run), gpus, over);
 }
 
 fn resources(bucket: Result<Option<Installed>, StoreError>) -> Resources {
@@ -98,7 +107,7 @@ fn resources(bucket: Result<Option<Installed>, StoreError>) -> Resources {
 }
 
 /// Starts a driver; its promise is taken back when it ends, however it ends.
-fn spawn(engine: &Engine, job: Job, gpus: Vec<GpuId>, over: mpsc::UnboundedSender<JobId>) {
+fn spawn(engine: &Engine, (job, run): (Job, Run), gpus: Vec<GpuId>, over: mpsc::UnboundedSender<JobId>) {
     let engine = engine.clone();
     tokio::spawn(async move {
         let (id, attempt) = (job.id, job.attempt);
@@ -113,6 +122,8 @@ fn spawn(engine: &Engine, job: Job, gpus: Vec<GpuId>, over: mpsc::UnboundedSende
                 _ => break,
             }
         }
+        // Before the scheduler looks again: a new version may have waited for this run.
+        drop(run);
         // The scheduler outlives its drivers.
         let _ = over.send(id);
     });
@@ -149,7 +160,8 @@ async fn drive(engine: &Engine, id: &JobId, attempts: u32, gpus: &[GpuId]) {
         };
         if is_over(engine, id) {
             // An operator was faster: what was under way for it comes to nothing.
-            return clean_up(engine, job.as_ref()).await;
+            clean_up(engine, job.as_ref()).await;
+            return record_end(engine, id).await;
         }
         tries += 1;
         unwatched |= matches!(&error, EngineError::Container(_));
@@ -194,6 +206,7 @@ async fn step(
 async fn give_up(engine: &Engine, job: &Job, error: &EngineError) {
     let id = &job.id;
     tracing::error!(job.id = %id, %error, "the job cannot be run");
+    last_papers::write(engine, job, &error.to_string()).await;
     loop {
         match engine.store.fail(id, error.to_string(), Timestamp::now()).await {
             Ok(()) => break,
@@ -207,6 +220,17 @@ async fn give_up(engine: &Engine, job: &Job, error: &EngineError) {
         }
     }
     clean_up(engine, Some(job)).await;
+}
+
+/// The record of a job that was ended while it was laid out or its container was made.
+async fn record_end(engine: &Engine, id: &JobId) {
+    let job = engine.store.job(id).ok().flatten();
+    if let Some(job) = job
+        && matches!(job.state, JobState::Cancelled | JobState::Failed)
+    {
+        let reason = job.reason.clone().unwrap_or_default();
+        last_papers::write(engine, &job, &reason).await;
+    }
 }
 
 fn is_over(engine: &Engine, id: &JobId) -> bool {

@@ -1,6 +1,7 @@
 //! What tests of this module share.
 
-use crate::model::{AeTitle, Job, JobId, JobState, Priority, Timestamp};
+use crate::model::{AeTitle, Job, JobId, JobState, Priority, Timestamp, Uid};
+use crate::store::{BucketRow, NewInstance, NewJob, Store, When};
 
 /// A job that is being harvested.
 pub fn job() -> Job {
@@ -37,4 +38,44 @@ pub fn job() -> Job {
         removed_at: None,
         removed_why: None,
     }
+}
+
+/// A store with a bucket and one queued job.
+pub fn queued() -> (tempfile::TempDir, Store, JobId) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("s.sqlite")).unwrap();
+    let (job, now) = (job(), Timestamp::now());
+    let bucket = BucketRow {
+        ae_title: job.stream.clone(),
+        image: "t1".into(),
+        digest: "sha256:0".into(),
+        info: serde_json::json!({}),
+        has_plugin: false,
+        installed_at: now,
+    };
+    store.install_bucket(bucket, false).wait().unwrap();
+    let set = NewJob {
+        stream: job.stream,
+        group_key: job.group_key,
+        calling_ae_title: job.calling_ae_title,
+        caller_address: job.caller_address,
+        study_instance_uid: job.study_instance_uid,
+        priority: job.priority,
+    };
+    let uid = || Uid::parse(b"1.2").unwrap();
+    let object = NewInstance {
+        sop_instance_uid: uid(),
+        sop_class_uid: uid(),
+        transfer_syntax_uid: uid(),
+        series_instance_uid: uid(),
+        file: "1.2.dcm".into(),
+        bytes: 1,
+        hash: [0; 16],
+    };
+    store
+        .place(&job.id, set, object, now, When::Synced)
+        .wait()
+        .unwrap();
+    store.complete(&job.id, "quiet".into(), now, None).wait().unwrap();
+    (dir, store, job.id)
 }

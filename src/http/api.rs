@@ -61,7 +61,7 @@ async fn node(State(context): State<Context>) -> Json<Value> {
         "pid": std::process::id(),
         "dicom": context.dicom.to_string(),
         "dicom_tls": context.dicom_tls.map(|a| a.to_string()),
-        "http": format!("http://{}", context.http),
+        "http": context.http,
         "data": context.layout.root(),
         "engine": engine,
         "capacity": {
@@ -125,9 +125,15 @@ fn with_measures(context: &Context, jobs: Vec<Job>) -> Result<Vec<JobView>, Stor
     let mut measures = context.store.measures(&ids)?;
     let view = |job: Job| {
         let measures = measures.remove(&job.id).unwrap_or_default();
-        JobView::new(job, &context.layout).with_measures(measures)
+        let held_until = match job.state {
+            JobState::Held => Some(context.store.held_since(&job.id)?.plus(context.hold)),
+            _ => None,
+        };
+        Ok(JobView::new(job, &context.layout)
+            .with_measures(measures)
+            .with_held_until(held_until))
     };
-    Ok(jobs.into_iter().map(view).collect())
+    jobs.into_iter().map(view).collect()
 }
 
 pub(super) async fn job(

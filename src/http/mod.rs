@@ -3,26 +3,36 @@
 mod actions;
 mod api;
 mod associations;
+mod auth;
 mod buckets;
+mod door;
+mod memory;
 mod problem;
+mod uploads;
 mod view;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::header;
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
 use crate::bucket::Buckets;
+use crate::bucket::uploads::Uploads;
 use crate::container::Runtime;
 use crate::model::Layout;
 use crate::stage::Completion;
 use crate::store::Store;
 use crate::telemetry::metrics::{self, METRICS};
+
+pub use auth::Access;
+pub use door::{Peer, Shown};
 
 /// What handlers need.
 #[derive(Clone)]
@@ -33,14 +43,18 @@ pub struct Context {
     pub layout: Layout,
     /// The installed buckets.
     pub buckets: Buckets,
+    /// What clients upload.
+    pub uploads: Uploads,
+    /// Who may use the API.
+    pub access: Access,
     /// The container engine, for what it says of itself.
     pub runtime: Arc<dyn Runtime>,
     /// Where DICOM is spoken.
     pub dicom: SocketAddr,
     /// Where DICOM is spoken over TLS.
     pub dicom_tls: Option<SocketAddr>,
-    /// Where HTTP is.
-    pub http: SocketAddr,
+    /// Where HTTP is, as a URL.
+    pub http: String,
     /// Completes open sets.
     pub completion: Completion,
     /// Told when a job was queued.
@@ -49,10 +63,13 @@ pub struct Context {
     pub due: Arc<Notify>,
     /// Told when a job was cancelled.
     pub cancelled: Arc<watch::Sender<()>>,
+    /// How long a job may be held.
+    pub hold: Duration,
 }
 
 /// Every request this node answers.
 pub fn router(context: Context) -> Router {
+    let access = Arc::new(context.access.clone());
     Router::new()
         .route("/readyz", get(async || "ready\n"))
         .route("/metrics", get(metrics))
@@ -60,6 +77,7 @@ pub fn router(context: Context) -> Router {
         .fallback(async || {
             problem::Problem::not_found("there is no such page here; the API is below /api/v1")
         })
+        .layer(from_fn_with_state(access, auth::check))
         .with_state(context)
 }
 
@@ -67,16 +85,18 @@ async fn metrics() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], METRICS.text())
 }
 
-/// Serves until `stopped`, then finishes what is under way.
+/// Serves, over TLS where something is to be shown, until `stopped`, then finishes what is under way.
 ///
 /// # Errors
 /// What the system says.
 pub async fn serve(
     socket: TcpListener,
+    tls: Option<Shown>,
     context: Context,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(socket, router(context))
+    let service = router(context).into_make_service_with_connect_info::<Peer>();
+    axum::serve(door::Door::new(socket, tls), service)
         .with_graceful_shutdown(stopped)
         .await
 }

@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::bucket::{InstallError, RemoveError};
+use crate::bucket::{ChangeError, InstallError, MemoryError, RemoveError, UploadError};
 use crate::store::StoreError;
 
 /// An answer that is no success.
@@ -67,11 +67,13 @@ impl From<InstallError> for Problem {
             InstallError::NoInfo { .. }
             | InstallError::Manifest { .. }
             | InstallError::NoWorkSh { .. }
+            | InstallError::Archive(_)
             | InstallError::Forbidden { .. }
             | InstallError::TooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             InstallError::Engine(engine) if engine.is_engine_down() => StatusCode::SERVICE_UNAVAILABLE,
             InstallError::Engine(_) => StatusCode::BAD_GATEWAY,
             InstallError::Io(_) | InstallError::Store(_) => return ours(&error),
+            InstallError::Upload(_) => StatusCode::CONFLICT,
         };
         Self::new(status, error.to_string())
     }
@@ -83,6 +85,51 @@ impl From<RemoveError> for Problem {
             RemoveError::NotInstalled(_) => StatusCode::NOT_FOUND,
             RemoveError::Busy { .. } => StatusCode::CONFLICT,
             RemoveError::Io(_) | RemoveError::Store(_) => return ours(&error),
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        let status = match error {
+            ChangeError::NotInstalled(_) => StatusCode::NOT_FOUND,
+            ChangeError::NoVersionBefore(_) | ChangeError::ImageGone { .. } => StatusCode::CONFLICT,
+            ChangeError::Install(error) => return error.into(),
+            ChangeError::Store(error) => return error.into(),
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<UploadError> for Problem {
+    fn from(error: UploadError) -> Self {
+        let status = match &error {
+            UploadError::NoSuch(_) => StatusCode::NOT_FOUND,
+            UploadError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            UploadError::Offset { .. } | UploadError::Incomplete { .. } => StatusCode::CONFLICT,
+            UploadError::TakenOver => StatusCode::LOCKED,
+            UploadError::Differs { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            UploadError::Busy | UploadError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            UploadError::Broken(_) => StatusCode::BAD_REQUEST,
+            UploadError::Silent(_) => StatusCode::REQUEST_TIMEOUT,
+            UploadError::NoRoom { .. } => StatusCode::INSUFFICIENT_STORAGE,
+            UploadError::Io(_) => return ours(&error),
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<MemoryError> for Problem {
+    fn from(error: MemoryError) -> Self {
+        let status = match error {
+            MemoryError::NotInstalled(_) => StatusCode::NOT_FOUND,
+            MemoryError::InUse(_) => StatusCode::CONFLICT,
+            MemoryError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            MemoryError::NotATar(_) | MemoryError::Hostile { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            MemoryError::Upload(error) => return error.into(),
+            MemoryError::Store(error) => return error.into(),
+            MemoryError::Io(_) => return ours(&error),
         };
         Self::new(status, error.to_string())
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::bucket::Installed;
 use crate::model::{Delivery, DeliveryInstance, Job, Layout, Measure, Place, Timestamp};
-use crate::store::{EventRow, Occupancy};
+use crate::store::{BucketRow, EventRow, Occupancy, Versions};
 
 /// A job.
 #[derive(Debug, Serialize)]
@@ -34,6 +34,8 @@ pub struct JobView {
     timed_out: bool,
     peak_memory: Option<u64>,
     priority: &'static str,
+    /// When it is cancelled unless somebody releases it; of a held job only.
+    held_until: Option<Timestamp>,
     superseded_by: Option<String>,
     made_from: Option<String>,
     stopped_why: Option<String>,
@@ -77,6 +79,7 @@ impl JobView {
             timed_out: job.timed_out,
             peak_memory: job.peak_memory,
             priority: job.priority.word(),
+            held_until: None,
             superseded_by: job.superseded_by,
             made_from: job.made_from,
             stopped_why: job.stopped_why,
@@ -92,6 +95,11 @@ impl JobView {
     /// With what was measured.
     pub fn with_measures(self, measures: Vec<Measure>) -> Self {
         Self { measures, ..self }
+    }
+
+    /// With its deadline, if it is held.
+    pub fn with_held_until(self, held_until: Option<Timestamp>) -> Self {
+        Self { held_until, ..self }
     }
 
     /// With what happened to it.
@@ -135,7 +143,7 @@ fn delivery(delivery: &Delivery, instances: &[DeliveryInstance]) -> Value {
 }
 
 /// An installed bucket.
-pub fn bucket(bucket: &Installed, occupancy: Occupancy, layout: &Layout) -> Value {
+pub fn bucket(bucket: &Installed, occupancy: Occupancy, versions: &Versions, layout: &Layout) -> Value {
     let manifest = &bucket.manifest;
     json!({
         "ae_title": bucket.row.ae_title.as_str(),
@@ -148,8 +156,22 @@ pub fn bucket(bucket: &Installed, occupancy: Occupancy, layout: &Layout) -> Valu
         "enabled": manifest.enabled,
         "overrides": manifest.site,
         "installed_at": bucket.row.installed_at,
+        "timeout_seconds": manifest.settings.timeout.as_secs(),
+        "previous": versions.previous.as_ref().map(version),
+        "next": versions.next.as_ref().map(version),
         "waiting": occupancy.waiting,
         "running": occupancy.running,
         "directory": layout.path(Place::Stream(&bucket.row.ae_title)),
+    })
+}
+
+/// A version that is not in force.
+fn version(row: &BucketRow) -> Value {
+    let version = row.info.get("version");
+    json!({
+        "version": version.map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)),
+        "image": row.image,
+        "digest": row.digest,
+        "installed_at": row.installed_at,
     })
 }

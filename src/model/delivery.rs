@@ -13,7 +13,8 @@
 //! ```
 //!
 //! The worker owns Waiting, Sending and Retrying: each attempt has the deadlines of `[delivery]`, all of them end at
-//! `give_up`. Held and Refused wait for an operator: retry or cancel. `Sending` may begin again: a crash cut it off.
+//! `give_up`. Held and Refused are an operator's, who retries or cancels them. They need no deadline: their job is over, and
+//! retention leaves its files alone until somebody has decided. `Sending` may begin again: a crash cut it off.
 
 use super::{AeTitle, Direction, JobId, Timestamp};
 

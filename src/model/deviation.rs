@@ -1,7 +1,7 @@
 //! What a bucket may ask for beyond the rule, and what a site may forbid it.
 //!
 //! By rule a container has no network, three capabilities, the image's root as its user, and a root file system that it
-//! may write and that is thrown away (`crate::engine::run` says why). Each of these a bucket may change by a key of its
+//! may write and that is thrown away (the engine's module of a run says why). Each of these a bucket may change by a key of its
 //! info.json, and each of these keys a site may forbid: `[engine] forbid`.
 
 use serde_json::Value;

@@ -24,7 +24,7 @@
 //! | Running | `engine::driver` | the bucket's `timeout`, then 10 s, then SIGKILL | cancel |
 //! | Harvesting | `engine::harvest` | the plugin's time; 15 tries of what may pass | cancel |
 //! | Delivering | `delivery::worker` | `[delivery] give_up`, then its deliveries are held | hold, cancel |
-//! | Held | an operator | none: only a person can decide; retention leaves it alone | release, cancel |
+//! | Held | an operator; `engine::holds` | `[engine] hold`, then Cancelled: nothing is run or sent unseen | release, cancel |
 //! | Done, Failed, Cancelled | `stage::retention` | `[storage] keep` | retry, restart |
 
 /// Where a job stands.

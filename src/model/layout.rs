@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{AeTitle, JobId};
+use super::{AeTitle, JobId, UploadId};
 
 /// A place in the data directory (spec folder, bucket.md, "On the node").
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,14 @@ pub enum Place<'a> {
     NodeFile,
     /// What the node did when it called a bucket.
     BucketLog(&'a AeTitle),
+    /// The older half of it.
+    BucketLogBefore(&'a AeTitle),
+    /// What clients upload.
+    Uploads,
+    /// What has come of an upload so far.
+    Upload(&'a UploadId),
+    /// What an upload is to be.
+    UploadInfo(&'a UploadId),
     /// Everything of one stream.
     Stream(&'a AeTitle),
     /// The installed bucket's self-description.
@@ -72,6 +80,13 @@ impl Layout {
             Place::Lock => self.0.join("run/lock"),
             Place::NodeFile => self.0.join("run/node.json"),
             Place::BucketLog(title) => self.0.join("logs").join(format!("bucket{}.log", title.encoded())),
+            Place::BucketLogBefore(title) => self
+                .0
+                .join("logs")
+                .join(format!("bucket{}.log.1", title.encoded())),
+            Place::Uploads => self.0.join("uploads"),
+            Place::Upload(id) => self.0.join("uploads").join(format!("{id}.part")),
+            Place::UploadInfo(id) => self.0.join("uploads").join(format!("{id}.json")),
             Place::Stream(title) => stream(title),
             Place::BucketInfo(title) => stream(title).join("info.json"),
             Place::Memory(title) => stream(title).join("memory"),

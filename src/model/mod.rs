@@ -3,6 +3,7 @@
 //! Everything here is valid by construction: an [`AeTitle`], a [`Uid`], a [`JobId`] that exists may be
 //! printed, stored and made part of a path.
 
+pub mod access;
 pub mod ae_title;
 pub mod association_end;
 pub mod bucket;
@@ -25,7 +26,9 @@ pub mod settings;
 pub mod stream;
 pub mod timestamp;
 pub mod uid;
+pub mod upload;
 
+pub use access::{Permission, Token};
 pub use ae_title::{AeTitle, CalledAeTitle, CallingAeTitle};
 pub use association_end::{AssociationEnd, AssociationOutcome};
 pub use bucket::{Complete, Level, Network, Resources, Root};
@@ -48,3 +51,4 @@ pub use settings::Settings;
 pub use stream::{Stream, StreamTable};
 pub use timestamp::Timestamp;
 pub use uid::Uid;
+pub use upload::{UploadId, UploadIdError};

@@ -40,6 +40,7 @@ impl From<&StageError> for Refusal {
             StageError::Mismatch { .. } => Status::DATA_SET_DOES_NOT_MATCH,
             StageError::NoRoom
             | StageError::QueueFull
+            | StageError::Behind
             | StageError::Io { .. }
             | StageError::Store(_)
             | StageError::Head(_)
@@ -51,7 +52,8 @@ impl From<&StageError> for Refusal {
             | StageError::Mismatch { .. }
             | StageError::NoBucket
             | StageError::NoRoom
-            | StageError::QueueFull => error.to_string(),
+            | StageError::QueueFull
+            | StageError::Behind => error.to_string(),
             // What is wrong with our disk is nothing the peer can act on.
             _ => "cannot store the object now, send it again later".to_owned(),
         };
@@ -216,6 +218,7 @@ mod tests {
             (StageError::Store(StoreError::Closed), 0xA700),
             (StageError::NoRoom, 0xA700),
             (StageError::QueueFull, 0xA700),
+            (StageError::Behind, 0xA700),
             (StageError::NoBucket, 0xA700),
         ] {
             let refusal = Refusal::from(&error);

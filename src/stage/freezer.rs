@@ -8,10 +8,16 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use crate::model::{Job, JobId, JobState, Layout, Timestamp};
-use crate::store::{InheritedRow, Store, StoreError};
+use crate::store::{InheritedRow, Latecomers, Store, StoreError};
 
 use super::syncs::Syncs;
 use super::{StageError, Versions, disinherit, inherit, io};
+
+/// A job before, and what a set is to have of it.
+type Inheritance = (Job, Vec<InheritedRow>);
+
+/// What a set is frozen with.
+type Prepared = (Option<Inheritance>, Option<Latecomers>);
 
 /// Freezes one set at a time.
 #[derive(Clone)]
@@ -41,14 +47,15 @@ impl Freezer {
     pub async fn freeze(&self, job: &JobId, why: String) -> Result<(), StageError> {
         let _one = self.one.lock().await;
         let (this, set) = (self.clone(), job.clone());
-        let inheritance = off_the_runtime(move || this.prepare(&set)).await?;
+        let (inheritance, latecomers) = off_the_runtime(move || this.prepare(&set)).await?;
+        let now = Timestamp::now();
         let Some((from, rows)) = inheritance else {
-            self.store.complete(job, why, Timestamp::now()).await?;
+            self.store.complete(job, why, now, latecomers).await?;
             return Ok(());
         };
         let with_row = self
             .store
-            .complete_inheriting(job, why, Timestamp::now(), &from.id, rows.clone())
+            .complete_inheriting(job, why, now, &from.id, rows.clone(), latecomers)
             .await?;
         let (layout, set) = (self.layout.clone(), job.clone());
         let left = off_the_runtime(move || disinherit(&layout, &from, &set, &rows, &with_row)).await;
@@ -58,18 +65,36 @@ impl Freezer {
         Ok(())
     }
 
-    /// Syncs what came, and links what came before.
-    fn prepare(&self, set: &JobId) -> Result<Option<(Job, Vec<InheritedRow>)>, StageError> {
+    /// Syncs what came, and links what came before. Of a set at its cap more may come at any moment: the store has that
+    /// synced too, in the step that freezes it.
+    fn prepare(&self, set: &JobId) -> Result<Prepared, StageError> {
         let state = self.store.job(set)?.map(|job| job.state);
         if state != Some(JobState::Receiving) {
             let why = format!("job {set} is no open set");
             return Err(StoreError::State(why).into());
         }
-        if let Some(syncs) = &self.syncs {
-            syncs
-                .sync(syncs.mark())
-                .map_err(io("sync the objects of a set"))?;
-        }
+        let latecomers = match &self.syncs {
+            Some(syncs) => Some(self.sync(set, syncs)?),
+            None => None,
+        };
+        Ok((self.inherit(set)?, latecomers))
+    }
+
+    /// Syncs what came so far, and says how to sync the rest.
+    fn sync(&self, set: &JobId, syncs: &Syncs) -> Result<Latecomers, StageError> {
+        // An object is written before its row: those that have one by now are all in the sync.
+        let after = self.store.newest_instance(set)?;
+        let mark = syncs.mark();
+        syncs.sync(mark).map_err(io("sync the objects of a set"))?;
+        let syncs = syncs.clone();
+        Ok(Latecomers {
+            after,
+            sync: Box::new(move || syncs.sync(mark)),
+        })
+    }
+
+    /// Links the objects of the job before, if there is one.
+    fn inherit(&self, set: &JobId) -> Result<Option<Inheritance>, StageError> {
         let Some(from) = self.store.forerunner(set)? else {
             return Ok(None);
         };

@@ -68,6 +68,9 @@ pub enum StageError {
     /// The disk is full but for its reserve.
     #[error("the disk has no room for more")]
     NoRoom,
+    /// The store is in trouble: as many objects wait for their rows as may.
+    #[error("the job store does not take objects for the moment: send it again later")]
+    Behind,
     /// As many jobs of its stream wait as may.
     #[error("too many studies wait for this bucket: send it again later")]
     QueueFull,
@@ -197,6 +200,13 @@ impl Stage {
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.room.is_there()
+    }
+
+    /// Bytes the disks can take of something else than studies: above the mark at which receiving goes on once it had
+    /// stopped, so that it never stops for them.
+    #[must_use]
+    pub fn spare_bytes(&self) -> u64 {
+        self.room.spare_bytes()
     }
 
     /// Whether so many jobs of a stream are queued that no more of it is taken for now.

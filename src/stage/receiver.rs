@@ -88,8 +88,12 @@ impl Receiver {
     /// Begins to receive an object.
     ///
     /// # Errors
-    /// [`StageError::NoRoom`] when the disk is full but for its reserve.
+    /// [`StageError::NoRoom`] when the disk is full but for its reserve, [`StageError::Behind`] while too much waits for a
+    /// store in trouble.
     pub fn begin(&mut self, object: Object) -> Result<Incoming<'_>, StageError> {
+        if self.stage.refused_rows.is_full() {
+            return Err(StageError::Behind);
+        }
         if self.until_asked == 0 {
             if !self.stage.has_room() {
                 return Err(StageError::NoRoom);

@@ -2,9 +2,12 @@
 //!
 //! One thread owns them while there are any. It tries again, at longer and longer intervals, until the store takes them;
 //! their sets do not complete meanwhile. If the node ends first, the next start takes the files in.
+//!
+//! Nobody waits for it. While [`MOST`] wait, no association takes another object: it is answered A700. What was answered
+//! before is taken over all the same, which each association bounds by the rows it may have on their way.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +17,7 @@ use crate::store::StoreError;
 use super::receiver::Unsettled;
 use super::{Stage, StageError};
 
-/// Rows that may wait; an association that has more to add waits for room.
+/// Rows that may wait while objects are still taken.
 const MOST: usize = 4096;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -24,18 +27,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const NOBODY: u64 = u64::MAX;
 
 /// The queue; shared by all associations.
-#[derive(Clone, Default)]
-pub(super) struct RefusedRows(Arc<Shared>);
-
-#[derive(Default)]
-struct Shared {
-    queue: Mutex<Queue>,
-    room: Condvar,
+#[derive(Clone)]
+pub(super) struct RefusedRows {
+    queue: Arc<Mutex<Queue>>,
+    most: usize,
 }
 
 #[derive(Default)]
 struct Queue {
     rows: VecDeque<RefusedRow>,
+    /// One is being tried.
+    in_hand: bool,
     running: bool,
 }
 
@@ -47,22 +49,35 @@ pub(super) struct RefusedRow {
     pub origin: Origin,
 }
 
+impl Default for RefusedRows {
+    fn default() -> Self {
+        Self::of_at_most(MOST)
+    }
+}
+
 impl RefusedRows {
+    /// With another bound.
+    pub fn of_at_most(most: usize) -> Self {
+        Self {
+            queue: Arc::default(),
+            most,
+        }
+    }
+
+    /// Whether so many wait that no object may be taken.
+    pub fn is_full(&self) -> bool {
+        let queue = self.lock();
+        queue.rows.len() + usize::from(queue.in_hand) >= self.most
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a row over. Its set is kept from completing first.
     pub fn add(&self, stage: &Stage, row: RefusedRow) {
         stage.completion.owe(&row.job);
         let mut queue = self.lock();
-        // A full queue has an owner too, whatever became of the last one.
-        if !queue.rows.is_empty() {
-            self.start(stage, &mut queue);
-        }
-        while queue.rows.len() >= MOST {
-            queue = self.0.room.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        }
         queue.rows.push_back(row);
         self.start(stage, &mut queue);
     }
@@ -91,6 +106,7 @@ impl RefusedRows {
                 queue.running = false;
                 return;
             };
+            queue.in_hand = true;
             drop(queue);
             match again(stage, &mut row) {
                 Ok(()) => pause = FIRST_PAUSE,
@@ -103,14 +119,17 @@ impl RefusedRows {
                 }
                 Err(error) => {
                     tracing::error!(%error, job.id = %row.job, ms = pause.as_millis(), "an object that was answered has no row; trying again");
-                    self.lock().rows.push_front(row);
+                    let mut queue = self.lock();
+                    queue.rows.push_front(row);
+                    queue.in_hand = false;
+                    drop(queue);
                     thread::sleep(pause);
                     pause = LONGEST_PAUSE.min(pause * 2);
                     continue;
                 }
             }
             stage.completion.paid(&row.job);
-            self.0.room.notify_all();
+            self.lock().in_hand = false;
         }
     }
 }

@@ -112,6 +112,11 @@ impl Room {
         !now
     }
 
+    /// What the fullest of the disks has above the higher mark, in bytes.
+    pub fn spare_bytes(&self) -> u64 {
+        self.free().bytes.saturating_sub(self.marks.resume.bytes)
+    }
+
     /// What the fullest of the disks can take. One that does not answer has no room.
     pub fn free(&self) -> Free {
         let none = Free { bytes: 0, files: 0 };

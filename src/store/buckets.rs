@@ -1,4 +1,4 @@
-//! Rows of installed buckets.
+//! Rows of installed buckets; their versions are in `versions`.
 
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -76,9 +76,17 @@ impl Store {
     /// Installs a bucket; with `replace`, in place of one with the same AE title.
     pub fn install_bucket(&self, row: BucketRow, replace: bool) -> Pending<()> {
         self.write(move |db| {
-            let verb = if replace { "INSERT OR REPLACE" } else { "INSERT OR IGNORE" };
+            // What the site said of it, and its other versions, stay.
+            let clash = if replace {
+                "DO UPDATE SET image = ?2, digest = ?3, info = ?4, has_plugin = ?5, installed_at = ?6"
+            } else {
+                "DO NOTHING"
+            };
             let changed = db.execute(
-                &format!("{verb} INTO buckets (ae_title, image, digest, info, has_plugin, installed_at) VALUES (?1,?2,?3,?4,?5,?6)"),
+                &format!(
+                    "INSERT INTO buckets (ae_title, image, digest, info, has_plugin, installed_at) \
+                     VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT (ae_title) {clash}"
+                ),
                 params![
                     row.ae_title.as_str(),
                     row.image,
@@ -150,9 +158,9 @@ impl Store {
     }
 }
 
-const SELECT: &str = "SELECT ae_title, image, digest, info, has_plugin, installed_at FROM buckets";
+pub(super) const SELECT: &str = "SELECT ae_title, image, digest, info, has_plugin, installed_at FROM buckets";
 
-fn read(row: &Row<'_>) -> Result<BucketRow> {
+pub(super) fn read(row: &Row<'_>) -> Result<BucketRow> {
     let info: String = row.get(3)?;
     Ok(BucketRow {
         ae_title: ae_title(&row.get::<_, String>(0)?)?,

@@ -8,10 +8,11 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Result, StoreError};
 
 /// Every schema there was, oldest first. A file of migrations is never changed once released.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_associations.sql"),
     include_str!("migrations/0003_ways_out.sql"),
+    include_str!("migrations/0004_versions.sql"),
 ];
 
 /// The newest schema.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::actions::cancel;
 use super::events::record;
-use super::jobs::{freeze, job_id, state_of};
+use super::jobs::{Latecomers, freeze, job_id, make_last, state_of};
 use super::{Pending, Result, Store};
 use crate::model::{JobId, JobState, Timestamp};
 
@@ -68,9 +68,11 @@ impl Store {
         at: Timestamp,
         from: &JobId,
         rows: Vec<InheritedRow>,
+        latecomers: Option<Latecomers>,
     ) -> Pending<HashSet<String>> {
         let (set, from) = (set.clone(), from.clone());
         self.write(move |db| {
+            make_last(db, &set, latecomers)?;
             let still = forerunner(db, &set)?.is_some_and(|job| job == from);
             freeze(db, &set, &why, at)?;
             if !still {

@@ -1,5 +1,7 @@
 //! Rows of jobs and their way through the states.
 
+use std::sync::Arc;
+
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -38,6 +40,14 @@ pub struct JobFilter {
     pub limit: u32,
 }
 
+/// Objects that enter a set between its sync and its freeze.
+pub struct Latecomers {
+    /// The newest row when the sync began; none for a set without objects.
+    pub after: Option<i64>,
+    /// Makes everything last that was written so far. Called by the writer, so it must not wait for the store.
+    pub sync: Box<dyn FnOnce() -> std::io::Result<()> + Send>,
+}
+
 /// What a stream has waiting and running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Occupancy {
@@ -53,9 +63,26 @@ const COLUMNS: &str = "id, stream, group_key, state, outcome, reason, calling_ae
 
 impl Store {
     /// Freezes a set and queues it.
-    pub fn complete(&self, id: &JobId, why: String, at: Timestamp) -> super::Pending<()> {
+    pub fn complete(
+        &self,
+        id: &JobId,
+        why: String,
+        at: Timestamp,
+        latecomers: Option<Latecomers>,
+    ) -> super::Pending<()> {
         let id = id.clone();
-        self.write(move |db| freeze(db, &id, &why, at))
+        self.write(move |db| {
+            make_last(db, &id, latecomers)?;
+            freeze(db, &id, &why, at)
+        })
+    }
+
+    /// The newest row among the objects of a set: what was there when it was synced.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn newest_instance(&self, set: &JobId) -> Result<Option<i64>> {
+        self.read(|db| newest_instance(db, set))
     }
 
     /// Begins an attempt; answers its number. What the bucket is now is kept with it: an install meanwhile changes
@@ -243,6 +270,23 @@ impl Store {
             })
         })
     }
+}
+
+/// Syncs what entered a set since it was synced. While the writer is here nothing enters it, so that afterwards all of it
+/// is on the disk; it is short, for nearly all of it was before.
+pub(super) fn make_last(db: &Connection, set: &JobId, latecomers: Option<Latecomers>) -> Result<()> {
+    match latecomers {
+        Some(late) if newest_instance(db, set)? != late.after => {
+            (late.sync)().map_err(|error| StoreError::Sync(Arc::new(error)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn newest_instance(db: &Connection, set: &JobId) -> Result<Option<i64>> {
+    Ok(db
+        .prepare_cached("SELECT max(id) FROM instances WHERE job = (SELECT seq FROM jobs WHERE id = ?1)")?
+        .query_row([set.as_str()], |row| row.get(0))?)
 }
 
 /// Receiving → Queued.

@@ -13,12 +13,14 @@ mod buckets;
 mod connection;
 mod deliveries;
 mod events;
+mod holds;
 mod inherited;
 mod instances;
 mod jobs;
 mod measures;
 mod retention;
 mod verify;
+mod versions;
 mod waiting;
 mod writer;
 
@@ -33,9 +35,10 @@ pub use deliveries::NewDelivery;
 pub use events::EventRow;
 pub use inherited::InheritedRow;
 pub use instances::{InstanceRow, NewInstance, Placed};
-pub use jobs::{JobFilter, NewJob, Occupancy};
+pub use jobs::{JobFilter, Latecomers, NewJob, Occupancy};
 pub use retention::Removable;
 pub use verify::{KeptJob, KeptObject, StoreReader};
+pub use versions::Versions;
 pub use waiting::Waiting;
 pub use writer::{Pending, When};
 
@@ -67,6 +70,9 @@ pub enum StoreError {
     /// A row does not allow what was asked, by its own state.
     #[error("the job store: {0}")]
     State(String),
+    /// The objects of a set could not be synced before it was to be queued: it is open still.
+    #[error("sync the objects of a set: {0}")]
+    Sync(#[source] Arc<std::io::Error>),
     /// The writer is gone: the node is stopping.
     #[error("the job store is closed")]
     Closed,

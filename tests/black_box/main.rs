@@ -12,15 +12,20 @@
 )]
 #![allow(dead_code, reason = "the harness serves other tests too")]
 
+mod access;
 mod again;
 mod associations;
 mod buckets_cli;
+mod check;
+mod create;
 mod disk;
 mod durability;
 mod first_light;
 mod gpus;
 mod grouping;
+mod install;
 mod memory;
+mod open;
 mod operators;
 mod outcomes;
 mod parallel;

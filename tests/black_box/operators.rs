@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::needs;
 use crate::support::PATIENCE;
 use crate::support::api::Job;
-use crate::support::images::{Bucket, containers_of};
+use crate::support::images::{Bucket, containers_of, docker};
 use crate::support::part10::{Object, files};
 use crate::support::senders;
 use crate::support::under_test::{MAGICKBOX, TestNode, run};
@@ -70,6 +70,81 @@ fn a_running_job_is_cancelled_with_its_container_and_can_be_restarted_from_its_i
     let (before, after) = (input(&node.api().job(&job.id).unwrap()), input(&ended));
     assert_eq!((before.len(), after.len()), (1, 1));
     assert_eq!(fs::read(&before[0]).unwrap(), fs::read(&after[0]).unwrap());
+}
+
+/// record.json of a job, once it is there.
+#[track_caller]
+fn record(job: &Job) -> serde_json::Value {
+    let path = std::path::Path::new(&job.directory).join("record.json");
+    let read = || serde_json::from_slice(&fs::read(&path).ok()?).ok();
+    wait_until(PATIENCE, "record.json", read).unwrap()
+}
+
+#[test]
+fn a_job_that_is_cancelled_while_it_runs_has_a_record_even_if_the_node_is_killed_before_it_is_written() {
+    needs!(Docker, Dcmtk);
+    let mut node = TestNode::with(&Bucket::fixture("gate"), "");
+    let study = send(&node, "Gate");
+    let job = in_state(&node, &study, "running");
+    wait_until(PATIENCE, "the container to begin", || {
+        std::path::Path::new(&job.directory)
+            .join("OUTPUT/began")
+            .exists()
+            .then_some(())
+    })
+    .unwrap();
+    act(&node, &job, "cancel");
+    let first = record(&job);
+    let known = ["job", "outcome", "reason", "attempt"].map(|key| &first[key]);
+    let expected = [
+        json!(job.id),
+        json!("failed"),
+        json!("cancelled by an operator"),
+        json!(1),
+    ];
+    assert_eq!(known, expected.each_ref(), "{first}");
+    assert_eq!(first["input"].as_array().unwrap().len(), 1, "{first}");
+    assert_eq!(first["output"][0]["file"], "began", "{first}");
+    assert!(
+        first["exit_status"].is_i64() && first["bucket"]["digest"].is_string(),
+        "{first}"
+    );
+    wait_until(PATIENCE, "the container to go", || {
+        containers_of(&job.id).is_empty().then_some(())
+    })
+    .unwrap();
+
+    // As a kill between the store's word and the record leaves it.
+    node.kill().unwrap();
+    fs::remove_file(std::path::Path::new(&job.directory).join("record.json")).unwrap();
+    node.restart().unwrap();
+    let again = record(&job);
+    for key in [
+        "job", "outcome", "reason", "attempt", "input", "output", "bucket", "settings",
+    ] {
+        assert_eq!(again[key], first[key], "{key}");
+    }
+}
+
+#[test]
+fn a_job_that_fails_before_it_starts_has_a_record_of_what_is_known() {
+    needs!(Docker, Dcmtk);
+    let bucket = Bucket::fixture("gate").called("Vanished");
+    let node = TestNode::with(&bucket, "");
+    assert!(docker(&["rmi", "--force", &bucket.image()]));
+    let study = send(&node, "Vanished");
+    let job = in_state(&node, &study, "failed");
+    let record = record(&job);
+    assert_eq!(record["outcome"], "failed", "{record}");
+    assert_eq!(record["reason"], json!(job.reason), "{record}");
+    assert_eq!(record["input"].as_array().unwrap().len(), 1, "{record}");
+    for absent in ["exit_status", "peak_memory"] {
+        assert!(record[absent].is_null(), "{absent}: {record}");
+    }
+    assert!(
+        record["times"]["started"].is_null() && record["output"] == json!([]),
+        "{record}"
+    );
 }
 
 #[test]
@@ -206,4 +281,57 @@ fn a_bucket_that_writes_without_end_is_stopped_at_its_limits() {
         assert!(reason.contains(said), "{reason}");
         assert!(containers_of(&job.id).is_empty());
     }
+}
+
+#[test]
+fn a_job_that_nobody_releases_in_time_is_cancelled_and_can_be_restarted() {
+    needs!(Docker, Dcmtk);
+    // Held before and behind a kill: a deadline that began anew at each start would not come within the second hour.
+    let mut node = TestNode::with(&Bucket::fixture("gate"), "[engine]\nhold = \"1h\"\n");
+    let first = send(&node, "Gate");
+    in_state(&node, &first, "running");
+    let study = send(&node, "Gate");
+    let job = in_state(&node, &study, "queued");
+    act(&node, &job, "hold");
+    let command = |node: &TestNode, verb: &[&str]| {
+        let http = node.ready().http.clone();
+        let said = run(MAGICKBOX, &[&["job", "--node", &http], verb].concat());
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        said.stdout
+    };
+    assert!(
+        command(&node, &["list"]).contains("held until 20"),
+        "{}",
+        command(&node, &["list"])
+    );
+    assert!(
+        command(&node, &["show", &job.id]).contains("held_until"),
+        "{}",
+        command(&node, &["show", &job.id])
+    );
+
+    node.kill().unwrap();
+    hour_earlier(&node, &job.id);
+    node.restart().unwrap();
+    in_state(&node, &study, "cancelled");
+    let shown = command(&node, &["show", &job.id]);
+    assert!(shown.contains("held for 1h, and nobody released it"), "{shown}");
+    assert!(!shown.contains("held_until"), "{shown}");
+    open_gate(&node);
+    in_state(&node, &first, "done");
+    let new = act(&node, &job, "restart");
+    let done = |j: &Job| j.id == new && j.state == "done";
+    let ended = node
+        .api()
+        .wait_for_job(PATIENCE, "the restarted job to end", done)
+        .unwrap();
+    assert_eq!((ended.outcome.as_deref(), ended.attempt), (Some("success"), 1));
+    assert_eq!(node.api().job(&job.id).unwrap().attempt, 0, "it was never run");
+}
+
+/// As if a job had been held an hour before.
+fn hour_earlier(node: &TestNode, job: &str) {
+    let store = rusqlite::Connection::open(node.data().join("store/magickbox.sqlite")).unwrap();
+    let sql = "UPDATE events SET at = at - 3600000 WHERE kind = 'held' AND job = (SELECT seq FROM jobs WHERE id = ?1)";
+    assert_eq!(store.execute(sql, [job]).unwrap(), 1);
 }

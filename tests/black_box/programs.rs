@@ -5,8 +5,13 @@ use crate::support::under_test::{BUCKETS, MAGICKBOX, MB, run};
 #[test]
 fn help_names_the_commands() {
     for (program, commands) in [
-        (MAGICKBOX, ["serve", "conformance"].as_slice()),
-        (BUCKETS, &["install", "remove", "list", "run"]),
+        (MAGICKBOX, ["serve", "conformance", "token"].as_slice()),
+        (
+            BUCKETS,
+            &[
+                "install", "rollback", "enable", "disable", "remove", "list", "logs", "memory", "run",
+            ],
+        ),
         (MB, &["push", "pull", "list", "log", "remove"]),
     ] {
         let ran = run(program, &["--help"]);

@@ -67,8 +67,24 @@ fn a_store_of_every_earlier_schema_is_taken_over_with_all_its_rows() {
     needs!(Docker);
     for schema in 1..=migrations().len() {
         let home = scratch();
-        drop(make_store(home.path(), schema));
+        make_store(home.path(), schema)
+            .execute_batch(
+                "INSERT INTO buckets (ae_title, image, digest, info, has_plugin, installed_at)
+                 VALUES ('Old', 'old:1', 'sha256:' || hex(zeroblob(32)), '{\"AETitle\": \"Old\", \"version\": 7}', 0, 1000)",
+            )
+            .unwrap();
         let node = Node::start(Path::new(MAGICKBOX), home.path(), "").unwrap();
+        let buckets: Value = node.api().get("/api/v1/buckets").unwrap();
+        let bucket = &buckets[0];
+        assert_eq!(
+            (&bucket["ae_title"], &bucket["version"], &bucket["enabled"]),
+            (&"Old".into(), &"7".into(), &true.into()),
+            "schema {schema}"
+        );
+        assert!(
+            bucket["previous"].is_null() && bucket["next"].is_null(),
+            "{bucket}"
+        );
         let jobs = node.api().jobs().unwrap();
         let listed: Vec<_> = jobs.iter().map(|j| (j.id.as_str(), j.state.as_str())).collect();
         assert_eq!(

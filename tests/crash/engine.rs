@@ -2,11 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-use tempfile::TempDir;
+use std::path::Path;
+use std::process::Command;
 
 use super::account::{data_sets, sent};
 use super::scene::TITLE;
@@ -14,6 +11,7 @@ use super::study::{send, study};
 use super::{is_full, showed};
 use crate::needs;
 use crate::support::PATIENCE;
+use crate::support::daemon::Daemon;
 use crate::support::images::Bucket;
 use crate::support::peers::skip;
 use crate::support::process::Process;
@@ -26,177 +24,6 @@ fn gate() -> Bucket {
                   while [ ! -e /memory/go ]; do sleep 0.1; done\ncp \"$1\"/*.dcm \"$2\"/\n\
                   printf '{ \"objects\": %s }\\n' \"$(ls \"$2\" | wc -l)\" >\"$2/measures.json\"\necho \"through the gate\"\n";
     Bucket::fixture("copy").with_file("work.sh", script)
-}
-
-/// containerd and dockerd with all they have in one directory.
-pub(super) struct Daemon {
-    // Sockets have short names: not below the target directory.
-    home: TempDir,
-    live_restore: bool,
-    gpu_driver: bool,
-    docker: Option<Process>,
-    containerd: Option<Process>,
-}
-
-impl Daemon {
-    fn start(live_restore: bool) -> Result<Self, String> {
-        Self::start_with(live_restore, false)
-    }
-
-    /// One that believes that it has NVIDIA's GPU driver: the hook by which it knows it is there, and does nothing.
-    pub(super) fn with_gpu_driver() -> Result<Self, String> {
-        Self::start_with(false, true)
-    }
-
-    fn start_with(live_restore: bool, gpu_driver: bool) -> Result<Self, String> {
-        let home = tempfile::Builder::new()
-            .prefix("mbd")
-            .tempdir()
-            .map_err(|e| e.to_string())?;
-        let mut daemon = Self {
-            home,
-            live_restore,
-            gpu_driver,
-            docker: None,
-            containerd: None,
-        };
-        daemon.containerd = Some(daemon.start_containerd()?);
-        daemon.start_docker()?;
-        Ok(daemon)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
-    fn start_containerd(&self) -> Result<Process, String> {
-        let mut command = Command::new("containerd");
-        command.args([
-            "--root",
-            &self.text("cr"),
-            "--state",
-            &self.text("cs"),
-            "--address",
-            &self.text("c.sock"),
-        ]);
-        Process::start("containerd", &mut command, &self.path("containerd.log")).map_err(|e| e.to_string())
-    }
-
-    fn start_docker(&mut self) -> Result<(), String> {
-        let socket = self.socket();
-        let mut command = Command::new("unshare");
-        command.args([
-            "--net",
-            "dockerd",
-            "--bridge",
-            "none",
-            "--iptables=false",
-            "-H",
-            &socket,
-        ]);
-        command.args([
-            "--containerd",
-            &self.text("c.sock"),
-            "--data-root",
-            &self.text("data"),
-        ]);
-        command.args(["--exec-root", &self.text("exec"), "--pidfile", &self.text("pid")]);
-        if self.live_restore {
-            command.arg("--live-restore");
-        }
-        if self.gpu_driver {
-            let tools = self.path("tools");
-            let hook = tools.join("nvidia-container-runtime-hook");
-            fs::create_dir_all(&tools).map_err(|e| e.to_string())?;
-            fs::write(&hook, "#!/bin/sh\nexit 0\n").map_err(|e| e.to_string())?;
-            fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).map_err(|e| e.to_string())?;
-            let path = std::env::var("PATH").unwrap_or_default();
-            command.env("PATH", format!("{}:{path}", tools.display()));
-        }
-        let log = self.path("dockerd.log");
-        let mut process = Process::start("dockerd", &mut command, &log).map_err(|e| e.to_string())?;
-        let answers = wait_until(PATIENCE, "the own dockerd", || {
-            (self.run(&["version"]).is_some() || process.ended().is_some()).then_some(())
-        });
-        if answers.is_err() || process.ended().is_some() {
-            return Err(format!("no dockerd of its own: {}", process.log()));
-        }
-        self.docker = Some(process);
-        Ok(())
-    }
-
-    pub(super) fn socket(&self) -> String {
-        format!("unix://{}", self.text("d.sock"))
-    }
-
-    /// What a docker command writes, if it succeeds.
-    fn run(&self, arguments: &[&str]) -> Option<String> {
-        let ran = Command::new("docker")
-            .args(["-H", &self.socket()])
-            .args(arguments)
-            .output()
-            .ok()?;
-        ran.status
-            .success()
-            .then(|| String::from_utf8_lossy(&ran.stdout).into_owned())
-    }
-
-    /// Brings an image over from the daemon of the machine.
-    pub(super) fn load(&self, image: &str) {
-        let mut save = Command::new("docker")
-            .args(["save", image])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let load = Command::new("docker")
-            .args(["-H", &self.socket(), "load", "-q"])
-            .stdin(save.stdout.take().unwrap())
-            .output()
-            .unwrap();
-        assert!(
-            save.wait().unwrap().success() && load.status.success(),
-            "{load:?}"
-        );
-    }
-
-    fn kill(&mut self) {
-        self.docker.take().unwrap().kill().unwrap();
-    }
-
-    pub(super) fn containers(&self) -> String {
-        self.run(&[
-            "ps",
-            "-a",
-            "--filter",
-            "label=magickbox.node",
-            "--format",
-            "{{.Names}} {{.State}}",
-        ])
-        .unwrap()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        if self.docker.is_none() {
-            let _ = self.start_docker();
-        }
-        for container in self.run(&["ps", "-aq"]).unwrap_or_default().lines() {
-            let _ = self.run(&["rm", "-f", container]);
-        }
-        self.docker = None;
-        self.containerd = None;
-        // Mounts of its own that it left would keep the directory.
-        let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
-        let own = mounts.lines().filter_map(|line| line.split(' ').nth(1));
-        for mount in own.filter(|mount| Path::new(mount).starts_with(self.home.path())) {
-            let _ = Command::new("umount").args(["-l", mount]).output();
-        }
-    }
 }
 
 /// When the daemon is killed.
@@ -252,6 +79,12 @@ fn killed(mut daemon: Daemon, at: At) {
             (!diary(&node).is_empty()).then_some(())
         })
         .unwrap();
+        // An engine that is killed between the start of a container and its own note of it knows nothing of the run when
+        // it is back, and is asked to start it once more. It lists what it has noted.
+        wait_until(PATIENCE, "the engine to note the start", || {
+            daemon.containers().contains("running").then_some(())
+        })
+        .unwrap();
     }
     let mut refused = String::new();
     match at {
@@ -280,6 +113,7 @@ fn killed(mut daemon: Daemon, at: At) {
     assert_eq!(daemon.containers(), "", "{at:?}");
     let live = if daemon.live_restore { ", live-restore" } else { "" };
     let runs = diary(&node).lines().count();
+    assert_eq!(runs, job.attempt as usize, "{at:?}{live}: {}", diary(&node));
     showed(
         &format!("dockerd killed, {at:?}{live}"),
         &format!(

@@ -5,11 +5,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use super::engine::Daemon;
 use super::showed;
 use super::study::{send, study};
 use crate::needs;
 use crate::support::PATIENCE;
+use crate::support::daemon::Daemon;
 use crate::support::images::Bucket;
 use crate::support::peers::skip;
 use crate::support::under_test::{TestNode, scratch};

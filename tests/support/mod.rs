@@ -4,7 +4,9 @@
 //! and return errors. The rest panics, as tests do.
 
 pub mod api;
+pub mod daemon;
 pub mod images;
+pub mod kit;
 pub mod node;
 pub mod orthanc;
 pub mod parrot;

@@ -143,6 +143,32 @@ impl Node {
             }
         }
     }
+
+    /// Takes the names that the node gave to images of its buckets.
+    fn forget_images(&self) {
+        let store = self.data().join("store/magickbox.sqlite");
+        let id = rusqlite::Connection::open(store).and_then(|db| {
+            db.query_row("SELECT value FROM node WHERE key = 'id'", [], |row| {
+                row.get::<_, String>(0)
+            })
+        });
+        let Ok(id) = id else { return };
+        for name in images_named(&format!("magickbox/node-{id}")) {
+            let _ = Command::new("docker").args(["rmi", &name]).output();
+        }
+    }
+}
+
+/// The names in a repository of the engine, `repository:tag`.
+pub fn images_named(repository: &str) -> Vec<String> {
+    let format = "{{.Repository}}:{{.Tag}}";
+    let listed = Command::new("docker")
+        .args(["images", "--format", format, repository])
+        .output();
+    let text = listed
+        .map(|o| String::from_utf8_lossy(&o.stdout).into_owned())
+        .unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
 }
 
 fn port(address: &str) -> u16 {
@@ -161,6 +187,7 @@ impl Drop for Node {
         }
         let _ = self.process.terminate().or_else(|_| self.process.kill());
         self.remove_containers();
+        self.forget_images();
     }
 }
 

@@ -172,7 +172,16 @@ pub struct Ran {
 /// Runs one of our programs to its end, without any setting of whoever runs the tests.
 pub fn run(program: &str, arguments: &[&str]) -> Ran {
     let mut command = Command::new(program);
-    for variable in ["CONFIG", "DATA", "DICOM", "HTTP", "NODE"] {
+    for variable in [
+        "CONFIG",
+        "DATA",
+        "DICOM",
+        "HTTP",
+        "NODE",
+        "TOKEN",
+        "TOKEN_FILE",
+        "CA",
+    ] {
         command.env_remove(format!("MAGICKBOX_{variable}"));
     }
     let Output {

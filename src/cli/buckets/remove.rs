@@ -9,8 +9,7 @@ use crate::model::AeTitle;
 
 use super::text;
 
-pub(super) fn remove(ae_title: &str, yes: bool, node: &str) -> Result<()> {
-    let client = NodeClient::new(node);
+pub(super) fn remove(ae_title: &str, yes: bool, client: &NodeClient) -> Result<()> {
     let title = AeTitle::parse(ae_title)?;
     let path = format!("buckets/{}", title.encoded());
     let bucket = client.get(&path)?;

@@ -200,13 +200,21 @@ fn storage(config: &Config) -> Vec<Setting> {
 
 /// Of `[engine]` only what a peer sees of it.
 fn queue(config: &Config) -> Vec<Setting> {
-    vec![setting(
-        "queue",
-        "jobs of one AE title that may wait; beyond, associations to it are rejected for the moment, and the first object of \
-         another study is answered A700",
-        "1 to 1000000",
-        config.engine.queue,
-    )]
+    vec![
+        setting(
+            "queue",
+            "jobs of one AE title that may wait; beyond, associations to it are rejected for the moment, and the first \
+             object of another study is answered A700",
+            "1 to 1000000",
+            config.engine.queue,
+        ),
+        setting(
+            "hold",
+            "time an operator has to release a job that is held; then it is cancelled, and nothing of it is sent",
+            TIME,
+            duration(config.engine.hold),
+        ),
+    ]
 }
 
 fn dicom(config: &Config) -> Vec<Setting> {

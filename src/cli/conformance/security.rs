@@ -108,7 +108,11 @@ fn ports(d: &mut Document, site: &Site) {
         row(
             site.config.http.address.to_string(),
             "in",
-            "HTTP, administration; not DICOM",
+            if site.config.http.tls.is_some() {
+                "HTTPS, administration; not DICOM"
+            } else {
+                "HTTP, administration; not DICOM"
+            },
         ),
     ];
     let remote = site

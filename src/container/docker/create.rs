@@ -140,7 +140,7 @@ fn gpus(names: &[String]) -> Vec<DeviceRequest> {
 
 /// A mount and not a bind of the old form `source:target:ro`, which takes no colons and makes a source that
 /// does not exist.
-fn mount(bind: &Bind) -> Mount {
+pub(super) fn mount(bind: &Bind) -> Mount {
     Mount {
         typ: Some(MountType::BIND),
         source: Some(bind.source.to_string_lossy().into_owned()),

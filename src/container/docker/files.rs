@@ -48,8 +48,17 @@ impl DockerFiles {
         }
     }
 
+    /// The files of a container that is somebody else's to remove.
+    pub(super) fn of_container(docker: &Docker, container: &str) -> Self {
+        Self {
+            docker: docker.clone(),
+            container: container.to_owned(),
+            is_open: false,
+        }
+    }
+
     /// What is at a path and where it really is, links followed.
-    async fn find(&self, path: &str) -> Result<Option<(String, FileStat)>> {
+    pub(super) async fn find(&self, path: &str) -> Result<Option<(String, FileStat)>> {
         let mut path = path.to_owned();
         for _ in 0..MAX_LINKS {
             let Some(found) = self.look(&path).await? else {
@@ -123,6 +132,27 @@ impl DockerFiles {
         sink.flush().await.map_err(unwritable)?;
         Ok(size)
     }
+
+    /// The tar of a regular file of at most `limit_bytes`, to which `path` led.
+    pub(super) async fn tar_of_file(
+        &self,
+        path: &str,
+        place: &str,
+        stat: &FileStat,
+        limit_bytes: u64,
+    ) -> Result<Vec<u8>> {
+        if stat.size > limit_bytes {
+            return Err(Error::TooLarge {
+                path: path.to_owned(),
+                limit_bytes,
+            });
+        }
+        let mut tar = Vec::new();
+        let limit = limit_bytes.saturating_add(tar_file::OVERHEAD);
+        self.copy_tar(path, place, limit, &mut tar, Path::new(path))
+            .await?;
+        Ok(tar)
+    }
 }
 
 #[async_trait]
@@ -141,21 +171,7 @@ impl ImageFiles for DockerFiles {
                 expected: "regular file",
             });
         }
-        if stat.size > limit_bytes {
-            return Err(Error::TooLarge {
-                path: path.to_owned(),
-                limit_bytes,
-            });
-        }
-        let mut tar = Vec::new();
-        self.copy_tar(
-            path,
-            &place,
-            limit_bytes.saturating_add(tar_file::OVERHEAD),
-            &mut tar,
-            Path::new(path),
-        )
-        .await?;
+        let tar = self.tar_of_file(path, &place, &stat, limit_bytes).await?;
         match tar_file::first_file(&tar) {
             Some(content) => Ok(Some(FileEntry {
                 mode: stat.mode,

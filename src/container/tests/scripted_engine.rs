@@ -239,6 +239,7 @@ fn with_gpus(gpus: &[&str]) -> RunSpec {
         binds: Vec::new(),
         resources: Resources::default(),
         gpus: gpus.iter().map(|&name| name.to_owned()).collect(),
+        capabilities: Vec::new(),
         network: Network::None,
         user: None,
         capabilities: Vec::new(),

@@ -71,6 +71,12 @@ impl Server {
             .clone()
     }
 
+    /// What rustls is to show now, for connections that others begin.
+    #[must_use]
+    pub fn rustls_config(&self) -> Arc<rustls::ServerConfig> {
+        self.loaded().config.clone()
+    }
+
     /// Begins TLS on a connection that was accepted; the handshake runs with the first reads.
     ///
     /// # Errors

@@ -94,11 +94,7 @@ fn an_object_on_its_way_to_another_set_arrives_there_however_often_it_is_cut_off
     drop(receiver);
     bench.lose_rows();
     let former = bench.files()[0].clone();
-    bench
-        .store
-        .complete(&job, "quiet".into(), Timestamp::now())
-        .wait()
-        .unwrap();
+    bench.freeze(&job);
     drop(bench.stage());
     let arrived = bench.files()[0].clone();
     assert_ne!(arrived, former);

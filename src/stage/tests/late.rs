@@ -148,11 +148,7 @@ fn what_comes_after_a_set_was_forgotten_and_frozen_begins_another() {
     let stage = bench.stage();
     let mut receiver = bench.receiver(&stage, 1);
     let job = receive(&mut receiver, "1.9.1", b"one").unwrap().job;
-    bench
-        .store
-        .complete(&job, "as if cancelled".into(), Timestamp::now())
-        .wait()
-        .unwrap();
+    bench.freeze(&job);
     stage.completion().cancel(&job);
     let other = receive(&mut receiver, "1.9.2", b"two").unwrap().job;
     assert_ne!(other, job);

@@ -39,7 +39,7 @@ pub(super) async fn write(
     files::replace_file(&here.path("measures.json"), &record::pretty(&found.measures))?;
     let run = record::Run {
         job: &here.job,
-        bucket,
+        bucket: Some(bucket),
         verdict: &verdict,
         input: inputs.iter().map(Hashed::from).collect(),
         output: listing.files.iter().map(Hashed::from).collect(),

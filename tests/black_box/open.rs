@@ -1,0 +1,578 @@
+//! `buckets open` on a terminal, from a script, and the page beside it.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::needs;
+use crate::support::PATIENCE;
+use crate::support::images::{Bucket, docker};
+use crate::support::under_test::{BUCKETS, scratch};
+use crate::support::wait::wait_until;
+
+/// An image with a name of its own, which goes with it.
+struct Image(String);
+
+impl Image {
+    fn new(story: &str) -> Self {
+        let name = format!("magickbox-open-test/{story}-{}", std::process::id());
+        assert!(docker(&[
+            "tag",
+            &Bucket::fixture("copy").image(),
+            &format!("{name}:latest")
+        ]));
+        Self(name)
+    }
+
+    fn container(&self) -> String {
+        let name = self.0.replace('/', "_2f");
+        format!("magickbox-open-{name}")
+    }
+
+    fn is_open(&self) -> bool {
+        docker(&["inspect", "--type", "container", &self.container()])
+    }
+
+    /// What a command prints in a fresh container of a tag.
+    fn says(&self, tag: &str, command: &str) -> String {
+        let image = format!("{}:{tag}", self.0);
+        said(&[
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            &image,
+            "/bin/sh",
+            "-c",
+            command,
+        ])
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        docker(&["rm", "-fv", &self.container()]);
+        let tags = said(&["images", "--format", "{{.Repository}}:{{.Tag}}", &self.0]);
+        for tag in tags.lines() {
+            docker(&["rmi", tag]);
+        }
+    }
+}
+
+fn said(arguments: &[&str]) -> String {
+    let ran = Command::new("docker").args(arguments).output().unwrap();
+    String::from_utf8_lossy(&ran.stdout).into_owned()
+}
+
+/// `buckets open` on a terminal of its own.
+struct Terminal {
+    child: Child,
+    master: Option<File>,
+    slave: OwnedFd,
+    shown: Arc<Mutex<String>>,
+    /// How much of it was waited for already.
+    seen: usize,
+    home: TempDir,
+}
+
+impl Terminal {
+    fn open(image: &Image, home: TempDir) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let slave = File::options()
+            .read(true)
+            .write(true)
+            .open(name.to_str().unwrap())
+            .unwrap();
+        set_size(&master, 30, 90);
+        // Its own session, and the terminal its own: what closing it means is then as with a person's.
+        let child = Command::new("setsid")
+            .args(["--ctty", BUCKETS, "open", &image.0])
+            .current_dir(home.path())
+            .stdin(slave.try_clone().unwrap())
+            .stdout(slave.try_clone().unwrap())
+            .stderr(slave.try_clone().unwrap())
+            .spawn()
+            .unwrap();
+        let shown = Arc::new(Mutex::new(String::new()));
+        let (mut reader, into) = (File::from(master.try_clone().unwrap()), Arc::clone(&shown));
+        std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(read @ 1..) = reader.read(&mut piece) {
+                into.lock()
+                    .unwrap()
+                    .push_str(&String::from_utf8_lossy(&piece[..read]));
+            }
+        });
+        Self {
+            child,
+            master: Some(File::from(master)),
+            slave: slave.into(),
+            shown,
+            seen: 0,
+            home,
+        }
+    }
+
+    fn types(&mut self, text: &str) {
+        self.master.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Waits until it shows that, behind what was waited for before; returns what came until then.
+    fn shows(&mut self, text: &str) -> String {
+        let found = wait_until(PATIENCE, text, || {
+            let shown = self.shown.lock().unwrap();
+            let at = shown.get(self.seen..)?.find(text)?;
+            Some((
+                self.seen + at + text.len(),
+                shown[self.seen..self.seen + at].to_owned(),
+            ))
+        });
+        let (seen, before) =
+            found.unwrap_or_else(|e| panic!("{e}; it shows:\n{}", self.shown.lock().unwrap()));
+        self.seen = seen;
+        before
+    }
+
+    fn ends(&mut self) -> Option<i32> {
+        wait_until(PATIENCE, "the end of buckets open", || {
+            self.child.try_wait().unwrap()
+        })
+        .unwrap_or_else(|e| panic!("{e}; it shows:\n{}", self.shown.lock().unwrap()))
+        .code()
+    }
+
+    /// Nobody has the terminal any more.
+    fn closes(mut self) -> TempDir {
+        let pid = Pid::from_child(&self.child);
+        self.master = None;
+        // The reading thread holds the terminal too: what the kernel sends then is sent here.
+        kill_process(pid, Signal::HUP).unwrap();
+        assert_eq!(self.ends(), Some(129));
+        self.home
+    }
+}
+
+fn set_size(terminal: impl std::os::fd::AsFd, rows: u16, columns: u16) {
+    let size = Winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(terminal, size).unwrap();
+}
+
+const QUESTION: &str = "[k]eep it open for later: ";
+
+#[test]
+fn leaving_the_shell_shows_what_changed_and_saves_a_new_version() {
+    needs!(Docker);
+    let image = Image::new("saves");
+    let config = |tag: &str| {
+        said(&[
+            "inspect",
+            "--format",
+            "{{json .Config}}",
+            &format!("{}:{tag}", image.0),
+        ])
+    };
+    let configured = config("latest");
+    let mut terminal = Terminal::open(&image, scratch());
+    terminal.shows("edit and try it  http://127.0.0.1:");
+    terminal.shows("# ");
+    terminal.types("stty size; echo in-$((40+2)) >/local/made; echo '# mine' >>/root/work.sh\n");
+    terminal.shows("30 90");
+    set_size(terminal.master.as_ref().unwrap(), 40, 120);
+    terminal.types("until stty size | grep '40 12[0]'; do :; done\n");
+    terminal.shows("40 120");
+    terminal.types("exit\n");
+    terminal.shows("since version 1.0.0:");
+    let report = terminal.shows(QUESTION);
+    assert!(report.contains("/root/work.sh"), "{report}");
+    let changed = report.lines().filter(|l| l.contains(" /")).count();
+    assert_eq!(changed, 1, "only that: {report}");
+    terminal.types("s\n");
+    terminal.shows("Saved as");
+    assert_eq!(terminal.ends(), Some(0));
+    let modes = tcgetattr(&terminal.slave).unwrap().local_modes;
+    assert!(
+        modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG),
+        "the terminal is as it was"
+    );
+
+    assert!(!image.is_open(), "no container is left");
+    assert_eq!(
+        fs::read_to_string(terminal.home.path().join("made")).unwrap(),
+        "in-42\n"
+    );
+    let told = image.says(
+        "latest",
+        "tail -n 1 /root/work.sh; grep version /root/storage/info.json; ls -A /local /tmp",
+    );
+    assert!(told.contains("# mine") && told.contains("\"1.0.1\""), "{told}");
+    assert!(
+        !told.contains("made") && !told.contains("hist"),
+        "nothing of /local and /tmp: {told}"
+    );
+    assert!(
+        !image.says("1.0.0", "cat /root/work.sh").contains("# mine"),
+        "the former one is kept"
+    );
+    assert_eq!(config("latest"), configured, "it is run as before");
+}
+
+#[test]
+fn ctrl_c_goes_to_the_shell_and_nothing_changed_is_no_question() {
+    needs!(Docker);
+    let image = Image::new("ctrl-c");
+    let mut terminal = Terminal::open(&image, scratch());
+    terminal.shows("# ");
+    terminal.types("echo be''gun; sleep 600\n");
+    terminal.shows("begun");
+    terminal.types("\u{3}");
+    terminal.types("echo alive-$((1+1))\n");
+    terminal.shows("alive-2");
+    terminal.types("\u{4}");
+    terminal.shows("is as it was");
+    assert_eq!(terminal.ends(), Some(0));
+    assert!(!image.is_open());
+}
+
+#[test]
+fn a_closed_terminal_loses_nothing_and_the_next_one_goes_on() {
+    needs!(Docker);
+    let image = Image::new("closed");
+    let mut terminal = Terminal::open(&image, scratch());
+    terminal.shows("# ");
+    terminal.types("kept=in-the-shell; echo '# mine' >>/root/work.sh; echo do''ne\n");
+    terminal.shows("done");
+    let home = terminal.closes();
+    assert!(image.is_open());
+
+    let mut again = Terminal::open(&image, home);
+    again.shows("never left");
+    let report = again.shows("[q]uit: ");
+    assert!(report.contains("/root/work.sh"), "{report}");
+    again.types("c\n");
+    again.shows("What changed is shown then");
+    again.types("\necho still-$kept\n");
+    again.shows("still-in-the-shell");
+    again.types("exit\n");
+    again.shows(QUESTION);
+    again.types("b\n");
+    again.shows("# ");
+    again.types("echo ba''ck; exit\n");
+    again.shows("back");
+    again.shows(QUESTION);
+    again.types("d\n");
+    again.shows("Discarded");
+    assert_eq!(again.ends(), Some(0));
+    assert!(!image.is_open());
+    assert!(!image.says("latest", "cat /root/work.sh").contains("# mine"));
+}
+
+#[test]
+fn what_a_killed_program_left_can_be_saved_at_once() {
+    needs!(Docker);
+    let image = Image::new("killed");
+    let mut terminal = Terminal::open(&image, scratch());
+    terminal.shows("# ");
+    terminal.types("echo '# mine' >>/root/work.sh; echo do''ne\n");
+    terminal.shows("done");
+    let mut second = Terminal::open(&image, scratch());
+    second.shows("is open in another terminal");
+    assert_eq!(second.ends(), Some(1));
+
+    terminal.child.kill().unwrap();
+    terminal.ends();
+    let scripted = open(&image, &["--save", "--command", "true"], "");
+    assert_ne!(scripted.0, Some(0), "a script decides nothing: {scripted:?}");
+    assert!(scripted.2.contains("was left open"), "{scripted:?}");
+    let mut again = Terminal::open(&image, scratch());
+    again.shows("[q]uit: ");
+    again.types("s\n");
+    again.shows("Saved as");
+    assert_eq!(again.ends(), Some(0));
+    assert!(image.says("latest", "cat /root/work.sh").contains("# mine"));
+}
+
+/// `buckets open` without a terminal: exit status, stdout, stderr.
+fn open(image: &Image, options: &[&str], input: &str) -> (Option<i32>, String, String) {
+    let home = scratch();
+    let mut child = start(image, options, home.path());
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let ran = child.wait_with_output().unwrap();
+    (
+        ran.status.code(),
+        String::from_utf8_lossy(&ran.stdout).into_owned(),
+        String::from_utf8_lossy(&ran.stderr).into_owned(),
+    )
+}
+
+fn start(image: &Image, options: &[&str], home: &Path) -> Child {
+    Command::new(BUCKETS)
+        .args(["open", &image.0])
+        .args(options)
+        .current_dir(home)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn a_script_opens_saves_and_gets_the_exit_status() {
+    needs!(Docker);
+    let image = Image::new("script");
+    let (status, out, err) = open(
+        &image,
+        &["--save"],
+        "echo typed; echo aside >&2; echo '# mine' >>/root/work.sh\n",
+    );
+    assert_eq!((status, out.as_str()), (Some(0), "typed\n"), "{err}");
+    assert!(err.contains("aside\n") && err.contains("Saved as"), "{err}");
+    assert!(image.says("latest", "cat /root/work.sh").contains("# mine"));
+
+    let command = ["--discard", "--command", "echo '# more' >>/root/work.sh; exit 7"];
+    let (status, _, err) = open(&image, &command, "");
+    assert_eq!(status, Some(7), "{err}");
+    assert!(err.contains("Discarded") && !err.contains("http://"), "{err}");
+
+    let (status, _, err) = open(&image, &["--save", "--command", "touch /root/half; exit 7"], "");
+    assert_eq!(status, Some(7), "{err}");
+    assert!(
+        err.contains("not saved") && image.is_open(),
+        "what failed is not saved, and not lost: {err}"
+    );
+    let (status, _, err) = open(&image, &["--discard", "--command", "ls /root"], "");
+    assert_eq!(status, Some(0), "{err}");
+    assert!(!image.is_open());
+    let files = image.says("latest", "ls /root; cat /root/work.sh");
+    assert!(!files.contains("half") && !files.contains("# more"), "{files}");
+}
+
+#[test]
+fn what_cannot_be_opened_is_refused_by_name() {
+    needs!(Docker);
+    let image = Image::new("refused");
+    let (status, _, err) = open(&image, &[], "");
+    assert_eq!(status, Some(1));
+    assert!(err.contains("--save") && err.contains("--discard"), "{err}");
+    for (name, reason) in [
+        ("magickbox-test/never-made", "magickbox-test/never-made"),
+        ("sha256:00ff", "docker tag sha256:00ff NAME"),
+    ] {
+        let refused = Command::new(BUCKETS)
+            .args(["open", name, "--discard"])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let err = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{err}");
+        assert!(err.contains(reason), "{err}");
+    }
+}
+
+/// The page of a shell that is kept open by its input.
+struct Page {
+    child: Child,
+    port: u16,
+    key: String,
+    home: TempDir,
+}
+
+impl Page {
+    fn of(image: &Image) -> Self {
+        let home = scratch();
+        let mut child = start(image, &["--discard"], home.path());
+        let mut said = String::new();
+        let mut err = child.stderr.take().unwrap();
+        let (mut piece, url) = ([0; 512], "http://127.0.0.1:");
+        while !said.contains("/local") {
+            let read = err.read(&mut piece).unwrap();
+            assert!(read > 0, "{said}");
+            said.push_str(&String::from_utf8_lossy(&piece[..read]));
+        }
+        std::thread::spawn(move || std::io::copy(&mut err, &mut std::io::sink()));
+        let place = said.split(url).nth(1).unwrap().split_whitespace().next().unwrap();
+        let (port, key) = place.split_once("/?key=").unwrap();
+        Self {
+            child,
+            port: port.parse().unwrap(),
+            key: key.to_owned(),
+            home,
+        }
+    }
+
+    /// One request; status and body.
+    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+        let mut socket = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut request = format!(
+            "{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        for (name, value) in headers {
+            request += &format!("{name}: {value}\r\n");
+        }
+        socket
+            .write_all(format!("{request}\r\n{body}").as_bytes())
+            .unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    /// One request as the page itself sends it.
+    fn asks(&self, method: &str, path: &str, more: &[(&str, &str)], body: &str) -> (u16, String) {
+        let host = format!("127.0.0.1:{}", self.port);
+        let cookie = format!("magickbox-open-{}={}", self.port, self.key);
+        let origin = format!("http://{host}");
+        let headers = [("Host", host.as_str()), ("Cookie", &cookie), ("Origin", &origin)];
+        self.ask(method, path, &[&headers, more].concat(), body)
+    }
+
+    fn file(&self, name: &str) -> Value {
+        let (status, body) = self.asks("GET", "/api/files", &[], "");
+        assert_eq!(status, 200, "{body}");
+        let files: Vec<Value> = serde_json::from_str(&body).unwrap();
+        files.into_iter().find(|f| f["name"] == name).unwrap()
+    }
+
+    /// The shell is left.
+    fn ends(mut self) -> Option<i32> {
+        drop(self.child.stdin.take());
+        self.child.wait().unwrap().code()
+    }
+}
+
+#[test]
+fn the_page_is_for_whoever_was_given_its_address_and_for_no_other_site() {
+    needs!(Docker);
+    let image = Image::new("guard");
+    let page = Page::of(&image);
+    let host = format!("127.0.0.1:{}", page.port);
+    let cookie = format!("magickbox-open-{}={}", page.port, page.key);
+    let own = ("Host", host.as_str());
+    for path in [
+        "/",
+        "/editor.js",
+        "/api/bucket",
+        "/api/run/events",
+        "/?key=0",
+        "/licences.txt",
+    ] {
+        assert_eq!(page.ask("GET", path, &[own], "").0, 403, "{path}");
+    }
+    let with_key = ("Cookie", cookie.as_str());
+    assert_eq!(
+        page.ask("GET", "/api/bucket", &[("Host", "rebound.example"), with_key], "")
+            .0,
+        421
+    );
+    let foreign = [own, with_key, ("Origin", "http://evil.example")];
+    for (method, path) in [
+        ("PUT", "/api/files/work.sh"),
+        ("POST", "/api/run"),
+        ("DELETE", "/api/run"),
+    ] {
+        assert_eq!(page.ask(method, path, &foreign, "{}").0, 403, "{method} {path}");
+        assert_eq!(
+            page.ask(method, path, &[own, with_key], "{}").0,
+            403,
+            "{method} {path}"
+        );
+    }
+    assert_eq!(page.asks("GET", "/api/bucket", &[], "").0, 200);
+    assert_eq!(page.ask("GET", &format!("/?key={}", page.key), &[own], "").0, 303);
+
+    let elsewhere = page.asks("POST", "/api/run", &[], r#"{ "directory": "/etc" }"#);
+    assert_eq!(elsewhere.0, 403, "{elsewhere:?}");
+    assert!(elsewhere.1.contains("--data"), "{elsewhere:?}");
+    assert_eq!(page.ends(), Some(0));
+    assert!(!image.is_open());
+}
+
+#[test]
+fn the_page_writes_only_over_the_version_it_showed() {
+    needs!(Docker);
+    let image = Image::new("writes");
+    let mut page = Page::of(&image);
+    let before = page.file("work.sh");
+    let version = format!("\"{}\"", before["version"].as_str().unwrap());
+    let put = |page: &Page, version: &str, text: &str| {
+        page.asks("PUT", "/api/files/work.sh", &[("If-Match", version)], text)
+    };
+    let (status, saved) = put(&page, &version, "#!/bin/sh\necho from the page\n");
+    assert_eq!(status, 200, "{saved}");
+    let (status, there) = put(&page, &version, "#!/bin/sh\necho too late\n");
+    assert_eq!(status, 412, "{there}");
+    assert!(there.contains("from the page"), "{there}");
+    assert_eq!(page.file("work.sh")["mode"], before["mode"], "still executable");
+    let stdin = page.child.stdin.as_mut().unwrap();
+    stdin.write_all(b"echo '# by hand' >>/root/work.sh\n").unwrap();
+    let changed = wait_until(PATIENCE, "the line of the shell", || {
+        let file = page.file("work.sh");
+        file["text"]
+            .as_str()
+            .unwrap()
+            .ends_with("# by hand\n")
+            .then_some(file)
+    });
+    assert!(
+        changed.unwrap()["text"]
+            .as_str()
+            .unwrap()
+            .contains("from the page")
+    );
+    assert_eq!(page.asks("PUT", "/api/files/work.sh", &[], "x").0, 428);
+    assert_eq!(
+        page.asks("PUT", "/api/files/passwd", &[("If-Match", "x")], "x").0,
+        404
+    );
+    assert_eq!(page.ends(), Some(0));
+}
+
+#[test]
+fn edits_that_are_only_on_the_page_are_asked_about() {
+    needs!(Docker);
+    let image = Image::new("drafts");
+    let mut terminal = Terminal::open(&image, scratch());
+    let before = terminal.shows("/local");
+    let place = before.split("http://127.0.0.1:").nth(1).unwrap();
+    let (port, key) = place
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .split_once("/?key=")
+        .unwrap();
+    let page = Page {
+        child: Command::new("true").stdin(Stdio::piped()).spawn().unwrap(),
+        port: port.parse().unwrap(),
+        key: key.to_owned(),
+        home: scratch(),
+    };
+    assert_eq!(page.asks("POST", "/api/drafts", &[], r#"["work.sh"]"#).0, 204);
+    terminal.shows("# ");
+    terminal.types("exit\n");
+    terminal.shows("The page has edits of work.sh");
+    terminal.shows("back to the shell: ");
+    terminal.types("w\n");
+    terminal.shows("is as it was");
+    assert_eq!(terminal.ends(), Some(0));
+}
