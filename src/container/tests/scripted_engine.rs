@@ -242,7 +242,6 @@ fn with_gpus(gpus: &[&str]) -> RunSpec {
         capabilities: Vec::new(),
         network: Network::None,
         user: None,
-        capabilities: Vec::new(),
         read_only_root: false,
         stop_grace: Duration::from_secs(1),
     }
