@@ -13,8 +13,9 @@
 //! | capabilities | DAC_OVERRIDE, CHOWN, FOWNER | root has to write `/output` and read inputs that are not its own, and unpacking gives files away; none of the three needs more | `"capabilities": […]` of a closed list |
 //!
 //! No setting changes these: no new privileges, the engine's seccomp filter, limits of memory without swap, of processors
-//! and of 4096 processes, of what is written into `/output` and elsewhere, a bounded log, no device but the usual harmless ones, no core dumps. A site forbids what may be
-//! asked for by `[engine] forbid`, or overrides it for one bucket by `[bucket.TITLE]`.
+//! and of 4096 processes, of what is written into `/output` and elsewhere, a bounded log, no device but the usual harmless
+//! ones, no core dumps. A site forbids what may be asked for by `[engine] forbid`, or overrides it for one bucket by
+//! `[bucket.TITLE]`.
 //!
 //! With a writable root `/tmp` is the container's own disk and does not count towards its memory; with a read-only one it
 //! is memory, half of the run's at most.

@@ -44,6 +44,7 @@ use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::bucket::inspect;
+use crate::cli::node_client::NodeArgs;
 use crate::container::{Docker, DockerConfig, Runtime};
 use crate::model::{JobId, Timestamp};
 
@@ -143,8 +144,14 @@ async fn site(
 ) -> Result<Option<Value>> {
     let labels = leftovers::labels(&JobId::generate(Timestamp::now()));
     let title = inspect(docker, &options.image, &labels).await?.manifest.ae_title;
-    let (url, of) = (node.to_owned(), title.clone());
-    let site = tokio::task::spawn_blocking(move || node_limits::fetch(&url, &of)).await??;
+    let (asked, of) = (
+        NodeArgs {
+            node: node.to_owned(),
+            ..options.node.clone()
+        },
+        title.clone(),
+    );
+    let site = tokio::task::spawn_blocking(move || node_limits::fetch(&asked, &of)).await??;
     terminal.says(&match &site {
         Some(site) => format!("{node} overrides for {title}: {site}"),
         None => format!("{node} overrides nothing for {title}"),

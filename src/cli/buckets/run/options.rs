@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::cli::node_client::NodeArgs;
 use crate::model::GpuId;
 
 use super::gpus;
@@ -13,6 +14,7 @@ use super::gpus;
 #[derive(Args, Debug)]
 #[command(
     override_usage = "buckets run [OPTIONS] NAME IN OUT\n       buckets run [OPTIONS] NAME STUDYDIR... --out DIR",
+    mut_arg("node", |arg| arg.hide(true)), // --node-limits names it
     after_help = "The exit status is the bucket's, and never 0 if it was stopped for its time, its memory or its output. \
                   Of many studies: 0 if all went well, else 1."
 )]
@@ -46,6 +48,9 @@ pub struct Options {
     /// Run with what the configuration of this node says of the bucket of this AE title, its limits above all
     #[arg(long, value_name = "URL")]
     pub node_limits: Option<String>,
+    /// By what right that node is asked.
+    #[command(flatten)]
+    pub node: NodeArgs,
     /// Where the container engine is
     #[arg(long, env = "MAGICKBOX_DOCKER", default_value = "unix:///var/run/docker.sock")]
     pub docker: String,
