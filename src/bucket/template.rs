@@ -83,8 +83,8 @@ fn keys() -> String {
     let mut table = "| key | default | what it is |\n| --- | --- | --- |\n".to_owned();
     for key in KEYS {
         let allowed = match key.kind {
-            Kind::SomeOf(words) => format!(" Some of: {}.", words.join(", ")),
             Kind::Words(words) => format!(" One of: {}.", words.join(", ")),
+            Kind::List(words) => format!(" Of: {}.", words.join(", ")),
             Kind::Whole(from, to) => format!(" From {from} to {to}."),
             _ if key.default.is_empty() && !key.example.is_empty() => format!(" Such as `{}`.", key.example),
             _ => String::new(),

@@ -104,7 +104,7 @@ fn refusal(path: &str, message: &str, places: &Places<'_>, map: &Map<String, Val
     };
     let written = value.and_then(Value::as_str).unwrap_or_default();
     match key.kind {
-        Kind::Words(words) | Kind::SomeOf(words) => match nearest(written, words.iter().copied()) {
+        Kind::Words(words) | Kind::List(words) => match nearest(written, words.iter().copied()) {
             Some(meant) => finding.help(format!("did you mean \"{meant}\"?")),
             None => finding.help(key.doc),
         },

@@ -80,12 +80,15 @@ fn a_set_is_synced_before_it_is_queued() {
     assert_eq!(bench.store.job(&job).unwrap().unwrap().state, JobState::Queued);
 }
 
+/// What a sync saw: rows, files, and the states of the jobs.
+type Sight = (usize, usize, Vec<JobState>);
+
 /// A set at its cap: an object enters it while it is synced to be frozen, as it does while an association goes on. Later
 /// syncs go by `later`. Answers the set, what each sync saw, and what the freeze said.
 fn frozen_while_an_object_enters(
     bench: &Bench,
     later: impl Fn() -> std::io::Result<()> + Send + Sync + 'static,
-) -> (JobId, Vec<(usize, usize, Vec<JobState>)>, Result<(), StageError>) {
+) -> (JobId, Vec<Sight>, Result<(), StageError>) {
     let stage = bench.stage();
     let mut receiver = bench.receiver(&stage, 1);
     let job = receive(&mut receiver, "1.9.1", b"one").unwrap().job;
