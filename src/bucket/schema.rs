@@ -272,6 +272,31 @@ mod tests {
     }
 
     #[test]
+    fn the_words_of_the_table_are_those_a_node_takes() {
+        let mut seen = 0;
+        for key in KEYS {
+            let (words, list) = match key.kind {
+                Kind::Words(words) => (words, false),
+                Kind::List(words) => (words, true),
+                _ => continue,
+            };
+            for word in words {
+                let mut info = json!({ "AETitle": "A" });
+                let (table, name) = key.path.split_once('.').unwrap_or(("", key.path));
+                let value = if list { json!([word]) } else { json!(word) };
+                if table.is_empty() {
+                    info[name] = value;
+                } else {
+                    info[table][name] = value;
+                }
+                Manifest::parse(info.to_string().as_bytes()).unwrap();
+                seen += 1;
+            }
+        }
+        assert!(seen > 10, "the test reads nothing: {seen}");
+    }
+
+    #[test]
     fn the_schema_has_tables_within_tables() {
         let schema = info_schema();
         let properties = &schema["properties"];

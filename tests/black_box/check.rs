@@ -63,6 +63,14 @@ fn every_finding_has_its_line_and_a_way_out() {
             "did you mean \"bridge\"",
         ),
         (
+            with(r#""capabilities": ["KILL", "setuid"]"#),
+            WORK.into(),
+            "error",
+            "info-value",
+            4,
+            "did you mean \"SETUID\"",
+        ),
+        (
             with(r#""resources": { "cpu": 1 }"#),
             WORK.into(),
             "error",

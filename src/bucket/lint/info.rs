@@ -93,12 +93,18 @@ fn refusal(path: &str, message: &str, places: &Places<'_>, map: &Map<String, Val
             None => finding.help("such as \"AETitle\": \"ProcT1\""),
         };
     }
-    let Some(key) = KEYS.iter().find(|key| key.path == path) else {
+    // `capabilities[1]` is described at `capabilities`.
+    let (name, index) = path.split_once('[').unwrap_or((path, ""));
+    let Some(key) = KEYS.iter().find(|key| key.path == name) else {
         return finding;
     };
-    let written = pointed(map, path).and_then(Value::as_str).unwrap_or_default();
+    let value = match index.trim_end_matches(']').parse::<usize>() {
+        Ok(index) => pointed(map, name).and_then(|list| list.get(index)),
+        Err(_) => pointed(map, name),
+    };
+    let written = value.and_then(Value::as_str).unwrap_or_default();
     match key.kind {
-        Kind::Words(words) => match nearest(written, words.iter().copied()) {
+        Kind::Words(words) | Kind::List(words) => match nearest(written, words.iter().copied()) {
             Some(meant) => finding.help(format!("did you mean \"{meant}\"?")),
             None => finding.help(key.doc),
         },

@@ -6,7 +6,7 @@ use super::seen::Script;
 use super::{LintFinding, Place, Seen};
 use crate::bucket::inside;
 use crate::bucket::manifest::Manifest;
-use crate::model::Network;
+use crate::model::{Network, Root};
 
 /// What goes beyond the machine.
 const NETWORK: &str = r"(?:^|[\s;&|(`])((?:curl|wget|ssh|scp|sftp|storescu|findscu|movescu|getscu|echoscu)\b|git\s+(?:clone|pull|fetch)\b|(?:pip3?|conda|mamba|npm)\s+install\b|apt(?:-get)?\s+(?:-\S+\s+)*(?:install|update)\b|apk\s+add\b|(?:dnf|yum)\s+install\b)";
@@ -124,6 +124,7 @@ fn begins_well(file: &'static str, script: &Script, found: &mut Vec<LintFinding>
 fn does_what_it_may(text: &str, manifest: Option<&Manifest>, found: &mut Vec<LintFinding>) {
     let has_no_network = manifest.is_none_or(|m| m.settings.network == Network::None);
     let shared_memory = manifest.is_some_and(|m| m.settings.parallel > 1);
+    let read_only = manifest.is_some_and(|m| m.settings.root == Root::ReadOnly);
     let network = Regex::new(NETWORK).ok();
     let writes: Vec<Regex> = WRITES.iter().filter_map(|p| Regex::new(p).ok()).collect();
     let mut start = 0;
@@ -165,6 +166,12 @@ fn does_what_it_may(text: &str, manifest: Option<&Manifest>, found: &mut Vec<Lin
                     )
                 } else if WRITABLE.iter().any(|folder| below(folder)) {
                     continue;
+                } else if read_only {
+                    (
+                        "writes-elsewhere",
+                        "looks as if it writes to the root file system, which it asks to have read-only",
+                        "write to /tmp, /output or /memory, or take root out of info.json",
+                    )
                 } else {
                     (
                         "writes-elsewhere",
