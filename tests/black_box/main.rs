@@ -40,5 +40,7 @@ mod run;
 mod sandbox;
 #[path = "../support/mod.rs"]
 mod support;
+mod terminal;
+mod tutorial;
 mod upgrade;
 mod verify;

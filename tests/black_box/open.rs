@@ -1,16 +1,12 @@
 //! `buckets open` on a terminal, from a script, and the page beside it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
 
-use rustix::process::{Pid, Signal, kill_process};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::{LocalModes, tcgetattr};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -19,6 +15,7 @@ use crate::support::PATIENCE;
 use crate::support::images::{Bucket, docker};
 use crate::support::under_test::{BUCKETS, scratch};
 use crate::support::wait::wait_until;
+use crate::terminal::{Terminal, set_size};
 
 /// An image with a name of its own, which goes with it.
 struct Image(String);
@@ -74,107 +71,6 @@ fn said(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&ran.stdout).into_owned()
 }
 
-/// `buckets open` on a terminal of its own.
-struct Terminal {
-    child: Child,
-    master: Option<File>,
-    slave: OwnedFd,
-    shown: Arc<Mutex<String>>,
-    /// How much of it was waited for already.
-    seen: usize,
-    home: TempDir,
-}
-
-impl Terminal {
-    fn open(image: &Image, home: TempDir) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let name = ptsname(&master, Vec::new()).unwrap();
-        let slave = File::options()
-            .read(true)
-            .write(true)
-            .open(name.to_str().unwrap())
-            .unwrap();
-        set_size(&master, 30, 90);
-        // Its own session, and the terminal its own: what closing it means is then as with a person's.
-        let child = Command::new("setsid")
-            .args(["--ctty", BUCKETS, "open", &image.0])
-            .current_dir(home.path())
-            .stdin(slave.try_clone().unwrap())
-            .stdout(slave.try_clone().unwrap())
-            .stderr(slave.try_clone().unwrap())
-            .spawn()
-            .unwrap();
-        let shown = Arc::new(Mutex::new(String::new()));
-        let (mut reader, into) = (File::from(master.try_clone().unwrap()), Arc::clone(&shown));
-        std::thread::spawn(move || {
-            let mut piece = [0; 4096];
-            while let Ok(read @ 1..) = reader.read(&mut piece) {
-                into.lock()
-                    .unwrap()
-                    .push_str(&String::from_utf8_lossy(&piece[..read]));
-            }
-        });
-        Self {
-            child,
-            master: Some(File::from(master)),
-            slave: slave.into(),
-            shown,
-            seen: 0,
-            home,
-        }
-    }
-
-    fn types(&mut self, text: &str) {
-        self.master.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
-    }
-
-    /// Waits until it shows that, behind what was waited for before; returns what came until then.
-    fn shows(&mut self, text: &str) -> String {
-        let found = wait_until(PATIENCE, text, || {
-            let shown = self.shown.lock().unwrap();
-            let at = shown.get(self.seen..)?.find(text)?;
-            Some((
-                self.seen + at + text.len(),
-                shown[self.seen..self.seen + at].to_owned(),
-            ))
-        });
-        let (seen, before) =
-            found.unwrap_or_else(|e| panic!("{e}; it shows:\n{}", self.shown.lock().unwrap()));
-        self.seen = seen;
-        before
-    }
-
-    fn ends(&mut self) -> Option<i32> {
-        wait_until(PATIENCE, "the end of buckets open", || {
-            self.child.try_wait().unwrap()
-        })
-        .unwrap_or_else(|e| panic!("{e}; it shows:\n{}", self.shown.lock().unwrap()))
-        .code()
-    }
-
-    /// Nobody has the terminal any more.
-    fn closes(mut self) -> TempDir {
-        let pid = Pid::from_child(&self.child);
-        self.master = None;
-        // The reading thread holds the terminal too: what the kernel sends then is sent here.
-        kill_process(pid, Signal::HUP).unwrap();
-        assert_eq!(self.ends(), Some(129));
-        self.home
-    }
-}
-
-fn set_size(terminal: impl std::os::fd::AsFd, rows: u16, columns: u16) {
-    let size = Winsize {
-        ws_row: rows,
-        ws_col: columns,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
-    tcsetwinsize(terminal, size).unwrap();
-}
-
 const QUESTION: &str = "[k]eep it open for later: ";
 
 #[test]
@@ -190,7 +86,7 @@ fn leaving_the_shell_shows_what_changed_and_saves_a_new_version() {
         ])
     };
     let configured = config("latest");
-    let mut terminal = Terminal::open(&image, scratch());
+    let mut terminal = Terminal::open(&image.0, scratch());
     terminal.shows("edit and try it  http://127.0.0.1:");
     terminal.shows("# ");
     terminal.types("stty size; echo in-$((40+2)) >/local/made; echo '# mine' >>/root/work.sh\n");
@@ -215,7 +111,7 @@ fn leaving_the_shell_shows_what_changed_and_saves_a_new_version() {
 
     assert!(!image.is_open(), "no container is left");
     assert_eq!(
-        fs::read_to_string(terminal.home.path().join("made")).unwrap(),
+        fs::read_to_string(terminal.home().join("made")).unwrap(),
         "in-42\n"
     );
     let told = image.says(
@@ -238,7 +134,7 @@ fn leaving_the_shell_shows_what_changed_and_saves_a_new_version() {
 fn ctrl_c_goes_to_the_shell_and_nothing_changed_is_no_question() {
     needs!(Docker);
     let image = Image::new("ctrl-c");
-    let mut terminal = Terminal::open(&image, scratch());
+    let mut terminal = Terminal::open(&image.0, scratch());
     terminal.shows("# ");
     terminal.types("echo be''gun; sleep 600\n");
     terminal.shows("begun");
@@ -255,14 +151,14 @@ fn ctrl_c_goes_to_the_shell_and_nothing_changed_is_no_question() {
 fn a_closed_terminal_loses_nothing_and_the_next_one_goes_on() {
     needs!(Docker);
     let image = Image::new("closed");
-    let mut terminal = Terminal::open(&image, scratch());
+    let mut terminal = Terminal::open(&image.0, scratch());
     terminal.shows("# ");
     terminal.types("kept=in-the-shell; echo '# mine' >>/root/work.sh; echo do''ne\n");
     terminal.shows("done");
     let home = terminal.closes();
     assert!(image.is_open());
 
-    let mut again = Terminal::open(&image, home);
+    let mut again = Terminal::open(&image.0, home);
     again.shows("never left");
     let report = again.shows("[q]uit: ");
     assert!(report.contains("/root/work.sh"), "{report}");
@@ -288,11 +184,11 @@ fn a_closed_terminal_loses_nothing_and_the_next_one_goes_on() {
 fn what_a_killed_program_left_can_be_saved_at_once() {
     needs!(Docker);
     let image = Image::new("killed");
-    let mut terminal = Terminal::open(&image, scratch());
+    let mut terminal = Terminal::open(&image.0, scratch());
     terminal.shows("# ");
     terminal.types("echo '# mine' >>/root/work.sh; echo do''ne\n");
     terminal.shows("done");
-    let mut second = Terminal::open(&image, scratch());
+    let mut second = Terminal::open(&image.0, scratch());
     second.shows("is open in another terminal");
     assert_eq!(second.ends(), Some(1));
 
@@ -301,7 +197,7 @@ fn what_a_killed_program_left_can_be_saved_at_once() {
     let scripted = open(&image, &["--save", "--command", "true"], "");
     assert_ne!(scripted.0, Some(0), "a script decides nothing: {scripted:?}");
     assert!(scripted.2.contains("was left open"), "{scripted:?}");
-    let mut again = Terminal::open(&image, scratch());
+    let mut again = Terminal::open(&image.0, scratch());
     again.shows("[q]uit: ");
     again.types("s\n");
     again.shows("Saved as");
@@ -552,7 +448,7 @@ fn the_page_writes_only_over_the_version_it_showed() {
 fn edits_that_are_only_on_the_page_are_asked_about() {
     needs!(Docker);
     let image = Image::new("drafts");
-    let mut terminal = Terminal::open(&image, scratch());
+    let mut terminal = Terminal::open(&image.0, scratch());
     let before = terminal.shows("/local");
     let place = before.split("http://127.0.0.1:").nth(1).unwrap();
     let (port, key) = place
