@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::callers::read_networks;
+use super::tls::pem_file;
 use super::{require, socket_address};
 use crate::model::{AddressRange, Permission, Reader, Token};
 
@@ -83,13 +84,7 @@ fn read_name(text: &str) -> Result<String, &'static str> {
 fn read_tls(r: &Reader<'_>) -> Option<HttpTlsConfig> {
     r.map()?;
     require(r, &["certificate", "key"]);
-    let path = |key| {
-        r.text(key, |text| match text {
-            "" => Err("the name of a PEM file"),
-            name => Ok(PathBuf::from(name)),
-        })
-    };
-    let (certificate, key) = (path("certificate"), path("key"));
+    let (certificate, key) = (pem_file(r, "certificate"), pem_file(r, "key"));
     r.deny_unknown();
     Some(HttpTlsConfig {
         certificate: certificate?,

@@ -51,23 +51,17 @@ pub enum TlsVersion {
 pub(super) fn read(r: &Reader<'_>) -> Option<TlsConfig> {
     r.map()?;
     require(r, &["certificate", "key"]);
-    let path = |key| {
-        r.text(key, |text| match text {
-            "" => Err("the name of a PEM file"),
-            name => Ok(PathBuf::from(name)),
-        })
-    };
     let words = [
         ("none", ClientCertificate::None),
         ("optional", ClientCertificate::Optional),
         ("required", ClientCertificate::Required),
     ];
     let address = r.text("address", socket_address);
-    let (certificate, key) = (path("certificate"), path("key"));
+    let (certificate, key) = (pem_file(r, "certificate"), pem_file(r, "key"));
     let client_certificate = r
         .word("client_certificate", &words)
         .unwrap_or(ClientCertificate::Required);
-    let client_ca = path("client_ca");
+    let client_ca = pem_file(r, "client_ca");
     let minimum = r.word("minimum", &[("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)]);
     let named = r.map().is_some_and(|map| map.contains_key("client_ca"));
     match client_certificate {
@@ -88,5 +82,12 @@ pub(super) fn read(r: &Reader<'_>) -> Option<TlsConfig> {
         client_certificate,
         client_ca,
         minimum: minimum.unwrap_or(TlsVersion::V1_2),
+    })
+}
+
+pub(super) fn pem_file(r: &Reader<'_>, key: &'static str) -> Option<PathBuf> {
+    r.text(key, |text| match text {
+        "" => Err("the name of a PEM file"),
+        name => Ok(PathBuf::from(name)),
     })
 }
