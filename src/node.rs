@@ -359,7 +359,10 @@ pub fn lock(layout: &Layout) -> Result<File> {
 }
 
 /// What may be promised to runs: the configuration's word, else all that the engine's machine has.
-async fn capacity(runtime: &dyn Runtime, config: &EngineConfig) -> Result<Capacity> {
+///
+/// # Errors
+/// What the engine says.
+pub async fn capacity(runtime: &dyn Runtime, config: &EngineConfig) -> Result<Capacity> {
     let info = runtime
         .info()
         .await

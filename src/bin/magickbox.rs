@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use magickbox::cli::adopt::Adopt;
 use magickbox::cli::backup::Backup;
 use magickbox::cli::conformance::Conformance;
 use magickbox::cli::job::JobCommand;
@@ -22,6 +23,7 @@ struct Program {
 #[derive(Subcommand)]
 enum Command {
     Serve(Serve),
+    Adopt(Adopt),
     Conformance(Conformance),
     Backup(Backup),
     Restore(Restore),
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let Program { command } = Program::parse();
     let done = match command {
         Command::Serve(serve) => serve.run(),
+        Command::Adopt(adopt) => return end(adopt.run()),
         Command::Conformance(conformance) => conformance.run(),
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
@@ -41,11 +44,12 @@ fn main() -> ExitCode {
         Command::Verify(verify) => verify.run(),
         Command::Token(token) => token.run(),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("magickbox: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    end(done.map(|()| ExitCode::SUCCESS))
+}
+
+fn end(done: anyhow::Result<ExitCode>) -> ExitCode {
+    done.unwrap_or_else(|error| {
+        eprintln!("magickbox: {error:#}");
+        ExitCode::FAILURE
+    })
 }

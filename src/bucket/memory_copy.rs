@@ -1,6 +1,7 @@
 //! A bucket's memory taken out and replaced, while no run uses it.
 
 use std::fs::File;
+use std::path::Path;
 
 use crate::files;
 use crate::model::{AeTitle, Place, UploadId};
@@ -62,6 +63,31 @@ impl Buckets {
         Ok(())
     }
 
+    /// Gives a bucket that is to be installed the memory it had on another node: a copy. Answers whether it was taken;
+    /// a memory that is there stays as it is.
+    ///
+    /// # Errors
+    /// [`MemoryError`]; there is no memory then.
+    pub async fn take_memory(&self, ae_title: &AeTitle, from: &Path) -> Result<bool, MemoryError> {
+        let _changing = self.changing.lock().await;
+        let memory = self.layout.path(Place::Memory(ae_title));
+        if memory.is_dir() {
+            return Ok(false);
+        }
+        let from = from.to_owned();
+        // Left behind by a kill it is swept with the uploads.
+        let tar = self.layout.path(Place::Upload(&UploadId::new()));
+        let taken = tokio::task::spawn_blocking(move || {
+            files::make_directory(tar.parent().unwrap_or(&tar))?;
+            let unpacked = pack(&from, &tar).and_then(|()| memory::unpack(&tar, &memory, u64::MAX));
+            files::remove_file(&tar)?;
+            memory::put_in_place(&unpacked?, &memory)?;
+            Ok::<_, MemoryError>(())
+        });
+        taken.await.map_err(std::io::Error::other)??;
+        Ok(true)
+    }
+
     fn shut_memory(&self, ae_title: &AeTitle) -> Result<super::gate::Shut, MemoryError> {
         if self.store.bucket(ae_title)?.is_none() {
             return Err(MemoryError::NotInstalled(ae_title.clone()));
@@ -71,8 +97,13 @@ impl Buckets {
     }
 }
 
+fn pack(memory: &Path, tar: &Path) -> Result<(), MemoryError> {
+    let mut file = File::options().create_new(true).write(true).open(tar)?;
+    Ok(memory::export(memory, &mut file)?)
+}
+
 /// The bytes of everything below a directory, links not followed.
-fn size_of(directory: &std::path::Path) -> std::io::Result<u64> {
+fn size_of(directory: &Path) -> std::io::Result<u64> {
     let (mut bytes, mut rest) = (0_u64, vec![directory.to_owned()]);
     while let Some(directory) = rest.pop() {
         for path in files::entries(&directory)? {

@@ -1,5 +1,6 @@
 //! The programs: one file per subcommand; nothing here knows how a thing is done, only how it is asked for.
 
+pub mod adopt;
 pub mod backup;
 pub mod buckets;
 pub mod conformance;

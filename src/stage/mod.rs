@@ -20,6 +20,7 @@ mod refused_rows;
 mod retention;
 mod room;
 mod syncs;
+mod take_over;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -45,6 +46,7 @@ pub use inherit::{Versions, disinherit, inherit};
 pub use input::{clear_output, lay_out};
 pub use receiver::Receiver;
 pub use retention::{Keeps, Retention};
+pub use take_over::{TakenOver, take_over_objects};
 
 /// Why an object was not stored.
 #[derive(Debug, thiserror::Error)]

@@ -108,6 +108,10 @@ impl Store {
         let to = to.clone();
         self.write(move |db| {
             super::retention::has_files(db, &from.id)?;
+            if rows.is_empty() {
+                let why = format!("job {} has no objects here to begin with: send the study again", from.id);
+                return Err(super::StoreError::State(why));
+            }
             let old = state_of(db, &from.id)?;
             if !old.is_final() {
                 let why = format!("job {} is {}: only one that is over can be restarted", from.id, old.name());

@@ -13,6 +13,7 @@
 #![allow(dead_code, reason = "the harness serves other tests too")]
 
 mod access;
+mod adopt;
 mod again;
 mod associations;
 mod buckets_cli;

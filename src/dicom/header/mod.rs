@@ -4,6 +4,7 @@
 //! recursion, no allocation by a length it was told; a value of undefined length is walked with one counter, so
 //! depth costs nothing. Behind (0020,000E) it only skips, to see that the data set does not end within an element.
 
+pub mod file;
 mod scanner;
 
 use crate::model::Uid;

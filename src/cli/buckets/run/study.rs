@@ -1,15 +1,12 @@
 //! A directory of DICOM files, laid out as a node lays out what it received.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::dicom::header::{Header, HeaderScanner};
-use crate::dicom::part10::{self, FileMeta};
-use crate::dicom::transfer_syntax;
+use crate::dicom::header;
 use crate::engine::output::{self, OutputFile};
 
 /// What a study is, as far as its papers tell.
@@ -37,11 +34,7 @@ pub fn lay_out(from: &Path, input: &Path) -> Result<Study> {
     };
     for file in listing.files {
         let source = from.join(&file.path);
-        let Some((meta, header)) = file
-            .dicom
-            .clone()
-            .and_then(|meta| Some((meta.clone(), header(&source, &meta)?)))
-        else {
+        let Ok(Some((meta, header))) = header::file::read(&source) else {
             study.left_out += 1;
             continue;
         };
@@ -64,21 +57,4 @@ pub fn lay_out(from: &Path, input: &Path) -> Result<Study> {
         bail!("there is no DICOM file in {}", from.display());
     }
     Ok(study)
-}
-
-/// The identity of a file's object, by the same scanner that reads arriving ones.
-fn header(path: &Path, meta: &FileMeta) -> Option<Header> {
-    let encoding = transfer_syntax::encoding(meta.transfer_syntax_uid.as_str())?;
-    let (_, offset) = part10::read_head(path).ok()??;
-    let mut file = File::open(path).ok()?;
-    file.seek(SeekFrom::Start(offset)).ok()?;
-    let mut scanner = HeaderScanner::new(encoding);
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        match file.read(&mut buffer).ok()? {
-            0 => break,
-            read => scanner.push(buffer.get(..read)?),
-        }
-    }
-    scanner.finish().ok()
 }

@@ -1,0 +1,159 @@
+//! What people see of it: one line a bucket, one each for rules and jobs.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Error;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::tree::Stream;
+use crate::cli::table::print_table;
+
+/// What is to be taken over, or was.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// It was done.
+    pub done: bool,
+    /// Where to.
+    pub data: PathBuf,
+    /// A line a bucket.
+    pub buckets: Vec<Line>,
+    /// The original's routing rules.
+    pub routing: Option<PathBuf>,
+    /// The original's classification rules.
+    pub rules: Option<PathBuf>,
+    /// Finished jobs; `None` when they are not asked for.
+    pub jobs: Option<usize>,
+    /// Those that are here now.
+    pub jobs_taken: usize,
+    /// Those that were.
+    pub jobs_already: usize,
+    /// Files of theirs that are not taken.
+    pub files_left_out: usize,
+    /// Jobs that are not over.
+    pub without_end: usize,
+}
+
+/// A bucket.
+#[derive(Debug)]
+pub struct Line {
+    cells: [String; 4],
+    fits: bool,
+}
+
+impl Line {
+    /// What became, or would become, of a stream.
+    pub fn of(stream: &Stream, image: Result<&str, Error>, notes: &[&str]) -> Self {
+        let fits = image.is_ok();
+        let mut said = match &image {
+            Ok(_) => notes.join(", "),
+            Err(error) => format!("{error:#}"),
+        };
+        if fits && !stream.enabled && notes.is_empty() {
+            said.push_str("disabled there, and so here");
+        }
+        if stream.plugin.is_some() && fits {
+            let plugin = "its measures plugin is the one in the image, not that of the node before";
+            said = [said.as_str(), plugin]
+                .into_iter()
+                .filter(|s| !s.is_empty())
+                .collect::<Vec<_>>()
+                .join("; ");
+        }
+        let image = image.ok().or(stream.image.as_deref()).unwrap_or("-");
+        let memory = if stream.memory.is_some() { "yes" } else { "-" };
+        Self {
+            cells: [
+                stream.ae_title.to_string(),
+                image.to_owned(),
+                memory.to_owned(),
+                said,
+            ],
+            fits,
+        }
+    }
+}
+
+impl Report {
+    /// Whether all of it fits.
+    pub fn is_whole(&self) -> bool {
+        self.buckets.iter().all(|line| line.fits)
+    }
+
+    /// Prints it.
+    pub fn print(&self, from: &Path) {
+        println!("{} to {}\n", from.display(), self.data.display());
+        if self.buckets.is_empty() {
+            println!("No installed bucket.");
+        } else {
+            let rows: Vec<_> = self
+                .buckets
+                .iter()
+                .map(|line| {
+                    let [title, image, memory, said] = &line.cells;
+                    let mark = match (line.fits, self.done) {
+                        (true, true) => "installed",
+                        (true, false) => "would be installed",
+                        (false, _) => "NOT",
+                    };
+                    [mark, title, image, memory, said].map(ToOwned::to_owned)
+                })
+                .collect();
+            print_table(&["", "AE TITLE", "IMAGE", "MEMORY", ""], &rows);
+        }
+        println!();
+        self.print_rest(from);
+        if !self.done {
+            println!("\nNothing was changed. With --yes it is taken over, while the node does not run.");
+        }
+    }
+
+    fn print_rest(&self, from: &Path) {
+        let below = |path: &PathBuf| path.strip_prefix(from).unwrap_or(path).display().to_string();
+        if let Some(routing) = &self.routing {
+            println!("Routing rules    {}", below(routing));
+        }
+        if let Some(rules) = &self.rules {
+            println!("Classification   {}", below(rules));
+        }
+        match self.jobs {
+            None => println!("Finished jobs    left where they are"),
+            Some(jobs) if !self.done => println!("Finished jobs    {jobs}"),
+            Some(_) => {
+                let already = match self.jobs_already {
+                    0 => String::new(),
+                    jobs => format!(", {jobs} were here already"),
+                };
+                println!("Finished jobs    {}{already}", self.jobs_taken);
+            }
+        }
+        if self.files_left_out > 0 {
+            let files = self.files_left_out;
+            println!(
+                "                 {files} files of them are no DICOM objects, or there twice, and stay there"
+            );
+        }
+        if self.without_end > 0 {
+            println!(
+                "Jobs left        {} that have no proc.json, or papers that cannot be read",
+                self.without_end
+            );
+        }
+    }
+}
+
+/// How far the jobs are.
+pub fn progress(jobs: usize) -> ProgressBar {
+    let bar = ProgressBar::new(jobs as u64);
+    let is_terminal = std::io::stderr().is_terminal();
+    bar.set_draw_target(if is_terminal {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    });
+    // The template is one.
+    if let Ok(style) = ProgressStyle::with_template("jobs [{bar:30}] {pos} of {len}, {eta} left") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar
+}
