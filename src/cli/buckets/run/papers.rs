@@ -43,6 +43,7 @@ pub(super) async fn write(
         verdict: &verdict,
         input: inputs.iter().map(Hashed::from).collect(),
         output: listing.files.iter().map(Hashed::from).collect(),
+        left_out: Vec::new(),
         problems: &found.problems,
     };
     files::replace_file(&here.path("record.json"), &record::pretty(&record::record(&run)))?;
