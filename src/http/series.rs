@@ -11,7 +11,10 @@ use super::Context;
 use super::api::{ask, job_id};
 use super::problem::Problem;
 
-pub(super) async fn list(State(context): State<Context>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+pub(super) async fn list(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
     let id = job_id(&id)?;
     let series = ask({
         let id = id.clone();
@@ -19,10 +22,14 @@ pub(super) async fn list(State(context): State<Context>, Path(id): Path<String>)
             let Some(job) = context.store.job(&id)? else {
                 return Ok(None);
             };
-            context.classifier.series(&job).map(Some).map_err(|error| match error {
-                StageError::Store(error) => error,
-                other => StoreError::State(other.to_string()),
-            })
+            context
+                .classifier
+                .series(&job)
+                .map(Some)
+                .map_err(|error| match error {
+                    StageError::Store(error) => error,
+                    other => StoreError::State(other.to_string()),
+                })
         }
     });
     let series = series

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::classify::Accept;
 use super::bucket::{Complete, Level, Network, Resources, Root};
+use super::classify::Accept;
 use super::deviation::Capability;
 use super::keep::Keep;
 use super::priority::Priority;

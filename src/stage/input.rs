@@ -54,7 +54,11 @@ pub fn lay_out(
     }
     crate::failpoint::reach("objects-linked");
     for instance in instances.iter().filter(|i| i.current && was_sorted) {
-        let other = if left_out.contains(&instance.series_instance_uid) { &input } else { &beside };
+        let other = if left_out.contains(&instance.series_instance_uid) {
+            &input
+        } else {
+            &beside
+        };
         let former = other.join(format!("{}.dcm", instance.sop_instance_uid));
         files::remove_file(&former).map_err(io("remove an object from where it was sorted to before"))?;
     }

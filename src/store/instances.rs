@@ -99,7 +99,11 @@ impl Store {
     pub fn instances_after(&self, job: &JobId, after: i64) -> Result<Vec<NumberedRow>> {
         self.read(|db| {
             // All of them through the index of the job's rows; some more through what came since, of whatever job.
-            let rows_of = if after > 0 { "+job = ?1 AND id > ?2" } else { "job = ?1 AND +id > ?2" };
+            let rows_of = if after > 0 {
+                "+job = ?1 AND id > ?2"
+            } else {
+                "job = ?1 AND +id > ?2"
+            };
             let sql = format!(
                 "SELECT sop_instance_uid, sop_class_uid, series_instance_uid, file, bytes, current, id, \
                  EXISTS (SELECT 1 FROM instances AS e WHERE e.job = i.job AND \

@@ -159,7 +159,12 @@ impl Store {
         self.write(move |db| {
             advance(db, &id, JobEvent::NothingAccepted)?;
             set_verdict(db, &id, &verdict, Some(at))?;
-            record(db, &id, "not accepted", verdict.reason.as_deref().unwrap_or_default())
+            record(
+                db,
+                &id,
+                "not accepted",
+                verdict.reason.as_deref().unwrap_or_default(),
+            )
         })
     }
 

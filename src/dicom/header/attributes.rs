@@ -16,8 +16,8 @@ use flate2::bufread::DeflateDecoder;
 
 use super::scanner::{ITEM, ITEM_DELIMITATION, SEQUENCE_DELIMITATION, UNDEFINED, is_short_vr};
 use super::value::{Characters, decode};
-use crate::dicom::transfer_syntax::{self, Encoding};
 use crate::dicom::part10;
+use crate::dicom::transfer_syntax::{self, Encoding};
 use crate::model::classify::{Attributes, Value};
 
 /// What is read of a file at once, in bytes: most headers are shorter.
@@ -205,11 +205,19 @@ impl<B: Bytes> Walker<'_, B> {
     }
 
     fn short(&self, bytes: [u8; 2]) -> u16 {
-        if self.big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
+        if self.big {
+            u16::from_be_bytes(bytes)
+        } else {
+            u16::from_le_bytes(bytes)
+        }
     }
 
     fn long(&self, bytes: [u8; 4]) -> u32 {
-        if self.big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+        if self.big {
+            u32::from_be_bytes(bytes)
+        } else {
+            u32::from_le_bytes(bytes)
+        }
     }
 
     fn element(&mut self) -> Result<Element, Stop> {
@@ -218,7 +226,11 @@ impl<B: Bytes> Walker<'_, B> {
         let tag = u32::from(self.short([g0, g1])) << 16 | u32::from(self.short([e0, e1]));
         if self.implicit || tag >> 16 == 0xFFFE {
             let length = self.long([b4, b5, b6, b7]);
-            return Ok(Element { tag, vr: None, length });
+            return Ok(Element {
+                tag,
+                vr: None,
+                length,
+            });
         }
         let vr = [b4, b5];
         if !vr.iter().all(u8::is_ascii_uppercase) {
@@ -251,7 +263,9 @@ impl<B: Bytes> Walker<'_, B> {
                     return Err(Stop::Enough);
                 }
                 (_, Level::Groups) if is_sequence(&element) => self.first_item(&element, Level::Group)?,
-                (tag, _) if tag == SPECIFIC_CHARACTER_SET || self.wanted.0.contains(&tag) => self.keep(&element)?,
+                (tag, _) if tag == SPECIFIC_CHARACTER_SET || self.wanted.0.contains(&tag) => {
+                    self.keep(&element)?
+                }
                 _ => self.pass(&element)?,
             }
         }

@@ -90,4 +90,6 @@ pub enum HeaderError {
 }
 
 #[cfg(test)]
+mod attribute_tests;
+#[cfg(test)]
 mod tests;

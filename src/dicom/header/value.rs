@@ -34,7 +34,9 @@ fn known_vr(tag: u32) -> Option<VR> {
     }
     let [g0, g1, e0, e1] = tag.to_be_bytes();
     let tag = dicom_core::Tag(u16::from_be_bytes([g0, g1]), u16::from_be_bytes([e0, e1]));
-    StandardDataDictionary.by_tag(tag).map(|entry| entry.vr().relaxed())
+    StandardDataDictionary
+        .by_tag(tag)
+        .map(|entry| entry.vr().relaxed())
 }
 
 /// How the texts of a data set are written: (0008,0005).
@@ -88,7 +90,13 @@ fn without_escapes(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Reads a value field; `vr` where the data set tells it.
-pub(super) fn decode(tag: u32, vr: Option<[u8; 2]>, big: bool, bytes: &[u8], characters: &Characters) -> Value {
+pub(super) fn decode(
+    tag: u32,
+    vr: Option<[u8; 2]>,
+    big: bool,
+    bytes: &[u8],
+    characters: &Characters,
+) -> Value {
     let told = vr.and_then(VR::from_binary).filter(|vr| *vr != VR::UN);
     let Some(vr) = told.or_else(|| known_vr(tag)) else {
         return guess(bytes);
@@ -101,7 +109,9 @@ pub(super) fn decode(tag: u32, vr: Option<[u8; 2]>, big: bool, bytes: &[u8], cha
         VR::FL => numbers(bytes, big, |b| f32::from_le_bytes(b).to_string()),
         VR::FD => numbers(bytes, big, |b| f64::from_le_bytes(b).to_string()),
         VR::LO | VR::PN | VR::SH | VR::UC => texts(&characters.decode(bytes)),
-        VR::LT | VR::ST | VR::UT => Value::Texts(vec![characters.decode(bytes).trim_end_matches([' ', '\0']).to_owned()]),
+        VR::LT | VR::ST | VR::UT => Value::Texts(vec![
+            characters.decode(bytes).trim_end_matches([' ', '\0']).to_owned(),
+        ]),
         VR::AE | VR::AS | VR::CS | VR::DA | VR::DS | VR::DT | VR::IS | VR::TM | VR::UI | VR::UR => {
             texts(&String::from_utf8_lossy(bytes))
         }
@@ -114,7 +124,11 @@ fn texts(text: &str) -> Value {
     if text.is_empty() {
         return Value::Texts(Vec::new());
     }
-    Value::Texts(text.split('\\').map(|one| one.trim_matches([' ', '\0']).to_owned()).collect())
+    Value::Texts(
+        text.split('\\')
+            .map(|one| one.trim_matches([' ', '\0']).to_owned())
+            .collect(),
+    )
 }
 
 fn numbers<const N: usize>(bytes: &[u8], big: bool, show: impl Fn([u8; N]) -> String) -> Value {

@@ -31,8 +31,14 @@ impl Accept {
     #[must_use]
     pub fn read(reader: &Reader<'_>) -> Option<Self> {
         let value = reader.raw("accept")?;
-        let Some(list) = value.as_array().filter(|list| (1..=MOST_ENTRIES).contains(&list.len())) else {
-            reader.find("accept", format!("a list of 1 to {MOST_ENTRIES} entries, each {HOW}"));
+        let Some(list) = value
+            .as_array()
+            .filter(|list| (1..=MOST_ENTRIES).contains(&list.len()))
+        else {
+            reader.find(
+                "accept",
+                format!("a list of 1 to {MOST_ENTRIES} entries, each {HOW}"),
+            );
             return None;
         };
         let ids = BTreeMap::new();

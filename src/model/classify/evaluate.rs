@@ -88,9 +88,11 @@ impl Look<'_> {
                 let names = self.found.names(self.rules);
                 Some(Cow::Owned(names.into_iter().map(str::to_owned).collect()))
             }
-            Subject::Element { tag, index: None } => {
-                self.seen.object.get(*tag).map(|value| Cow::Borrowed(value.texts()))
-            }
+            Subject::Element { tag, index: None } => self
+                .seen
+                .object
+                .get(*tag)
+                .map(|value| Cow::Borrowed(value.texts())),
             Subject::Element {
                 tag,
                 index: Some(index),
@@ -124,7 +126,9 @@ fn holds(test: &Test, values: Option<&[String]>, other: impl Fn(&Subject) -> Opt
         Test::Approx(to, level) => {
             let target = target(to);
             let near = |(a, b): (&String, &String)| {
-                number(a).zip(number(b)).is_some_and(|(a, b)| (a - b).abs() <= *level)
+                number(a)
+                    .zip(number(b))
+                    .is_some_and(|(a, b)| (a - b).abs() <= *level)
             };
             !values.is_empty() && values.len() == target.len() && values.iter().zip(&target).all(near)
         }
@@ -140,7 +144,10 @@ fn holds(test: &Test, values: Option<&[String]>, other: impl Fn(&Subject) -> Opt
 
 fn equal(values: &[String], target: &[String]) -> bool {
     let same = |(a, b): (&String, &String)| match number(a).zip(number(b)) {
-        #[expect(clippy::float_cmp, reason = "`==` of a rule means equal; close is what `approx` is for")]
+        #[expect(
+            clippy::float_cmp,
+            reason = "`==` of a rule means equal; close is what `approx` is for"
+        )]
         Some((a, b)) => a == b,
         None => a.trim() == b.trim(),
     };

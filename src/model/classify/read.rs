@@ -36,7 +36,9 @@ impl RuleSet {
         let types = read_types(file, &findings);
         let found = findings.into_inner();
         if !found.is_empty() {
-            return Err(RulesError::Findings(found.iter().map(ToString::to_string).collect()));
+            return Err(RulesError::Findings(
+                found.iter().map(ToString::to_string).collect(),
+            ));
         }
         let set = Self { types };
         let found = endless(&set);
@@ -108,11 +110,17 @@ fn without_comments(text: &str) -> String {
 fn read_types(file: &Value, findings: &RefCell<Vec<Finding>>) -> Vec<TypeRule> {
     let find = |path: String, message: String| findings.borrow_mut().push(Finding { path, message });
     let Some(list) = file.as_array() else {
-        find("the file".into(), "has to be a list of types, [ { \"type\": … } ]".into());
+        find(
+            "the file".into(),
+            "has to be a list of types, [ { \"type\": … } ]".into(),
+        );
         return Vec::new();
     };
     if list.len() > MOST_TYPES {
-        find("the file".into(), format!("{} types: at most {MOST_TYPES}", list.len()));
+        find(
+            "the file".into(),
+            format!("{} types: at most {MOST_TYPES}", list.len()),
+        );
         return Vec::new();
     }
     let mut ids = BTreeMap::new();
@@ -120,7 +128,10 @@ fn read_types(file: &Value, findings: &RefCell<Vec<Finding>>) -> Vec<TypeRule> {
         if let Some(id) = entry.get("id").and_then(Value::as_str)
             && let Some(first) = ids.insert(id, i)
         {
-            find(format!("[{i}].id"), format!("{id:?} is the id of [{first}] already"));
+            find(
+                format!("[{i}].id"),
+                format!("{id:?} is the id of [{first}] already"),
+            );
         }
     }
     let read = |(i, entry)| read_type(&Reader::of(entry, format!("[{i}]"), findings), &ids);
@@ -179,7 +190,10 @@ pub(super) fn read_clause(reader: &Reader<'_>, ids: &BTreeMap<&str, usize>) -> O
         });
     }
     let Some(tag) = map.get("tag") else {
-        reader.find("tag", "is missing: what the rule looks at, or \"rule\": the id of a type");
+        reader.find(
+            "tag",
+            "is missing: what the rule looks at, or \"rule\": the id of a type",
+        );
         return None;
     };
     let subject = Subject::read(tag).map_err(|why| reader.find("tag", why)).ok()?;

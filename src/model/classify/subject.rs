@@ -48,7 +48,10 @@ impl Subject {
             "ClassifyType" => return Ok(Self::ClassifyType),
             _ => {}
         }
-        let own = OWN_NAMES.iter().find(|(own, _)| *own == name).map(|(_, tag)| *tag);
+        let own = OWN_NAMES
+            .iter()
+            .find(|(own, _)| *own == name)
+            .map(|(_, tag)| *tag);
         let tag = own.or_else(|| {
             let entry = StandardDataDictionary.by_name(name)?;
             Some(u32::from(entry.tag().0) << 16 | u32::from(entry.tag().1))

@@ -120,7 +120,10 @@ impl Test {
                 if let Target::Texts(texts) = &target
                     && !texts.iter().all(|t| number(t).is_some())
                 {
-                    return Err(("value", "approx compares with a number or a list of numbers".to_owned()));
+                    return Err((
+                        "value",
+                        "approx compares with a number or a list of numbers".to_owned(),
+                    ));
                 }
                 let level = level.map_or(Some(APPROX), |level| scalar(level).as_deref().and_then(number));
                 let level = level
@@ -155,7 +158,10 @@ impl Target {
         let texts = texts.ok_or_else(how)?;
         // `["0x18", "0x81"]` is an attribute to compare with; a list of numbers is one.
         let is_tag = matches!(list.len(), 2 | 3)
-            && list.iter().take(2).all(|v| v.as_str().is_some_and(|t| t.trim().starts_with("0x")));
+            && list
+                .iter()
+                .take(2)
+                .all(|v| v.as_str().is_some_and(|t| t.trim().starts_with("0x")));
         Ok(match Subject::read(value) {
             Ok(subject) if is_tag => Self::Other(subject, texts),
             _ => Self::Texts(texts),

@@ -9,7 +9,10 @@ use super::*;
 fn object(values: &[(u32, &[&str])]) -> Attributes {
     let mut object = Attributes::default();
     for (tag, texts) in values {
-        object.insert(*tag, Value::Texts(texts.iter().map(|t| (*t).to_owned()).collect()));
+        object.insert(
+            *tag,
+            Value::Texts(texts.iter().map(|t| (*t).to_owned()).collect()),
+        );
     }
     object
 }
@@ -31,7 +34,11 @@ fn types(file: &Json, series: &[Attributes]) -> Vec<String> {
 
 /// Whether one rule holds for one object.
 fn holds(rule: Json, object: &Attributes) -> bool {
-    !types(&json!([{ "type": "T", "rules": [rule] }]), std::slice::from_ref(object)).is_empty()
+    !types(
+        &json!([{ "type": "T", "rules": [rule] }]),
+        std::slice::from_ref(object),
+    )
+    .is_empty()
 }
 
 const MANUFACTURER: u32 = 0x0008_0070;
@@ -53,18 +60,36 @@ fn mr() -> Attributes {
 
 #[test]
 fn without_an_operator_a_regular_expression_is_searched_and_case_matters() {
-    assert!(holds(json!({ "tag": ["0x08", "0x70"], "value": "^GE MED" }), &mr()));
-    assert!(holds(json!({ "tag": ["0x08", "0x70"], "value": "MEDICAL" }), &mr()));
-    assert!(!holds(json!({ "tag": ["0x08", "0x70"], "value": "medical" }), &mr()));
+    assert!(holds(
+        json!({ "tag": ["0x08", "0x70"], "value": "^GE MED" }),
+        &mr()
+    ));
+    assert!(holds(
+        json!({ "tag": ["0x08", "0x70"], "value": "MEDICAL" }),
+        &mr()
+    ));
+    assert!(!holds(
+        json!({ "tag": ["0x08", "0x70"], "value": "medical" }),
+        &mr()
+    ));
     let rule = json!({ "tag": ["0x08", "0x70"], "operator": "regexp", "value": "SYSTEMS$" });
     assert!(holds(rule, &mr()));
 }
 
 #[test]
 fn a_regular_expression_is_searched_in_each_value_and_in_all_of_them() {
-    assert!(holds(json!({ "tag": ["0x08", "0x08"], "value": "^PRIMARY$" }), &mr()));
-    assert!(holds(json!({ "tag": ["0x08", "0x08"], "value": r"^ORIGINAL\\PRIMARY" }), &mr()));
-    assert!(!holds(json!({ "tag": ["0x08", "0x08"], "value": "^SECONDARY$" }), &mr()));
+    assert!(holds(
+        json!({ "tag": ["0x08", "0x08"], "value": "^PRIMARY$" }),
+        &mr()
+    ));
+    assert!(holds(
+        json!({ "tag": ["0x08", "0x08"], "value": r"^ORIGINAL\\PRIMARY" }),
+        &mr()
+    ));
+    assert!(!holds(
+        json!({ "tag": ["0x08", "0x08"], "value": "^SECONDARY$" }),
+        &mr()
+    ));
 }
 
 #[test]
@@ -105,7 +130,11 @@ fn less_and_greater_hold_between_numbers_only() {
 
 #[test]
 fn exist_holds_for_an_empty_attribute_too_and_notexist_is_its_opposite() {
-    for (group, element, there) in [("0x08", "0x103e", true), ("0x08", "0x70", true), ("0x18", "0x82", false)] {
+    for (group, element, there) in [
+        ("0x08", "0x103e", true),
+        ("0x08", "0x70", true),
+        ("0x18", "0x82", false),
+    ] {
         let rule = |operator: &str| json!({ "tag": [group, element], "operator": operator });
         assert_eq!(holds(rule("exist"), &mr()), there, "{element}");
         assert_eq!(holds(rule("notexist"), &mr()), !there, "{element}");
@@ -123,9 +152,7 @@ fn contains_wants_one_of_several_values_or_a_part_of_one() {
 
 #[test]
 fn approx_wants_every_value_to_be_near_and_as_many_of_them() {
-    let rule = |value: Json, level: Json| {
-        json!({ "tag": ["0x20", "0x37"], "operator": "approx", "value": value, "approxLevel": level })
-    };
+    let rule = |value: Json, level: Json| json!({ "tag": ["0x20", "0x37"], "operator": "approx", "value": value, "approxLevel": level });
     let axial = json!([1, 0, 0, 0, 1, 0]);
     assert!(holds(rule(axial.clone(), json!("0.0004")), &mr()));
     assert!(!holds(rule(axial.clone(), json!(0.00001)), &mr()));
@@ -154,9 +181,7 @@ fn negate_turns_a_rule_round() {
 
 #[test]
 fn an_index_takes_one_value_of_several() {
-    let rule = |index: Json, value: &str| {
-        json!({ "tag": ["0x43", "0x1039", index], "operator": "==", "value": value })
-    };
+    let rule = |index: Json, value: &str| json!({ "tag": ["0x43", "0x1039", index], "operator": "==", "value": value });
     assert!(holds(rule(json!("0"), "4000"), &mr()));
     assert!(holds(rule(json!(1), "0"), &mr()));
     assert!(!holds(rule(json!("4"), "0"), &mr()));
@@ -185,9 +210,15 @@ fn classify_type_is_what_was_found_so_far_above_it_in_the_file() {
 #[test]
 fn a_key_of_the_series_json_or_a_keyword_of_the_standard_is_a_tag_too() {
     assert!(holds(json!({ "tag": ["Manufacturer"], "value": "^GE" }), &mr()));
-    assert!(holds(json!({ "tag": ["EchoTime"], "operator": "<", "value": 3 }), &mr()));
+    assert!(holds(
+        json!({ "tag": ["EchoTime"], "operator": "<", "value": 3 }),
+        &mr()
+    ));
     let spaced = object(&[(0x0018_0088, &["1.2"])]);
-    assert!(holds(json!({ "tag": ["SliceSpacing"], "operator": "==", "value": "1.2" }), &spaced));
+    assert!(holds(
+        json!({ "tag": ["SliceSpacing"], "operator": "==", "value": "1.2" }),
+        &spaced
+    ));
 }
 
 #[test]
@@ -223,13 +254,17 @@ fn a_rule_includes_another_type_by_its_id_and_may_be_turned_round() {
     assert_eq!(types(&file("notrule", "no"), &[mr()]), ["GE"]);
     // One rule of the type does not hold: its opposite does.
     let derived = object(&[(MANUFACTURER, &["GE"]), (TE, &["2"])]);
-    assert_eq!(types(&file("rule", "yes"), std::slice::from_ref(&derived)), ["mine"]);
+    assert_eq!(
+        types(&file("rule", "yes"), std::slice::from_ref(&derived)),
+        ["mine"]
+    );
 }
 
 #[test]
 fn a_type_once_found_stays_and_one_of_the_series_is_judged_with_each_object() {
     let file = |check: Option<&str>| {
-        let mut one = json!({ "type": "T", "rules": [{ "tag": ["0x18", "0x81"], "operator": "<", "value": 3 }] });
+        let mut one =
+            json!({ "type": "T", "rules": [{ "tag": ["0x18", "0x81"], "operator": "<", "value": 3 }] });
         if let Some(check) = check {
             one["check"] = check.into();
         }
@@ -306,7 +341,11 @@ fn types_that_include_themselves_or_grow_beyond_measure_are_refused() {
     let bomb: Vec<_> = (0..15)
         .map(|i| {
             let rule = json!({ "rule": format!("{}", i + 1) });
-            let rules = if i == 14 { json!([]) } else { json!([rule, rule, rule, rule, rule, rule]) };
+            let rules = if i == 14 {
+                json!([])
+            } else {
+                json!([rule, rule, rule, rule, rule, rule])
+            };
             json!({ "type": "T", "id": format!("{i}"), "rules": rules })
         })
         .collect();
@@ -342,9 +381,15 @@ fn any_value() -> impl Strategy<Value = Json> {
 
 fn any_rule() -> impl Strategy<Value = Json> {
     let key = proptest::sample::select(vec!["value", "approxLevel", "negate", "rule", "index"]);
-    let operator = proptest::sample::select(vec!["==", "!=", "<", ">", "exist", "notexist", "contains", "approx", "regexp", "?"]);
+    let operator = proptest::sample::select(vec![
+        "==", "!=", "<", ">", "exist", "notexist", "contains", "approx", "regexp", "?",
+    ]);
     let tag = proptest::sample::select(vec![
-        json!(["0x08", "0x70"]), json!(["0x43", "0x1039", "2"]), json!(["NumFiles"]), json!(["ClassifyType"]), json!(["EchoTime"]),
+        json!(["0x08", "0x70"]),
+        json!(["0x43", "0x1039", "2"]),
+        json!(["NumFiles"]),
+        json!(["ClassifyType"]),
+        json!(["EchoTime"]),
     ]);
     (operator, tag, proptest::collection::vec((key, any_value()), 0..4)).prop_map(|(operator, tag, more)| {
         let mut rule = json!({ "operator": operator, "tag": tag });

@@ -149,7 +149,9 @@ impl Classifier {
         let own = accept.map(Accept::types).unwrap_or_default();
         let series = if own.is_empty() {
             self.catch_up(job, |set| {
-                set.judged(&self.0.rules, |types, _| accept.map(|a| a.takes(types, |_| false)))
+                set.judged(&self.0.rules, |types, _| {
+                    accept.map(|a| a.takes(types, |_| false))
+                })
             })?
         } else {
             let (behind, rules) = (self.0.rules.types().len(), self.0.rules.with(own));

@@ -62,7 +62,9 @@ impl Set {
                 files: 0,
                 found: Found::default(),
             });
-            let Some(series) = self.series.last_mut() else { return };
+            let Some(series) = self.series.last_mut() else {
+                return;
+            };
             series
         };
         series.files += u64::from(!again);

@@ -48,7 +48,11 @@ impl Sorted {
         let mut kinds: BTreeMap<String, (usize, u64)> = BTreeMap::new();
         for series in left {
             let types = series.types();
-            let kind = if types.is_empty() { "of no type".to_owned() } else { types.join(" ") };
+            let kind = if types.is_empty() {
+                "of no type".to_owned()
+            } else {
+                types.join(" ")
+            };
             let (series_of_kind, objects) = kinds.entry(kind).or_default();
             *series_of_kind += 1;
             *objects += series.files();
