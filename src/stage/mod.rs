@@ -40,7 +40,7 @@ use refused_rows::RefusedRows;
 use room::Room;
 use syncs::Syncs;
 
-pub use classify::{Classifier, ClassifyError, SeriesView, Sorted, left_out, load_rules};
+pub use classify::{Classifier, ClassifyError, SeriesView, Sorted, left_out, load_rules, sort_files};
 pub use completion::Completion;
 pub use file_name::{DataSetHash, hash_in, hash_of};
 pub use incoming::{Incoming, Object, Stored};

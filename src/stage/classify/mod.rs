@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::config::ClassifyConfig;
-use crate::dicom::header::Wanted;
+use crate::dicom::header::{Wanted, read_attributes};
 use crate::model::classify::{Accept, RuleSet, RulesError};
 use crate::model::{Job, JobId, JobState, Layout};
 use crate::store::Store;
@@ -41,8 +41,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Why there are no rules.
 #[derive(Debug, thiserror::Error)]
 pub enum ClassifyError {
-    /// The file cannot be read.
-    #[error("read the classification rules {}: {source}", path.display())]
+    /// A file cannot be read.
+    #[error("read {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -193,6 +193,32 @@ impl Classifier {
             sets.retain(|id, _| open.contains(id));
         }
     }
+}
+
+/// Says of the series of some files, each with its Series Instance UID, which a bucket accepts, by the rules that are built
+/// in.
+///
+/// # Errors
+/// What reading a file says.
+pub fn sort_files<'a>(
+    files: impl Iterator<Item = (&'a str, PathBuf)>,
+    accept: &Accept,
+) -> Result<Sorted, ClassifyError> {
+    let own = accept.types();
+    let rules = load_rules(&ClassifyConfig::default())?;
+    let (behind, rules) = (rules.types().len(), rules.with(own));
+    let wanted = wanted(&rules);
+    let mut set = Set::default();
+    for (series, path) in files {
+        match read_attributes(&path, &wanted) {
+            Ok(object) => set.add(series, &object, false, &rules),
+            Err(source) => return Err(ClassifyError::Read { path, source }),
+        }
+    }
+    let series = set.judged(&rules, |types, found| {
+        Some(accept.takes(types, |own| found.holds(behind + own)))
+    });
+    Ok(Sorted::new(series, Some(accept)))
 }
 
 fn wanted(rules: &RuleSet) -> Wanted {

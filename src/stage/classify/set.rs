@@ -50,7 +50,8 @@ impl Set {
         Ok(())
     }
 
-    fn add(&mut self, uid: &str, object: &Attributes, again: bool, rules: &RuleSet) {
+    /// Takes one more object.
+    pub fn add(&mut self, uid: &str, object: &Attributes, again: bool, rules: &RuleSet) {
         // Objects of a series mostly come one after another.
         let place = self.series.iter().rposition(|series| series.uid == uid);
         let series = if let Some(series) = place.and_then(|place| self.series.get_mut(place)) {

@@ -29,6 +29,13 @@ impl Sorted {
         left.map(|s| s.uid().to_owned()).collect()
     }
 
+    /// The series that are left out.
+    #[must_use]
+    pub fn into_left_out(mut self) -> Vec<SeriesView> {
+        self.series.retain(SeriesView::is_left_out);
+        self.series
+    }
+
     /// Whether nothing is left for the bucket.
     #[must_use]
     pub fn is_nothing(&self) -> bool {

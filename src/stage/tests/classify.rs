@@ -1,7 +1,7 @@
 //! Series of sets that arrive, are frozen, and are laid out.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -276,61 +276,54 @@ fn the_json_of_a_series_has_the_keys_of_the_original() {
     assert_eq!(serde_json::to_value(&shown[1]).unwrap(), expected);
 }
 
-/// Receives so many objects of half a megabyte, with or without a classifier that follows; answers how long it took.
-fn receive_all(objects: usize, rules: Option<&RuleSet>) -> Duration {
+/// CPU time of this thread so far.
+fn cpu() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+}
+
+/// What so many objects of that size cost the thread that receives them, and the one that classifies them.
+fn costs(objects: usize, pixels: usize, rules: &RuleSet) -> (Duration, Duration) {
     let bench = Bench::new(Durability::None);
     let stage = bench.stage();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
-    if let Some(rules) = rules {
-        let classifier = Classifier::new(bench.layout.clone(), bench.store.clone(), rules.clone());
-        runtime.spawn(classifier.run());
-    }
     let mut receiver = bench.receiver(&stage, 1);
-    let begun = Instant::now();
+    let begun = cpu();
+    let mut id = None;
     for i in 0..objects {
-        send(&mut receiver, "1.5.1", &format!("1.9.{i}"), "3", 512 << 10);
+        id = Some(send(&mut receiver, "1.5.1", &format!("1.9.{i}"), "3", pixels));
     }
     receiver.settle_all();
-    begun.elapsed()
+    let received = cpu() - begun;
+    let job = job(&bench, &id.unwrap());
+    let classifier = Classifier::new(bench.layout.clone(), bench.store.clone(), rules.clone());
+    let begun = cpu();
+    assert_eq!(classifier.series(&job).unwrap()[0].files(), objects as u64);
+    (received, cpu() - begun)
 }
 
 /// `cargo test --release --lib -- --ignored --nocapture costs_reception`
 #[test]
-#[ignore = "a measurement: it wants the machine for itself"]
+#[ignore = "a measurement"]
 fn classification_costs_reception_next_to_nothing() {
     let rules = load_rules(&crate::config::ClassifyConfig::default()).unwrap();
-    let (objects, rounds) = (4000, 7);
-    let mut ratios: Vec<_> = (0..rounds)
-        .map(|_| {
-            let (without, with) = (receive_all(objects, None), receive_all(objects, Some(&rules)));
-            eprintln!("without {without:?}, with {with:?}");
-            with.as_secs_f64() / without.as_secs_f64()
-        })
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    eprintln!(
-        "ratio, median of {rounds}: {:.4}, {ratios:.4?}",
-        ratios[rounds / 2]
-    );
-    // What one object costs, wherever it is paid.
-    let bench = Bench::new(Durability::None);
-    let stage = bench.stage();
-    let mut receiver = bench.receiver(&stage, 1);
-    let mut id = None;
-    for i in 0..objects {
-        id = Some(send(&mut receiver, "1.5.1", &format!("1.9.{i}"), "3", 4096));
+    for pixels in [32 << 10, 128 << 10, 512 << 10] {
+        let mut measured: Vec<_> = (0..7)
+            .map(|_| costs(500, pixels, &rules))
+            .map(|(received, classified)| {
+                (
+                    classified.as_secs_f64() / received.as_secs_f64(),
+                    received,
+                    classified,
+                )
+            })
+            .collect();
+        measured.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (ratio, received, classified) = measured[3];
+        eprintln!(
+            "{pixels} bytes: {:?} an object received, {:?} classified, {:.2} %",
+            received / 500,
+            classified / 500,
+            100.0 * ratio
+        );
     }
-    receiver.settle_all();
-    let job = job(&bench, &id.unwrap());
-    let classifier = Classifier::new(bench.layout.clone(), bench.store.clone(), rules);
-    let begun = Instant::now();
-    classifier.series(&job).unwrap();
-    eprintln!(
-        "an object: {:?}",
-        begun.elapsed() / u32::try_from(objects).unwrap()
-    );
 }
