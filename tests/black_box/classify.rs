@@ -194,10 +194,15 @@ fn a_study_with_nothing_for_its_bucket_ends_without_a_run_and_says_so() {
     assert_eq!(read(&job, "record.json")["outcome"], "not accepted");
     // Its objects are there for another try.
     let again = node.api().act(&job.id, "restart").unwrap();
-    assert_eq!(again.status, 201, "{again:?}");
-    node.wait_for("Count", "the end of the second job", |j| {
+    assert_eq!(again.status, 200, "{again:?}");
+    let second = node.wait_for("Count", "the end of the second job", |j| {
         j.id != job.id && j.is_over()
     });
+    assert_eq!(
+        (second.instances, second.outcome.as_deref()),
+        (4, Some("not accepted"))
+    );
+    assert_eq!((count(&second, "left-out"), count(&job, "left-out")), (4, 4));
 }
 
 #[test]

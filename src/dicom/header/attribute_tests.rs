@@ -180,7 +180,7 @@ fn an_enhanced_object_has_its_attributes_in_functional_groups_and_its_own_come_f
 
 #[test]
 fn a_hundred_thousand_levels_cost_a_counter() {
-    let open: Vec<Element<'_>> = vec![(0x0008_1140, b"SQ", None), (ITEM, b"  ", None)].repeat(50_000);
+    let open: Vec<Element<'_>> = [(0x0008_1140, b"SQ", None), (ITEM, b"  ", None)].repeat(50_000);
     let found = read_set(
         Encoding::ExplicitLittle,
         &encode(Encoding::ExplicitLittle, &open),
