@@ -70,6 +70,18 @@ impl RuleSet {
         Self { types }
     }
 
+    /// Whether a rule looks at more than the object at hand, so that two objects that say the same may be judged otherwise.
+    #[must_use]
+    pub fn look_at_the_series(&self) -> bool {
+        let mut clauses = self.types.iter().flat_map(|t| &t.clauses);
+        clauses.any(|clause| {
+            matches!(
+                clause.condition,
+                Condition::Attribute(Subject::NumFiles | Subject::ClassifyType, _)
+            )
+        })
+    }
+
     /// The tags that its rules look at.
     #[must_use]
     pub fn tags(&self) -> BTreeSet<u32> {

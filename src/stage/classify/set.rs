@@ -28,6 +28,8 @@ struct Series {
     shown: Map<String, Value>,
     files: u64,
     found: Found,
+    /// The last object that was judged: most of a series say the same.
+    last: Attributes,
 }
 
 impl Set {
@@ -62,6 +64,7 @@ impl Set {
                 shown: view::shown(object),
                 files: 0,
                 found: Found::default(),
+                last: Attributes::default(),
             });
             let Some(series) = self.series.last_mut() else {
                 return;
@@ -69,11 +72,15 @@ impl Set {
             series
         };
         series.files += u64::from(!again);
+        if series.files > 1 && series.last == *object && !rules.look_at_the_series() {
+            return;
+        }
         let seen = Seen {
             object,
             files: series.files,
         };
         evaluate(rules, seen, &mut series.found);
+        series.last.clone_from(object);
     }
 
     /// What is shown of its series.
