@@ -14,7 +14,7 @@
 //! dicom      what we add to dicom-rs: upper layer, TLS, messages, negotiation, reading a header on the fly, SCU
 //! store      the job store
 //! container  trait Runtime and its Docker implementation
-//! stage      the only code that writes DICOM to disk; when a set is complete; INPUT
+//! stage      the only code that writes DICOM to disk; when a set is complete; what its series are; INPUT
 //! bucket     what an image says of itself, and what is wrong with it; installed buckets and the streams they open; what a
 //!            new one begins with
 //! scp        services as acceptor
@@ -46,8 +46,8 @@
 //! 5. Commit: a file in the set's directory under a name that tells its hash, fsync of both — then, and only then,
 //!    Success. The set itself is in the store by then; the object's row follows, and its file stands in for it.
 //! 6. `stage::Completion`: quiet or capped: the job is queued, its objects frozen. Late ones make a new job.
-//! 7. [`engine`]'s scheduler takes it in order; the driver links the objects into INPUT, creates the container by
-//!    image digest, waits, keeps the log.
+//! 7. [`engine`]'s scheduler takes it in order; the driver links the objects of the series that its bucket accepts into
+//!    INPUT, creates the container by image digest, waits, keeps the log.
 //! 8. The harvest reads proc.json, exit status, OOM flag, measures and DICOM results; routes are decided by a pure
 //!    function; deliveries are rows of the same transaction.
 //! 9. [`delivery`]'s worker sends, keeps each object's status, tries again on a schedule.

@@ -26,7 +26,7 @@ use crate::files;
 use crate::http;
 use crate::model::{Layout, Place};
 use crate::scp::{Listener, Scp, SecurePort};
-use crate::stage::{Keeps, Retention, Stage};
+use crate::stage::{Classifier, Keeps, Retention, Stage, load_rules};
 use crate::store::Store;
 
 /// Time that open associations have to end when the node stops.
@@ -61,6 +61,7 @@ impl Node {
         let tls = config.dicom.tls.clone().map(open_tls).transpose()?;
         let https = https::open(&config.http)?;
         https::warn(&config.http);
+        let rules = load_rules(&config.classify)?;
         let root = std::path::absolute(&config.data)?;
         let layout = Layout::new(root);
         let lock = lock(&layout)?;
@@ -126,8 +127,10 @@ impl Node {
 
         let stop_sending = Stop::default();
         let (cancelled, told_cancelled) = watch::channel(());
+        let classifier = Classifier::new(layout.clone(), store.clone(), rules);
         let engine = Engine {
             store: store.clone(),
+            classifier: classifier.clone(),
             layout: layout.clone(),
             runtime: runtime.clone(),
             buckets: buckets.clone(),
@@ -158,6 +161,7 @@ impl Node {
         let tasks = vec![
             tokio::spawn(uploads.clone().expire()),
             tokio::spawn(retention.run()),
+            tokio::spawn(classifier.clone().run()),
             tokio::spawn(engine::end_overdue_holds(store.clone(), config.engine.hold)),
             tokio::spawn(async move { completion.run().await }),
             tokio::spawn(engine::write_last_papers(engine.clone())),
@@ -175,6 +179,7 @@ impl Node {
         let context = http::Context {
             store: store.clone(),
             layout: layout.clone(),
+            classifier,
             buckets,
             uploads: uploads.clone(),
             access: http::Access {

@@ -4,6 +4,7 @@
 //! is allowed. Command line and environment win over the file.
 
 mod callers;
+mod classify;
 mod delivery;
 mod dicom;
 mod engine;
@@ -22,6 +23,7 @@ use serde_json::Value;
 
 use crate::model::{AeTitle, Caller, Reader, RemoteAe, Route, Settings};
 
+pub use classify::ClassifyConfig;
 pub use delivery::DeliveryConfig;
 pub use dicom::DicomConfig;
 pub use engine::EngineConfig;
@@ -40,6 +42,8 @@ pub struct Config {
     pub callers: Vec<Caller>,
     /// `[storage]`
     pub storage: StorageConfig,
+    /// `[classify]`
+    pub classify: ClassifyConfig,
     /// `[http]`
     pub http: HttpConfig,
     /// `[engine]`
@@ -151,6 +155,7 @@ impl Config {
                 .filter_map(callers::read_caller)
                 .collect(),
             storage: storage::read(&top.table("storage")),
+            classify: classify::read(&top.table("classify")),
             http: http::read(&top.table("http")),
             engine: engine::read(&top.table("engine")),
             delivery,

@@ -7,6 +7,7 @@ use crate::files;
 use crate::model::{
     DeliveryInstance, Direction, Ended, InstanceState, Job, Place, Route, Timestamp, Verdict,
 };
+use crate::stage;
 use crate::store::NewDelivery;
 
 use super::measures::{self, Found, Plugin};
@@ -174,6 +175,7 @@ async fn write_papers(
         verdict,
         input: hashed(inputs),
         output: hashed(outputs),
+        left_out: stage::left_out(&engine.layout, job)?,
         problems: &found.problems,
     };
     let papers: [(_, Vec<u8>); 2] = [

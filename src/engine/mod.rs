@@ -41,7 +41,7 @@ use tokio::sync::{Notify, watch};
 use crate::bucket::Buckets;
 use crate::container::Runtime;
 use crate::model::{AeTitle, GpuId, Layout, Route};
-use crate::stage::StageError;
+use crate::stage::{Classifier, StageError};
 use crate::store::{Store, StoreError};
 
 pub use holds::end_overdue_holds;
@@ -60,6 +60,8 @@ pub struct Engine {
     pub runtime: Arc<dyn Runtime>,
     /// The installed buckets.
     pub buckets: Buckets,
+    /// Tells what the series of jobs are.
+    pub classifier: Classifier,
     /// Where results go.
     pub routes: Arc<Vec<Route>>,
     /// Told when a job was queued or one is over.

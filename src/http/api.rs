@@ -30,6 +30,7 @@ pub fn router() -> Router<Context> {
         .route("/jobs", get(jobs))
         .route("/jobs/{id}", get(job))
         .route("/jobs/{id}/log", get(log))
+        .route("/jobs/{id}/series", get(super::series::list))
         .route("/associations", get(associations::list))
         .merge(super::buckets::router())
         .merge(super::actions::router())

@@ -8,6 +8,7 @@ mod buckets;
 mod door;
 mod memory;
 mod problem;
+mod series;
 mod uploads;
 mod view;
 
@@ -27,7 +28,7 @@ use crate::bucket::Buckets;
 use crate::bucket::uploads::Uploads;
 use crate::container::Runtime;
 use crate::model::Layout;
-use crate::stage::Completion;
+use crate::stage::{Classifier, Completion};
 use crate::store::Store;
 use crate::telemetry::metrics::{self, METRICS};
 
@@ -41,6 +42,8 @@ pub struct Context {
     pub store: Store,
     /// The data directory.
     pub layout: Layout,
+    /// Tells what the series of jobs are.
+    pub classifier: Classifier,
     /// The installed buckets.
     pub buckets: Buckets,
     /// What clients upload.

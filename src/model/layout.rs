@@ -39,6 +39,10 @@ pub enum Place<'a> {
     Input(&'a AeTitle, &'a JobId),
     /// Objects that were replaced by a later one of the same SOP Instance UID.
     Replaced(&'a AeTitle, &'a JobId),
+    /// Objects of series that its bucket does not accept.
+    LeftOut(&'a AeTitle, &'a JobId),
+    /// What its series are: one file each.
+    Series(&'a AeTitle, &'a JobId),
     /// What the bucket left behind.
     Output(&'a AeTitle, &'a JobId),
     /// Who sent what.
@@ -95,6 +99,8 @@ impl Layout {
             Place::Job(title, id) => job(title, id),
             Place::Input(title, id) => job(title, id).join("INPUT"),
             Place::Replaced(title, id) => job(title, id).join("replaced"),
+            Place::LeftOut(title, id) => job(title, id).join("left-out"),
+            Place::Series(title, id) => job(title, id).join("series"),
             Place::Output(title, id) => job(title, id).join("OUTPUT"),
             Place::JobInfo(title, id) => job(title, id).join("info.json"),
             Place::ProcJson(title, id) => job(title, id).join("proc.json"),

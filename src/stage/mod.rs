@@ -4,8 +4,10 @@
 //! under a name that tells its hash, and fsync of both — then, and only then, it counts as stored. The first object of a
 //! set has its row by then; those of the others follow behind the answer, since [`recovery`] takes in every whole file
 //! that has none.
+//! `classify` tells what the series of a set are, some moments behind.
 //! `completion` decides when a set of objects is a job; `input` lays a job's objects out for its bucket.
 
+mod classify;
 mod completion;
 mod file_name;
 mod freezer;
@@ -39,6 +41,7 @@ use refused_rows::RefusedRows;
 use room::Room;
 use syncs::Syncs;
 
+pub use classify::{Classifier, ClassifyError, SeriesView, Sorted, left_out, load_rules, sort_files};
 pub use completion::Completion;
 pub use file_name::{DataSetHash, hash_in, hash_of};
 pub use incoming::{Incoming, Object, Stored};

@@ -35,7 +35,7 @@ pub use buckets::{BucketRow, Removed};
 pub use deliveries::NewDelivery;
 pub use events::EventRow;
 pub use inherited::InheritedRow;
-pub use instances::{InstanceRow, NewInstance, Placed};
+pub use instances::{InstanceRow, NewInstance, NumberedRow, Placed};
 pub use jobs::{JobFilter, Latecomers, NewJob, Occupancy};
 pub use retention::Removable;
 pub use taken_over::FinishedJob;

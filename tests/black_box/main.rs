@@ -18,6 +18,7 @@ mod again;
 mod associations;
 mod buckets_cli;
 mod check;
+mod classify;
 mod create;
 mod disk;
 mod durability;

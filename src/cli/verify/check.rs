@@ -63,38 +63,45 @@ fn still_there(layout: &Layout, job: &KeptJob, seen: &mut Seen) {
     }
 }
 
-/// Before it is laid out an object is in the set's directory, then in INPUT or, if a later one took its place, in
-/// replaced; in between it has both names.
+/// Before it is laid out an object is in the set's directory, then in INPUT, in left-out if its bucket does not accept it,
+/// or, if a later one took its place, in replaced; in between it has both names.
 fn objects(layout: &Layout, rows: Vec<KeptObject>, job: &KeptJob, seen: &mut Seen) {
     let (stream, id) = (&job.stream, &job.id);
     let set = layout.path(Place::Set(stream, id));
     let input = layout.path(Place::Input(stream, id));
+    let beside = layout.path(Place::LeftOut(stream, id));
     let replaced = layout.path(Place::Replaced(stream, id));
     let mut known: HashSet<String> = HashSet::new();
     for row in &rows {
-        let (at, laid_out) = if row.current {
-            let name = format!("{}.dcm", row.sop_instance_uid);
-            (input.join(&name), format!("INPUT/{name}"))
+        let name = format!("{}.dcm", row.sop_instance_uid);
+        let laid_out = if row.current {
+            vec![
+                (beside.join(&name), format!("left-out/{name}")),
+                (input.join(&name), format!("INPUT/{name}")),
+            ]
         } else {
-            (replaced.join(&row.file), format!("replaced/{}", row.file))
+            vec![(replaced.join(&row.file), format!("replaced/{}", row.file))]
         };
-        let before = format!("set/{}", row.file);
+        let before = (set.join(&row.file), format!("set/{}", row.file));
+        let names: Vec<_> = std::iter::once(before).chain(laid_out).collect();
         let mut is_there = false;
-        for (path, name) in [(set.join(&row.file), &before), (at, &laid_out)] {
+        for (path, name) in &names {
             // Both names are of one file: it is read once.
-            is_there = is_there || object(&path, name, row, seen);
+            is_there = is_there || object(path, name, row, seen);
         }
         if !is_there {
-            seen.find(
-                &laid_out,
-                Problem::Missing,
-                "an object that was stored is not there",
-            );
+            let name = names.last().map(|(_, name)| name.as_str()).unwrap_or_default();
+            seen.find(name, Problem::Missing, "an object that was stored is not there");
         }
         seen.objects += 1;
-        known.extend([before, laid_out]);
+        known.extend(names.into_iter().map(|(_, name)| name));
     }
-    for (directory, prefix) in [(&set, "set"), (&input, "INPUT"), (&replaced, "replaced")] {
+    for (directory, prefix) in [
+        (&set, "set"),
+        (&input, "INPUT"),
+        (&beside, "left-out"),
+        (&replaced, "replaced"),
+    ] {
         strangers(directory, prefix, &known, seen);
     }
 }
