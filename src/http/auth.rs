@@ -101,7 +101,7 @@ fn needed(method: &Method, path: &str) -> Option<Permission> {
     match parts.as_slice() {
         _ if path == "/readyz" => None,
         ["uploads", ..] | ["buckets", _, "memory"] => Some(Permission::Install),
-        _ if sees => Some(Permission::Read),
+        _ if sees || parts == ["routes", "explain"] => Some(Permission::Read),
         ["jobs", ..] | ["buckets", _, "enable" | "disable"] => Some(Permission::Operate),
         // Whatever comes to be here later is for those who may everything, until somebody says otherwise.
         _ => Some(Permission::Install),

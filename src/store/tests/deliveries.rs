@@ -15,7 +15,8 @@ fn a_job_is_settled_by_its_last_delivery() {
     };
     store.ended(&job, ended, Some(1), now).wait().unwrap();
     let to = |title: &str| NewDelivery {
-        destination: AeTitle::parse(title).unwrap(),
+        peer: crate::model::Peer::Named(AeTitle::parse(title).unwrap()),
+        after: None,
         route: "r".into(),
         direction: crate::model::Direction::Output,
         instances: vec![],
