@@ -264,3 +264,6 @@ pub fn keyword(tag: AttributeTag) -> Option<&'static str> {
     let entry = StandardDataDictionary.by_tag(Tag(tag.group, tag.element))?;
     Some(entry.alias())
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,7 +122,9 @@ pub(super) fn parse(bytes: &[u8], site: &Site) -> Result<(Vec<Route>, Vec<Findin
     let notes = RefCell::new(Notes::default());
     let top = Table::of(text, &root, &notes);
     let routes = top.map(|top| rules(&top, site)).unwrap_or_default();
-    let notes = notes.into_inner();
+    let mut notes = notes.into_inner();
+    notes.errors.sort_by_key(|f| (f.line, f.column));
+    notes.warnings.sort_by_key(|f| (f.line, f.column));
     if notes.errors.is_empty() {
         Ok((routes, notes.warnings))
     } else {

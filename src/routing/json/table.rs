@@ -119,14 +119,13 @@ impl<'a> Table<'a> {
     }
 
     fn finding(&self, key: &str, message: &str) -> Finding {
-        let name = key.split(['.', '[']).next().unwrap_or_default();
-        let property = self.object.properties.iter().rfind(|p| p.name.as_str() == name);
-        let (line, column) = place(
-            self.text,
-            property.map_or(self.object.start(), |p| {
-                if key == name { p.value.start() } else { p.start() }
-            }),
-        );
+        let property = self.object.properties.iter().rfind(|p| p.name.as_str() == key);
+        let at = property.map_or(self.object.start(), |p| p.value.start());
+        self.finding_at(at, key, message)
+    }
+
+    fn finding_at(&self, at: usize, key: &str, message: &str) -> Finding {
+        let (line, column) = place(self.text, at);
         Finding {
             line,
             column,
@@ -138,11 +137,17 @@ impl<'a> Table<'a> {
 
     /// Keeps what cannot be understood.
     pub(super) fn error(&self, key: &str, message: &str) {
+        self.keep(self.finding(key, message));
+    }
+
+    fn keep(&self, mut finding: Finding) {
+        let mut notes = self.notes.borrow_mut();
         if self.lenient {
-            return self.warn(key, &format!("{message}; the rule is off"));
+            finding.message.push_str("; the rule is off");
+            notes.warnings.push(finding);
+        } else {
+            notes.errors.push(finding);
         }
-        let finding = self.finding(key, message);
-        self.notes.borrow_mut().errors.push(finding);
     }
 
     /// Keeps what has no effect.
@@ -245,7 +250,10 @@ impl<'a> Table<'a> {
             let path = format!("{key}[{index}]");
             match element {
                 Value::Object(object) => tables.push(self.below(&path, object)),
-                _ => self.error(&path, "has to be an object"),
+                other => {
+                    let finding = self.finding_at(other.start(), &path, "has to be an object");
+                    self.keep(finding);
+                }
             }
         }
         Some(tables)
@@ -269,8 +277,7 @@ impl<'a> Table<'a> {
                 Some(meant) => format!("unknown key, it has no effect; did you mean {meant:?}?"),
                 None => format!("unknown key, it has no effect; known here: {}", known.join(", ")),
             };
-            let mut finding = self.finding(name, &hint);
-            (finding.line, finding.column) = place(self.text, property.start());
+            let finding = self.finding_at(property.start(), name, &hint);
             self.notes.borrow_mut().warnings.push(finding);
         }
     }
