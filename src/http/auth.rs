@@ -286,6 +286,8 @@ mod tests {
             (Method::POST, "/api/v1/buckets", Some(Install)),
             (Method::DELETE, "/api/v1/buckets/A", Some(Install)),
             (Method::HEAD, "/api/v1/uploads/x", Some(Install)),
+            (Method::POST, "/api/v1/routes/explain", Some(Read)),
+            (Method::PUT, "/api/v1/routes", Some(Install)),
             (Method::POST, "/api/v1/something/new", Some(Install)),
         ] {
             assert_eq!(needed(&method, path), permission, "{method} {path}");

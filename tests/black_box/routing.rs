@@ -229,6 +229,37 @@ fn a_destination_that_is_away_hands_over_at_once_and_gets_it_later_all_the_same(
 }
 
 #[test]
+fn a_node_that_dies_while_one_hands_over_to_the_next_leaves_none_of_them_waiting() {
+    needs!(Docker, Dcmtk, Orthanc);
+    let pacs = TestPacs::start(Address::reserve("PACS"));
+    let address = pacs.orthanc.address().clone();
+    let rules = |first: &str, second: &str| {
+        format!(
+            r#"{{ "routing": [ {{ "name": "r", "send": [ {{ "success": {}, ".*": {} }} ] }} ] }}"#,
+            to(&address, first, r#", "break": 1"#),
+            to(&address, second, ""),
+        )
+    };
+    for (first, second, expected) in [
+        ("NOBODY", "PACS", [("NOBODY", "refused", 2), ("PACS", "sent", 2)]),
+        ("PACS", "SPARE", [("PACS", "sent", 2), ("SPARE", "not-needed", 2)]),
+    ] {
+        // The record says already what the rows do not.
+        for point in ["delivery-before-settle", "record-completed", "settled"] {
+            let mut node = node(&rules(first, second), "");
+            node.terminate().unwrap();
+            node.restart_with(&[("MAGICKBOX_FAILPOINT", point)]).unwrap();
+            let study = send(&node);
+            wait_until(PATIENCE, "the death of the node", || node.is_dead().then_some(())).unwrap();
+            node.restart().unwrap();
+            let job = ended(&node, &study);
+            assert_eq!(went(&job), expected, "{point}");
+            assert_eq!(job.state, "done", "{point}");
+        }
+    }
+}
+
+#[test]
 fn a_file_that_changes_is_in_force_at_once_and_a_wrong_one_changes_nothing() {
     needs!(Docker, Dcmtk, Orthanc);
     let pacs = TestPacs::start(Address::reserve("PACS"));

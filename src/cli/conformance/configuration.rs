@@ -5,7 +5,7 @@ use std::fmt::Display;
 use super::markdown::Document;
 use super::security::{access, tls};
 use super::site::{Site, bytes, duration};
-use crate::config::{Config, DeliveryConfig, DicomConfig, StorageConfig};
+use crate::config::{Config, DeliveryConfig, DicomConfig, RoutingConfig, StorageConfig};
 use crate::model::{AttributeSet, Durability, RemoteAe, Route};
 
 /// One key of the configuration.
@@ -345,6 +345,27 @@ fn delivery(config: &Config) -> Vec<Setting> {
     ]
 }
 
+fn routing(config: &Config) -> Vec<Setting> {
+    let RoutingConfig { file, default_pacs } = &config.routing;
+    let file = file.as_ref().map(|file| file.display().to_string());
+    vec![
+        setting(
+            "file",
+            "the file with the rules, read again when it changes",
+            "a path below the data directory, or an absolute one",
+            file.unwrap_or_else(|| "routing.json, if it is there".to_owned()),
+        ),
+        setting(
+            "default_pacs",
+            "what `$me` and `$port` of the file stand for",
+            "an AE Title of `[[remote_ae]]`",
+            default_pacs
+                .as_ref()
+                .map_or_else(|| "none".to_owned(), |pacs| pacs.ae_title.to_string()),
+        ),
+    ]
+}
+
 fn remote_aes(d: &mut Document, site: &Site) {
     let remote = |r: &RemoteAe| [r.ae_title.to_string(), r.address.clone(), r.calling.to_string()];
     d.table(
@@ -357,6 +378,7 @@ fn remote_aes(d: &mut Document, site: &Site) {
          case. A later AE Title of a fallback is sent to only when a transfer to the one before it failed. Rules of a \
          `routing.json` follow these in the same order of evaluation; `magickbox route list` prints them.",
     );
+    table(d, site, "Rules of a `routing.json`, `[routing]`", routing);
     d.table(
         "Routes, `[[route]]`",
         [
