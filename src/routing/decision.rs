@@ -334,7 +334,8 @@ fn send(
         p.after.is_none()
             && p.peer == planned.peer
             && p.direction == planned.direction
-            && planned.files.iter().all(|file| p.files.contains(file))
+            // Both in order.
+            && planned.files.iter().all(|file| p.files.binary_search(file).is_ok())
     });
     let place = if let Some(known) = known {
         trace.verdict = Verdict::Already;
