@@ -1,13 +1,12 @@
 //! Which file goes where, and why: one pure function decides, and tells what it looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use regex::Regex;
-use serde::Serialize;
-
-use super::attributes::{Attributes, read};
+use super::attributes::Attributes;
+use super::offer::{Offer, Offered};
+use super::trace::{Check, LeftOut, RuleTrace, SendTrace, Verdict};
 use crate::model::{AttributeSet, AttributeTag, Destination, Direction, Outcome, Peer, Route, RouteSource};
+use regex::Regex;
 
 /// Files that are named one by one where they are left out.
 const NAMED: usize = 20;
@@ -23,62 +22,6 @@ pub struct Facts<'a> {
     pub outcome: &'a Outcome,
 }
 
-/// A DICOM file that may be sent.
-#[derive(Clone, Debug, Default)]
-pub struct Offered {
-    /// Relative to its directory.
-    pub file: String,
-    /// What [`needed`] asked for.
-    pub attributes: Attributes,
-}
-
-/// The DICOM files of a job.
-#[derive(Clone, Debug, Default)]
-pub struct Offer {
-    /// What the bucket left behind.
-    pub output: Vec<Offered>,
-    /// What the job received.
-    pub input: Vec<Offered>,
-}
-
-/// Files of a directory with what is needed of their attributes.
-#[must_use]
-pub fn offered(
-    directory: &Path,
-    files: Vec<String>,
-    needed: Option<&BTreeSet<AttributeTag>>,
-) -> Vec<Offered> {
-    let offer = |file: String| Offered {
-        attributes: needed.map_or_else(Attributes::default, |tags| read(&directory.join(&file), tags)),
-        file,
-    };
-    files.into_iter().map(offer).collect()
-}
-
-impl Offer {
-    /// What a person should know of it. Names are not told: they may be a patient's.
-    #[must_use]
-    pub fn unreadable(&self) -> Option<String> {
-        let why = |file: &Offered| match &file.attributes {
-            Attributes::Read(_) => None,
-            Attributes::Unreadable(why) => Some(why.clone()),
-        };
-        let all: Vec<_> = self.output.iter().chain(&self.input).filter_map(why).collect();
-        let first = all.first()?;
-        let count = all.len();
-        Some(format!(
-            "{count} files go nowhere that `which` chooses for: their attributes could not be read, {first}"
-        ))
-    }
-
-    fn of(&self, direction: Direction) -> &[Offered] {
-        match direction {
-            Direction::Output => &self.output,
-            Direction::Input => &self.input,
-        }
-    }
-}
-
 /// A delivery to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
@@ -92,93 +35,6 @@ pub struct Planned {
     pub files: Vec<usize>,
     /// The delivery, by its place in the plan, that has to fail before this one goes.
     pub after: Option<usize>,
-}
-
-/// One look at a pattern.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// The rule's key, as its file calls it.
-    pub key: String,
-    /// The pattern; absent ones hold.
-    pub pattern: Option<String>,
-    /// What it was searched in; `None` where that is not to be shown, or not there.
-    pub value: Option<String>,
-    /// Whether it was found.
-    pub holds: bool,
-}
-
-/// A file that does not go to a destination.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LeftOut {
-    /// The file.
-    pub file: String,
-    /// Why its attributes could not be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unreadable: Option<String>,
-    /// The first pattern of each set that was not found.
-    pub misses: Vec<Check>,
-}
-
-/// What becomes of a destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// Files go there.
-    Sends,
-    /// Files go there if an earlier destination of the rule fails.
-    StandsBy,
-    /// An earlier rule sends the same files there.
-    Already,
-    /// No file is to go there.
-    NoFiles,
-    /// The job ended otherwise.
-    OtherOutcome,
-}
-
-/// What was found about one destination of a rule that matched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SendTrace {
-    /// AE title of the destination.
-    pub to: String,
-    /// Where it is, if the rule says so; else a `[[remote_ae]]` does.
-    pub address: Option<String>,
-    /// What becomes of it.
-    pub verdict: Verdict,
-    /// The pattern of the outcome.
-    pub outcome: Check,
-    /// How many files go.
-    pub files: usize,
-    /// Of how many.
-    pub of: usize,
-    /// The destination that has to fail before.
-    pub after: Option<String>,
-    /// Files that do not go, the first of them.
-    pub left_out: Vec<LeftOut>,
-    /// The rule wants the end of the log as a series; that is not made.
-    pub error_report_wanted: bool,
-}
-
-/// What was found about one rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RuleTrace {
-    /// Its name.
-    pub name: String,
-    /// `configuration` or `routing.json`.
-    pub source: &'static str,
-    /// Whether it is on.
-    pub enabled: bool,
-    /// The rule before it after which no other is looked at.
-    pub not_reached: Option<String>,
-    /// Whether it matched.
-    pub matches: bool,
-    /// Whether it ends the search.
-    pub last: bool,
-    /// What is sent: `output` or `input`.
-    pub sends: &'static str,
-    /// Its patterns.
-    pub checks: Vec<Check>,
-    /// Its destinations, if it matched.
-    pub to: Vec<SendTrace>,
 }
 
 /// Which file goes where, and why.
