@@ -137,6 +137,7 @@ pub fn delivery(delivery: &Delivery, instances: &[DeliveryInstance]) -> Value {
         "destination": delivery.destination.as_str(),
         "address": delivery.remote.as_ref().map(|remote| &remote.address),
         "after": delivery.after,
+        "sends": delivery.direction.name(),
         "route": delivery.route,
         "state": delivery.state.name(),
         "attempts": delivery.attempts,

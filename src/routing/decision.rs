@@ -60,6 +60,16 @@ pub fn needed(routes: &[Route], facts: Facts<'_>) -> BTreeMap<Direction, BTreeSe
     needed
 }
 
+/// Whether a rule that matches wants the end of the log sent along.
+#[must_use]
+pub fn wants_report(routes: &[Route], facts: Facts<'_>) -> bool {
+    let matching = looked_at(routes, facts)
+        .into_iter()
+        .filter(|(_, rule)| rule.matches);
+    let mut wanted = matching.flat_map(|(route, _)| route.to.iter().map(move |to| (route, to)));
+    wanted.any(|(route, to)| to.error_report && outcome(route, to, facts).holds)
+}
+
 /// Which file goes where.
 #[must_use]
 pub fn decide(routes: &[Route], facts: Facts<'_>, offer: &Offer) -> Decision {
@@ -159,7 +169,7 @@ fn send(
         of: files.len(),
         after: None,
         left_out: Vec::new(),
-        error_report_wanted: destination.error_report,
+        error_report: false,
     };
     if !trace.outcome.holds {
         return trace;
@@ -173,43 +183,56 @@ fn send(
         }
     }
     trace.files = going.len();
-    if going.is_empty() {
-        // Sent nowhere is not sent: later destinations do not wait for it.
-        trace.verdict = Verdict::NoFiles;
-        return trace;
-    }
-    let planned = Planned {
-        peer: destination.peer.clone(),
-        route: route.name.clone(),
-        direction: route.send,
-        files: going,
-        after: *stopper,
+    let report = if destination.error_report {
+        offer.report.len()
+    } else {
+        0
     };
-    // One result goes to one destination once, however many rules say so. One that only stands by may never go.
-    let known = plan.iter().position(|p| {
+    trace.error_report = report > 0;
+    let after = *stopper;
+    let before = after.and_then(|after| plan.get(after));
+    trace.after = before.map(|p| p.peer.ae_title().to_string());
+    let parts = [(route.send, going), (Direction::Report, (0..report).collect())];
+    let mut places = Vec::new();
+    let mut new = false;
+    for (direction, files) in parts.into_iter().filter(|(_, files)| !files.is_empty()) {
+        let planned = Planned {
+            peer: destination.peer.clone(),
+            route: route.name.clone(),
+            direction,
+            files,
+            after,
+        };
+        let known = known(plan, &planned);
+        new |= known.is_none();
+        places.push(known.unwrap_or(plan.len()));
+        if known.is_none() {
+            plan.push(planned);
+        }
+    }
+    trace.verdict = match (places.is_empty(), new, after) {
+        // Sent nowhere is not sent: later destinations do not wait for it.
+        (true, ..) => Verdict::NoFiles,
+        (false, false, _) => Verdict::Already,
+        (false, true, Some(_)) => Verdict::StandsBy,
+        (false, true, None) => Verdict::Sends,
+    };
+    if destination.stops {
+        *stopper = places.first().copied().or(*stopper);
+    }
+    trace
+}
+
+/// The delivery that brings the same there already. One result goes to one destination once, however many rules say so;
+/// one that only stands by may never go.
+fn known(plan: &[Planned], planned: &Planned) -> Option<usize> {
+    plan.iter().position(|p| {
         p.after.is_none()
             && p.peer == planned.peer
             && p.direction == planned.direction
             // Both in order.
             && planned.files.iter().all(|file| p.files.binary_search(file).is_ok())
-    });
-    let place = if let Some(known) = known {
-        trace.verdict = Verdict::Already;
-        known
-    } else {
-        let after = planned.after.and_then(|after| plan.get(after));
-        trace.after = after.map(|p| p.peer.ae_title().to_string());
-        trace.verdict = match planned.after {
-            Some(_) => Verdict::StandsBy,
-            None => Verdict::Sends,
-        };
-        plan.push(planned);
-        plan.len() - 1
-    };
-    if destination.stops {
-        *stopper = Some(place);
-    }
-    trace
+    })
 }
 
 /// Why a file does not go to a destination; `None`: it goes.

@@ -17,7 +17,7 @@ mod offer;
 mod trace;
 
 pub use attributes::{Attributes, is_dicom, keyword, read as read_attributes};
-pub use decision::{Decision, Facts, Planned, decide, needed};
+pub use decision::{Decision, Facts, Planned, decide, needed, wants_report};
 pub use in_force::{Refusal, Routes, RoutesConfig, RoutesError, Rules};
 pub use json::{Finding, Findings, LARGEST, Site};
 pub use offer::{Offer, Offered, offered};

@@ -22,6 +22,8 @@ pub struct Offer {
     pub output: Vec<Offered>,
     /// What the job received.
     pub input: Vec<Offered>,
+    /// The end of its log as images, if [`wants_report`](super::wants_report) said so.
+    pub report: Vec<Offered>,
 }
 
 /// Files of a directory with what is needed of their attributes.
@@ -58,6 +60,7 @@ impl Offer {
         match direction {
             Direction::Output => &self.output,
             Direction::Input => &self.input,
+            Direction::Report => &self.report,
         }
     }
 }

@@ -62,8 +62,8 @@ pub struct SendTrace {
     pub after: Option<String>,
     /// Files that do not go, the first of them.
     pub left_out: Vec<LeftOut>,
-    /// The rule wants the end of the log as a series; that is not made.
-    pub error_report_wanted: bool,
+    /// The end of the log goes along, as a series of its own.
+    pub error_report: bool,
 }
 
 /// What was found about one rule.

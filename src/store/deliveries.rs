@@ -326,10 +326,10 @@ fn read(row: &Row<'_>) -> Result<Delivery> {
         remote,
         after: row.get(13)?,
         route: text(4)?,
-        direction: if text(5)? == "input" {
-            Direction::Input
-        } else {
-            Direction::Output
+        direction: match text(5)?.as_str() {
+            "input" => Direction::Input,
+            "report" => Direction::Report,
+            _ => Direction::Output,
         },
         state: DeliveryState::from_name(&state)
             .ok_or_else(|| StoreError::State(format!("{state:?} is no state of a delivery")))?,

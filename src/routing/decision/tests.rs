@@ -48,6 +48,7 @@ fn offer() -> Offer {
     Offer {
         output: vec![file("a.dcm", &[]), file("b.dcm", &[])],
         input: vec![file("i.dcm", &[])],
+        report: vec![],
     }
 }
 
@@ -277,6 +278,7 @@ fn which_sends_a_file_if_all_patterns_of_a_set_are_found() {
             },
         ],
         input: vec![],
+        report: vec![],
     };
     let decision = decided(&text, "ProcRSI", "PACS", "success", &offer);
     assert_eq!(decision.plan[0].files, [0, 2]);
@@ -303,14 +305,43 @@ fn which_sends_a_file_if_all_patterns_of_a_set_are_found() {
 }
 
 #[test]
-fn senderrorasdcm_is_seen_and_not_done() {
-    let wanted = format!(
-        r#"{{ "name": "r", "send": [ {{ "failed": {} }} ] }}"#,
-        to("A", r#", "sendErrorAsDcm": 1"#)
+fn senderrorasdcm_sends_the_end_of_the_log_along_also_where_there_is_no_result() {
+    let text = format!(
+        r#"{{ "name": "r", "send": [ {{ "failed": {} }}, {{ ".*": {} }} ] }}"#,
+        to("A", r#", "sendErrorAsDcm": 1, "break": 1"#),
+        to("B", "")
     );
-    let decision = decided(&wanted, "ProcRSI", "PACS", "failed", &offer());
-    assert!(decision.rules[0].to[0].error_report_wanted);
-    assert_eq!(shown(&decision), ["A 2"]);
+    let routes = rules(&format!(r#"{{ "routing": [ {text} ] }}"#));
+    for (outcome, wanted) in [(Outcome::Failed, true), (Outcome::Success, false)] {
+        let facts = Facts {
+            called: "ProcRSI",
+            calling: "PACS",
+            outcome: &outcome,
+        };
+        assert_eq!(wants_report(&routes, facts), wanted);
+    }
+    let mut offer = offer();
+    offer.report = vec![file("error-report-1.dcm", &[])];
+    let decision = decided(&text, "ProcRSI", "PACS", "failed", &offer);
+    let made = |decision: &Decision| -> Vec<_> {
+        let made = decision.plan.iter();
+        made.map(|p| (p.peer.ae_title().to_string(), p.direction.name(), p.after))
+            .collect()
+    };
+    let to = |title: &str, sends, after| (title.to_owned(), sends, after);
+    assert_eq!(
+        made(&decision),
+        [
+            to("A", "output", None),
+            to("A", "report", None),
+            to("B", "output", Some(0))
+        ]
+    );
+    assert!(decision.rules[0].to[0].error_report && !decision.rules[0].to[1].error_report);
+    offer.output.clear();
+    let decision = decided(&text, "ProcRSI", "PACS", "failed", &offer);
+    assert_eq!(made(&decision), [to("A", "report", None)]);
+    assert_eq!(decision.rules[0].to[0].verdict, Verdict::Sends);
 }
 
 #[test]
@@ -323,6 +354,7 @@ fn what_may_tell_a_person_is_not_shown() {
     let offer = Offer {
         output: vec![file("f", &[("0010,0020", "12345"), ("0008,0060", "MR")])],
         input: vec![],
+        report: vec![],
     };
     let decision = decided(&text, "ProcRSI", "PACS", "success", &offer);
     assert!(!format!("{decision:?}").contains("12345"));

@@ -97,12 +97,6 @@ fn destination(table: &Table<'_>, site: &Site) -> Option<Destination> {
     let stops = table.switch("break").unwrap_or_default();
     let which = which(table);
     let error_report = table.switch("sendErrorAsDcm").unwrap_or_default();
-    if error_report {
-        table.warn(
-            "sendErrorAsDcm",
-            "no series \"Error Report\" is made yet: only the files go",
-        );
-    }
     table.warn_unknown();
     Some(Destination {
         outcome: None,
