@@ -9,6 +9,7 @@
 //! watching   until the container ends: time, output, an operator; the same for the node and for `buckets run`
 //! run        what a container of a bucket looks like; the same for the node and for `buckets run`
 //! harvest    after the end: proc.json, measures, results, deliveries, record
+//! error_report the end of the log as images, where a route asks for it
 //! output_size how much it has written so far
 //! output     what a bucket left behind, read without trusting it
 //! measures   the plugin and measures.json
@@ -19,6 +20,7 @@
 //! ```
 
 mod driver;
+mod error_report;
 mod harvest;
 mod holds;
 mod last_papers;
@@ -40,7 +42,8 @@ use tokio::sync::{Notify, watch};
 
 use crate::bucket::Buckets;
 use crate::container::Runtime;
-use crate::model::{AeTitle, GpuId, Layout, Route};
+use crate::model::{AeTitle, GpuId, Layout};
+use crate::routing::Routes;
 use crate::stage::{Classifier, StageError};
 use crate::store::{Store, StoreError};
 
@@ -63,7 +66,7 @@ pub struct Engine {
     /// Tells what the series of jobs are.
     pub classifier: Classifier,
     /// Where results go.
-    pub routes: Arc<Vec<Route>>,
+    pub routes: Routes,
     /// Told when a job was queued or one is over.
     pub queued: Arc<Notify>,
     /// Told when a delivery was created.

@@ -9,6 +9,8 @@ use super::{AeTitle, JobId, UploadId};
 pub enum Place<'a> {
     /// The job store.
     Store,
+    /// The routing.json that was in force last.
+    RoutesKept,
     /// Held by the node that runs on this directory.
     Lock,
     /// Who that is and where it listens.
@@ -43,6 +45,8 @@ pub enum Place<'a> {
     LeftOut(&'a AeTitle, &'a JobId),
     /// What its series are: one file each.
     Series(&'a AeTitle, &'a JobId),
+    /// The end of its log as images, where a route asks for it.
+    Report(&'a AeTitle, &'a JobId),
     /// What the bucket left behind.
     Output(&'a AeTitle, &'a JobId),
     /// Who sent what.
@@ -81,6 +85,7 @@ impl Layout {
         let job = |title: &AeTitle, id: &JobId| stream(title).join("jobs").join(id.as_str());
         match place {
             Place::Store => self.0.join("store/magickbox.sqlite"),
+            Place::RoutesKept => self.0.join("store/routing.json"),
             Place::Lock => self.0.join("run/lock"),
             Place::NodeFile => self.0.join("run/node.json"),
             Place::BucketLog(title) => self.0.join("logs").join(format!("bucket{}.log", title.encoded())),
@@ -101,6 +106,7 @@ impl Layout {
             Place::Replaced(title, id) => job(title, id).join("replaced"),
             Place::LeftOut(title, id) => job(title, id).join("left-out"),
             Place::Series(title, id) => job(title, id).join("series"),
+            Place::Report(title, id) => job(title, id).join("report"),
             Place::Output(title, id) => job(title, id).join("OUTPUT"),
             Place::JobInfo(title, id) => job(title, id).join("info.json"),
             Place::ProcJson(title, id) => job(title, id).join("proc.json"),

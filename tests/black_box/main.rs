@@ -39,6 +39,7 @@ mod recovery;
 mod refusals;
 mod retention;
 mod returning;
+mod routing;
 mod run;
 mod sandbox;
 #[path = "../support/mod.rs"]
