@@ -130,7 +130,7 @@ fn kind(file: &Outgoing) -> (&Uid, &Uid) {
     (&file.sop_class_uid, &file.transfer_syntax_uid)
 }
 
-fn failed(remote: &RemoteAe, source: Error) -> ScuError {
+pub(super) fn failed(remote: &RemoteAe, source: Error) -> ScuError {
     ScuError::Association {
         called: remote.ae_title.clone(),
         address: remote.address.clone(),
@@ -153,6 +153,7 @@ fn open(remote: &RemoteAe, kinds: &[(&Uid, &Uid)], timeouts: ScuTimeouts) -> Res
         calling: remote.calling.clone(),
         called: remote.ae_title.clone(),
         contexts: (0u8..).zip(kinds).map(context).collect(),
+        roles: Vec::new(),
     };
     let limits = Limits {
         artim: timeouts.response,
@@ -163,7 +164,7 @@ fn open(remote: &RemoteAe, kinds: &[(&Uid, &Uid)], timeouts: ScuTimeouts) -> Res
     request(connection, limits, &proposal).map_err(|e| failed(remote, e))
 }
 
-fn connect(address: &str, limit: Duration) -> std::io::Result<TcpStream> {
+pub(super) fn connect(address: &str, limit: Duration) -> std::io::Result<TcpStream> {
     let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
     for address in address.to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, limit) {

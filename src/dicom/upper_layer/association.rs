@@ -1,6 +1,7 @@
 //! An open association (PS3.8 §9.2, Sta6): fragments of messages in, messages out.
 
 use std::io::Read;
+use std::time::Duration;
 
 use super::Limits;
 use super::connection::{Connection, PDU_HEADER, PduHeader};
@@ -131,6 +132,23 @@ impl Association {
                     }
                 }
             }
+        }
+    }
+
+    /// Waits at most so long for the peer to say anything between two messages; answers whether it did. What it was is
+    /// the next event.
+    ///
+    /// # Errors
+    /// The association is over.
+    pub fn hears_within(&mut self, limit: Duration) -> Result<bool, Error> {
+        self.give_back();
+        if !matches!(self.framer.next(), Next::Pdu) || !self.connection.buffered().is_empty() {
+            return Ok(true);
+        }
+        match self.connection.fill(&Deadline::after(limit, "send anything")) {
+            Ok(()) => Ok(true),
+            Err(Error::TimedOut { .. }) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
