@@ -18,7 +18,7 @@ use crate::bucket::uploads::Uploads;
 use crate::bucket::{Buckets, Capacity};
 use crate::config::{Config, EngineConfig, TlsConfig};
 use crate::container::{Docker, DockerConfig, Runtime};
-use crate::delivery::Worker;
+use crate::delivery::{Committer, Worker};
 use crate::dicom::tls;
 use crate::dicom::upper_layer::Stop;
 use crate::engine::{self, Engine};
@@ -26,7 +26,7 @@ use crate::files;
 use crate::http;
 use crate::model::{Layout, Place};
 use crate::routing::{self, Routes, RoutesConfig};
-use crate::scp::{Listener, Scp, SecurePort};
+use crate::scp::{Keeper, Listener, Scp, SecurePort};
 use crate::stage::{Classifier, Keeps, Retention, Stage, load_rules};
 use crate::store::Store;
 
@@ -116,6 +116,7 @@ impl Node {
         stage.resume(|title| streams.borrow().get(title).cloned())?;
 
         let dicom = config.dicom.address;
+        let remote_aes = Arc::new(remote_aes);
         let mut listener = Listener::bind(
             config.dicom,
             config.callers,
@@ -125,6 +126,7 @@ impl Node {
         )
         .await
         .with_context(|| format!("listen for DICOM on {dicom}"))?;
+        listener = listener.with_remote_aes(remote_aes.clone());
         let mut dicom_tls_address = None;
         if let Some((server, address)) = tls {
             let socket = TcpListener::bind(address)
@@ -153,9 +155,23 @@ impl Node {
             deliveries: due.clone(),
             cancelled: told_cancelled,
         };
+        let keeper = Keeper {
+            commitments: listener.commitments(),
+            layout: layout.clone(),
+            completion: stage.completion().clone(),
+            promise: storage.commit_for,
+            config: config.delivery.clone(),
+        };
+        let committer = Committer {
+            config: config.delivery.clone(),
+            remote_aes: remote_aes.clone(),
+            store: store.clone(),
+            due: Arc::default(),
+        };
         let worker = Worker {
             config: config.delivery,
-            remote_aes: Arc::new(remote_aes),
+            committer: committer.clone(),
+            remote_aes,
             store: store.clone(),
             layout: layout.clone(),
             due,
@@ -176,6 +192,8 @@ impl Node {
             tokio::spawn(uploads.clone().expire()),
             tokio::spawn(routes.clone().watch()),
             tokio::spawn(retention.run()),
+            tokio::spawn(keeper.run()),
+            tokio::spawn(committer.run()),
             tokio::spawn(classifier.clone().run()),
             tokio::spawn(engine::end_overdue_holds(store.clone(), config.engine.hold)),
             tokio::spawn(async move { completion.run().await }),

@@ -45,12 +45,14 @@ pub(super) fn read_remote_ae(r: &Reader<'_>, own: &AeTitle) -> Option<RemoteAe> 
     let calling = r
         .text("calling_ae_title", AeTitle::parse)
         .unwrap_or_else(|| own.clone());
+    let commit = r.get("commit", |value| value.as_bool().ok_or("true or false"));
     r.deny_unknown();
     require(r, &["ae_title", "address"]);
     Some(RemoteAe {
         ae_title: ae_title?,
         address: address?,
         calling,
+        commit: commit.unwrap_or(false),
     })
 }
 

@@ -18,6 +18,7 @@ use crate::model::{
 use crate::store::{Store, StoreError};
 use crate::telemetry::field;
 
+use super::commitment::Committer;
 use super::sender;
 
 /// Deliveries are looked at this often even if nobody said that one is due.
@@ -38,6 +39,8 @@ pub struct Worker {
     pub due: Arc<Notify>,
     /// Raised when the node stops.
     pub stop: Stop,
+    /// Asks destinations to say that they keep what they took.
+    pub committer: Committer,
     /// Held while a record.json and its delivery's row are written: two deliveries of one job may end together.
     pub recording: Arc<Mutex<()>>,
 }
@@ -179,6 +182,7 @@ impl Worker {
             earlier_refused,
             Timestamp::now(),
         );
+        let event = self.committer.instead_of(event, remote);
         // What the destination wrote about an object may name the patient: it is kept, not logged.
         let network = attempt
             .error
@@ -193,7 +197,9 @@ impl Worker {
             network,
             "attempt at a delivery"
         );
-        self.settle(delivery, event, next_at, attempt.error)
+        let settled = self.settle(delivery, event, next_at, attempt.error);
+        self.committer.wake();
+        settled
     }
 
     fn settle(

@@ -129,6 +129,7 @@ pub fn delivery(delivery: &Delivery, instances: &[DeliveryInstance]) -> Value {
                 "sop_instance_uid": i.sop_instance_uid,
                 "state": i.state.name(),
                 "status": i.status.map(|s| format!("{s:04X}")),
+                "commitment": i.commitment.map(|reason| format!("{reason:04X}")),
             })
         })
         .collect();

@@ -19,6 +19,8 @@ pub struct RemoteAe {
     pub address: String,
     /// The AE title we call it with.
     pub calling: AeTitle,
+    /// Whether it is asked for storage commitment of what it took.
+    pub commit: bool,
 }
 
 /// Which of a job's directories is sent.

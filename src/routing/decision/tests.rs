@@ -11,6 +11,7 @@ fn pacs() -> RemoteAe {
         ae_title: AeTitle::parse("PACS").unwrap(),
         address: "pacs.example:104".into(),
         calling: AeTitle::parse("NODE").unwrap(),
+        commit: false,
     }
 }
 

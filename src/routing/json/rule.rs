@@ -104,6 +104,7 @@ fn destination(table: &Table<'_>, site: &Site) -> Option<Destination> {
             ae_title: ae_title?,
             address: format!("{}:{}", host?, port?),
             calling: calling?,
+            commit: false,
         }),
         which,
         stops,

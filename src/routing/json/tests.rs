@@ -27,6 +27,7 @@ fn site() -> Site {
             ae_title: title("PACS"),
             address: "pacs.example:104".into(),
             calling: title("NODE"),
+            commit: false,
         }),
     }
 }

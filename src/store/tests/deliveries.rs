@@ -64,6 +64,7 @@ fn chain(store: &Store, uid: &str, now: Timestamp) -> (JobId, Vec<crate::model::
             ae_title: AeTitle::parse(title).unwrap(),
             address: "pacs.example:104".into(),
             calling: AeTitle::parse("ME").unwrap(),
+            commit: false,
         }),
         after,
         route: "r".into(),
