@@ -5,6 +5,7 @@ mod api;
 mod associations;
 mod auth;
 mod buckets;
+mod commitments;
 mod door;
 mod memory;
 mod problem;

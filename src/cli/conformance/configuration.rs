@@ -164,6 +164,7 @@ fn storage(config: &Config) -> Vec<Setting> {
         reserve_files,
         keep,
         make_room,
+        commit_for,
     } = &config.storage;
     let durability = match durability {
         Durability::Instance => "instance",
@@ -209,6 +210,13 @@ fn storage(config: &Config) -> Vec<Setting> {
              or of a bucket that keeps them `forever`",
             "a size",
             make_room.map_or_else(|| "none".to_owned(), bytes),
+        ),
+        setting(
+            "commit_for",
+            "how long objects are kept that storage commitment was given for, whatever `keep` and `make_room` say; counted \
+             from the answer",
+            "an age, as `30d`, or `forever`",
+            commit_for,
         ),
     ]
 }
@@ -319,6 +327,8 @@ fn delivery(config: &Config) -> Vec<Setting> {
         give_up,
         connect,
         response,
+        commit_timeout,
+        commit_tries,
     } = &config.delivery;
     vec![
         setting(
@@ -357,6 +367,18 @@ fn delivery(config: &Config) -> Vec<Setting> {
             TIME,
             duration(*response),
         ),
+        setting(
+            "commit_timeout",
+            "time for a remote AE with `commit = true` to say that it keeps what it took",
+            TIME,
+            duration(*commit_timeout),
+        ),
+        setting(
+            "commit_tries",
+            "how often it is asked before the delivery is shown as not committed",
+            "1 to 100",
+            commit_tries,
+        ),
     ]
 }
 
@@ -382,10 +404,22 @@ fn routing(config: &Config) -> Vec<Setting> {
 }
 
 fn remote_aes(d: &mut Document, site: &Site) {
-    let remote = |r: &RemoteAe| [r.ae_title.to_string(), r.address.clone(), r.calling.to_string()];
+    let remote = |r: &RemoteAe| {
+        [
+            r.ae_title.to_string(),
+            r.address.clone(),
+            r.calling.to_string(),
+            if r.commit { "yes" } else { "no" }.to_owned(),
+        ]
+    };
     d.table(
         "Remote AEs, `[[remote_ae]]`",
-        ["AE Title", "Address", "Called by the AE Title"],
+        [
+            "AE Title",
+            "Address",
+            "Called by the AE Title",
+            "Asked for Storage Commitment (`commit`)",
+        ],
         site.config.remote_aes.iter().map(remote),
     );
     d.text(
