@@ -46,10 +46,19 @@ pub const NAMES: [&str; 26] = [
 /// Points on the way of a bucket into the node; `tests/black_box/install.rs` kills a node there.
 pub const OF_INSTALLING: [&str; 3] = ["upload-written", "image-brought", "version-waits"];
 
+/// Points of storage commitment, asked of us and by us; `tests/black_box/commitment.rs` kills a node there.
+pub const OF_COMMITTING: [&str; 5] = [
+    "commitment-kept",
+    "commitment-promised",
+    "commitment-checked",
+    "commitment-asked",
+    "commitment-heard",
+];
+
 /// Every point there is.
 #[cfg(any(debug_assertions, test))]
 fn names() -> impl Iterator<Item = &'static str> {
-    NAMES.into_iter().chain(OF_INSTALLING)
+    NAMES.into_iter().chain(OF_INSTALLING).chain(OF_COMMITTING)
 }
 
 /// The process dies here if it was told to.

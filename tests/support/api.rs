@@ -68,6 +68,8 @@ pub struct DeliveredInstance {
     pub sop_instance_uid: String,
     pub state: String,
     pub status: Option<String>,
+    #[serde(default)]
+    pub commitment: Option<String>,
 }
 
 impl Job {
