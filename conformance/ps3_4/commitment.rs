@@ -64,7 +64,11 @@ fn a_request_that_means_nothing_is_refused_as_the_standard_says() {
         (n_action(6, 1), Some(push::request(&uid(), &[])), 0x0115),
         (n_action(7, 1), Some(good[8 + 64..].to_vec()), 0x0115),
         (n_action(8, 1), Some(good[..good.len() - 2].to_vec()), 0x0115),
-        (n_action(9, 1), Some(push::request("1..2", &[Object::new()])), 0x0115),
+        (
+            n_action(9, 1),
+            Some(push::request("1..2", &[Object::new()])),
+            0x0115,
+        ),
     ];
     for (command, data_set, expected) in refused {
         let status = asks(&mut parrot, &command, data_set.as_deref());
@@ -87,7 +91,10 @@ fn a_request_that_means_nothing_is_refused_as_the_standard_says() {
     assert_eq!(asks(&mut parrot, &report.short(0x1002, 3), Some(&good)), 0x0113);
     parrot.echo(ECHO);
     parrot.release();
-    assert_eq!(node.api().get::<Value>("/api/v1/commitments").unwrap(), json!({ "commitments": [] }));
+    assert_eq!(
+        node.api().get::<Value>("/api/v1/commitments").unwrap(),
+        json!({ "commitments": [] })
+    );
 }
 
 #[test]
@@ -113,7 +120,10 @@ fn the_answer_comes_over_the_association_that_asked_and_tells_what_is_there() {
     assert_eq!(context, COMMIT);
     let has = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|w| w == part);
     // Some are not committed: event type 2.
-    assert!(has(&command, &[0, 0, 0x02, 0x10, 2, 0, 0, 0, 2, 0]), "{command:02x?}");
+    assert!(
+        has(&command, &[0, 0, 0x02, 0x10, 2, 0, 0, 0, 2, 0]),
+        "{command:02x?}"
+    );
     assert!(has(&data_set, &uid_element(0x1195, &transaction)));
     let reason = |object: &Object, reason: u16| {
         let [r0, r1] = reason.to_le_bytes();
@@ -134,7 +144,11 @@ fn the_answer_comes_over_the_association_that_asked_and_tells_what_is_there() {
     parrot.echo(ECHO);
     parrot.release();
     let row = listed(&node, |c| c["state"] == "answered");
-    assert_eq!((&row["objects"], &row["failed"]), (&json!(3), &json!(2)), "{row:#}");
+    assert_eq!(
+        (&row["objects"], &row["failed"]),
+        (&json!(3), &json!(2)),
+        "{row:#}"
+    );
     assert_eq!(row["not_committed"].as_array().unwrap().len(), 2);
     assert!(row["kept_until"].is_string(), "{row:#}");
     // What is listed and is not here is no proof that the study is.
@@ -157,9 +171,20 @@ fn an_object_that_is_not_as_it_was_stored_is_not_committed() {
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&damaged, bytes).unwrap();
     fs::remove_file(file(&objects[1])).unwrap();
-    let asking = ask(node.dicom_port(), CALLED, 0, "same", &objects, &node.scratch("ask"));
+    let asking = ask(
+        node.dicom_port(),
+        CALLED,
+        0,
+        "same",
+        &objects,
+        &node.scratch("ask"),
+    );
     let answer = asking.answer();
-    assert_eq!((&answer["status"], &answer["event"]), (&json!("0000"), &json!(2)), "{answer}");
+    assert_eq!(
+        (&answer["status"], &answer["event"]),
+        (&json!("0000"), &json!(2)),
+        "{answer}"
+    );
     let failed = json!({ &objects[0].sop_instance: "0110", &objects[1].sop_instance: "0110" });
     assert_eq!(answer["failed"], failed);
     assert_eq!(answer["committed"], json!([objects[2].sop_instance]));
@@ -172,12 +197,30 @@ fn a_request_that_lists_all_of_an_open_set_says_that_it_is_complete() {
     let objects = Object::series(4);
     send(&node, &objects);
     // Not yet: there is more here than it lists.
-    let part = ask(node.dicom_port(), CALLED, 0, "same", &objects[1..], &node.scratch("ask"));
+    let part = ask(
+        node.dicom_port(),
+        CALLED,
+        0,
+        "same",
+        &objects[1..],
+        &node.scratch("ask"),
+    );
     let answer = part.answer();
-    assert_eq!((&answer["event"], &answer["over"]), (&json!(1), &json!("same")), "{answer}");
+    assert_eq!(
+        (&answer["event"], &answer["over"]),
+        (&json!(1), &json!("same")),
+        "{answer}"
+    );
     assert_eq!(answer["transaction"], answer["asked"]);
     assert_eq!(node.api().jobs().unwrap()[0].state, "receiving");
-    let all = ask(node.dicom_port(), CALLED, 0, "same", &objects, &node.scratch("ask"));
+    let all = ask(
+        node.dicom_port(),
+        CALLED,
+        0,
+        "same",
+        &objects,
+        &node.scratch("ask"),
+    );
     assert_eq!(all.answer()["committed"].as_array().unwrap().len(), 4);
     let job = node.wait_for(CALLED, "a set that is complete", |job| job.state != "receiving");
     let texts: Vec<_> = job.events.iter().filter_map(|e| e["text"].as_str()).collect();
@@ -185,7 +228,14 @@ fn a_request_that_lists_all_of_an_open_set_says_that_it_is_complete() {
     assert!(texts.iter().any(|t| t.contains(why)), "{texts:#?}");
     // The same again, when they are somewhere else by now.
     node.wait_for_end(CALLED);
-    let again = ask(node.dicom_port(), CALLED, 0, "same", &objects, &node.scratch("ask"));
+    let again = ask(
+        node.dicom_port(),
+        CALLED,
+        0,
+        "same",
+        &objects,
+        &node.scratch("ask"),
+    );
     assert_eq!(again.answer()["committed"].as_array().unwrap().len(), 4);
 }
 
@@ -199,20 +249,46 @@ fn the_answer_goes_to_where_the_remote_ae_is_when_its_association_is_gone_and_ag
     ));
     let objects = Object::series(2);
     send(&node, &objects);
-    let answer = ask(node.dicom_port(), CALLED, port, "new", &objects, &node.scratch("ask")).answer();
+    let answer = ask(
+        node.dicom_port(),
+        CALLED,
+        port,
+        "new",
+        &objects,
+        &node.scratch("ask"),
+    )
+    .answer();
     assert_eq!(answer["over"], "new", "{answer}");
     assert_eq!(answer["transaction"], answer["asked"]);
     assert_eq!(answer["committed"].as_array().unwrap().len(), 2);
     // It calls as the AE that was asked.
     assert_eq!(answer["caller"], CALLED);
 
-    let late = ask(node.dicom_port(), CALLED, port, "late", &objects, &node.scratch("late"));
-    let waiting = listed(&node, |c| c["attempts"].as_u64().is_some_and(|n| n >= 2) && c["state"] == "checked");
-    assert!(waiting["error"].as_str().unwrap().contains("connect to"), "{waiting:#}");
+    let late = ask(
+        node.dicom_port(),
+        CALLED,
+        port,
+        "late",
+        &objects,
+        &node.scratch("late"),
+    );
+    let waiting = listed(&node, |c| {
+        c["attempts"].as_u64().is_some_and(|n| n >= 2) && c["state"] == "checked"
+    });
+    assert!(
+        waiting["error"].as_str().unwrap().contains("connect to"),
+        "{waiting:#}"
+    );
     fs::write(node.scratch("late").join("listen"), "").unwrap();
     let answer = late.answer();
-    assert_eq!((&answer["over"], &answer["transaction"]), (&json!("new"), &answer["asked"]), "{answer}");
-    listed(&node, |c| c["transaction_uid"] == answer["asked"] && c["state"] == "answered");
+    assert_eq!(
+        (&answer["over"], &answer["transaction"]),
+        (&json!("new"), &answer["asked"]),
+        "{answer}"
+    );
+    listed(&node, |c| {
+        c["transaction_uid"] == answer["asked"] && c["state"] == "answered"
+    });
 }
 
 #[test]
@@ -229,7 +305,10 @@ fn a_requestor_that_is_gone_and_nobody_knows_where_is_shown_and_what_was_promise
     parrot.reset();
     let row = listed(&node, |c| c["state"] == "unanswered");
     assert_eq!(row["failed"], 0, "{row:#}");
-    assert!(row["error"].as_str().unwrap().contains("no [[remote_ae]] says"), "{row:#}");
+    assert!(
+        row["error"].as_str().unwrap().contains("no [[remote_ae]] says"),
+        "{row:#}"
+    );
     // It comes again: the same request, answered again.
     let mut parrot = Parrot::associate(node.dicom_port(), &request);
     parrot.say(message(COMMIT, &n_action(1, 1), Some(&asked)));

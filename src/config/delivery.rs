@@ -36,9 +36,7 @@ pub(super) fn read(r: &Reader<'_>) -> DeliveryConfig {
         give_up: r.duration("give_up").unwrap_or(Duration::from_secs(72 * 3600)),
         connect: r.duration("connect").unwrap_or(Duration::from_secs(10)),
         response: r.duration("response").unwrap_or(Duration::from_secs(60)),
-        commit_timeout: r
-            .duration("commit_timeout")
-            .unwrap_or(Duration::from_secs(3600)),
+        commit_timeout: r.duration("commit_timeout").unwrap_or(Duration::from_secs(3600)),
         commit_tries: r
             .whole("commit_tries", 1..=100)
             .and_then(|n| u32::try_from(n).ok())

@@ -51,9 +51,7 @@ pub(super) fn read(r: &Reader<'_>) -> StorageConfig {
         reserve_files: r.whole("reserve_files", 1..=1_000_000_000).unwrap_or(1000),
         keep: r.text("keep", Keep::parse).unwrap_or_default(),
         make_room: r.bytes("make_room"),
-        commit_for: r
-            .text("commit_for", Keep::parse)
-            .unwrap_or(Keep::For(WEEK)),
+        commit_for: r.text("commit_for", Keep::parse).unwrap_or(Keep::For(WEEK)),
     };
     if config.resume < config.reserve {
         r.find("resume", "has to be at least reserve: receiving stops below that");
@@ -64,8 +62,8 @@ pub(super) fn read(r: &Reader<'_>) -> StorageConfig {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
     use serde_json::json;
+    use std::cell::RefCell;
 
     use super::*;
 

@@ -133,7 +133,11 @@ impl Committer {
     }
 
     fn ask(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        let named = || self.remote_aes.iter().find(|r| r.ae_title == delivery.destination);
+        let named = || {
+            self.remote_aes
+                .iter()
+                .find(|r| r.ae_title == delivery.destination)
+        };
         let Some(remote) = delivery.remote.as_ref().or_else(named) else {
             let error = "it is no [[remote_ae]] of the configuration any more".to_owned();
             return self.give_up(delivery, error);
@@ -141,9 +145,13 @@ impl Committer {
         let references = self.references(delivery)?;
         if references.is_empty() {
             // Nothing was sent that could be kept, or everything is.
-            return self.store.commitment_given_up(delivery.id, "nothing is left to be committed".to_owned()).wait();
+            return self
+                .store
+                .commitment_given_up(delivery.id, "nothing is left to be committed".to_owned())
+                .wait();
         }
-        let Ok(transaction_uid) = Uid::parse(format!("2.25.{}", uuid::Uuid::new_v4().as_u128()).as_bytes()) else {
+        let Ok(transaction_uid) = Uid::parse(format!("2.25.{}", uuid::Uuid::new_v4().as_u128()).as_bytes())
+        else {
             return Ok(());
         };
         let request = Request {
@@ -167,13 +175,18 @@ impl Committer {
                 self.store.commitment_taken(&transaction_uid).wait()
             }
             // Of the moment: asked again.
-            Ok(asked) if [Status::RESOURCE_LIMITATION, Status::PROCESSING_FAILURE].contains(&asked.status) => {
+            Ok(asked)
+                if [Status::RESOURCE_LIMITATION, Status::PROCESSING_FAILURE].contains(&asked.status) =>
+            {
                 tracing::warn!({ field::DELIVERY } = delivery.id, to = %delivery.destination, status = %asked.status, "storage commitment not taken; asking again");
                 Ok(())
             }
             Ok(asked) => {
                 let comment = asked.comment.map(|c| format!(" ({c})")).unwrap_or_default();
-                self.give_up(delivery, format!("the request got status {}{comment}", asked.status))
+                self.give_up(
+                    delivery,
+                    format!("the request got status {}{comment}", asked.status),
+                )
             }
             Err(error) if is_permanent(&error) => self.give_up(delivery, error.to_string()),
             Err(error) => {
@@ -202,10 +215,20 @@ impl Committer {
     fn hear(&self, from: &AeTitle, answer: &Answer) -> Status {
         let failed = answer.failed.iter();
         let answered = (
-            answer.committed.iter().map(|r| r.sop_instance_uid.clone()).collect(),
-            failed.map(|(r, why)| (r.sop_instance_uid.clone(), why.0)).collect(),
+            answer
+                .committed
+                .iter()
+                .map(|r| r.sop_instance_uid.clone())
+                .collect(),
+            failed
+                .map(|(r, why)| (r.sop_instance_uid.clone(), why.0))
+                .collect(),
         );
-        match self.store.commitment_heard(&answer.transaction_uid, from, answered).wait() {
+        match self
+            .store
+            .commitment_heard(&answer.transaction_uid, from, answered)
+            .wait()
+        {
             Ok(CommitmentHeard::Kept) => Status::SUCCESS,
             Ok(CommitmentHeard::Unknown) => Status::PROCESSING_FAILURE,
             Err(error) => {
@@ -293,7 +316,10 @@ mod tests {
         let lost = asks(0, 0, false, 0, 1);
         assert_eq!(at(&lost, 29_000), Next::Wait(Timestamp(30_000)));
         assert_eq!(at(&lost, 30_000), Next::Ask);
-        assert_eq!(at(&asks(0, 30_000, false, 0, 2), 80_000), Next::Wait(Timestamp(90_000)));
+        assert_eq!(
+            at(&asks(0, 30_000, false, 0, 2), 80_000),
+            Next::Wait(Timestamp(90_000))
+        );
         let long = 73 * 3_600_000;
         assert!(matches!(at(&asks(0, 1, false, 0, 99), long), Next::GiveUp(_)));
     }

@@ -362,7 +362,11 @@ mod tests {
     fn requests_about_an_instance_read_back_by_whatever_name_its_uids_go() {
         for (bytes, command_field, type_id) in [
             (n_action_rq(3, "1.2", "1.2.1", 1), field::N_ACTION_RQ, 1),
-            (n_event_report_rq(3, "1.2", "1.2.1", 2), field::N_EVENT_REPORT_RQ, 2),
+            (
+                n_event_report_rq(3, "1.2", "1.2.1", 2),
+                field::N_EVENT_REPORT_RQ,
+                2,
+            ),
         ] {
             let request = Command::parse(&bytes).unwrap();
             assert_eq!(request.command_field, command_field);

@@ -368,7 +368,10 @@ impl Scp {
             let is_there = |a: SocketAddr| a.ip().to_canonical() == address;
             remote.ae_title == *calling
                 && remote.calling == *called
-                && remote.address.to_socket_addrs().is_ok_and(|mut all| all.any(is_there))
+                && remote
+                    .address
+                    .to_socket_addrs()
+                    .is_ok_and(|mut all| all.any(is_there))
         })
     }
 

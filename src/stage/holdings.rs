@@ -87,7 +87,9 @@ mod tests {
         let places = [
             layout.path(Place::Set(&held.stream, &held.job)).join(&held.file),
             layout.path(Place::Input(&held.stream, &held.job)).join("1.3.dcm"),
-            layout.path(Place::LeftOut(&held.stream, &held.job)).join("1.3.dcm"),
+            layout
+                .path(Place::LeftOut(&held.stream, &held.job))
+                .join("1.3.dcm"),
         ];
         for path in places {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -112,7 +112,7 @@ impl Store {
 
 fn asks(db: &Connection, delivery: &Delivery) -> Result<Asks> {
     let mut statement = db.prepare_cached(
-        "SELECT asked_at, taken FROM commitment_asks WHERE delivery = ?1 AND asked_at >= ?2 ORDER BY asked_at, rowid",
+        "SELECT asked_at, taken FROM commitment_asks WHERE delivery = ?1 AND asked_at >= ?2 ORDER BY asked_at, commitment_asks.rowid",
     )?;
     let mut rows = statement.query(params![delivery.id, delivery.created_at.0])?;
     let mut asks = Asks::default();
@@ -140,7 +140,11 @@ fn keep(db: &Connection, delivery: i64, (committed, failed): &Answered) -> Resul
         .iter()
         .map(|uid| (uid.as_str(), 0))
         // Where an answer says both, it is the worse.
-        .chain(failed.iter().map(|(uid, reason)| (uid.as_str(), (*reason).max(1))))
+        .chain(
+            failed
+                .iter()
+                .map(|(uid, reason)| (uid.as_str(), (*reason).max(1))),
+        )
         .collect();
     let mut update = db.prepare_cached("UPDATE delivery_instances SET commitment = ?2 WHERE rowid = ?1")?;
     while let Some(row) = rows.next()? {

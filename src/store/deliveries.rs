@@ -265,7 +265,11 @@ fn insert(db: &Connection, job: &JobId, new: &NewDelivery, after: Option<i64>, a
 }
 
 /// Moves a delivery along its table; `None` where the event cannot happen to it any more.
-pub(super) fn advance_delivery(db: &Connection, id: i64, event: DeliveryEvent) -> Result<Option<DeliveryState>> {
+pub(super) fn advance_delivery(
+    db: &Connection,
+    id: i64,
+    event: DeliveryEvent,
+) -> Result<Option<DeliveryState>> {
     let name: String = db
         .prepare_cached("SELECT state FROM deliveries WHERE id = ?1")?
         .query_row([id], |row| row.get(0))?;
@@ -293,7 +297,11 @@ pub(super) fn settle(db: &Connection, job: &JobId, at: Timestamp) -> Result<()> 
     record(db, job, "done", "every delivery is settled")
 }
 
-pub(super) fn query(db: &Connection, condition: &str, values: impl rusqlite::Params) -> Result<Vec<Delivery>> {
+pub(super) fn query(
+    db: &Connection,
+    condition: &str,
+    values: impl rusqlite::Params,
+) -> Result<Vec<Delivery>> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT d.id, j.id, j.stream, d.destination, d.route, d.direction, d.state, d.attempts, d.created_at, \
          d.next_at, d.error, d.address, d.calling, d.after FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"

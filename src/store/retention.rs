@@ -77,7 +77,10 @@ impl Store {
                 "UPDATE jobs SET removed_why = ?2 WHERE id = ?1 AND {}",
                 may_be_removed("?3")
             );
-            Ok(db.prepare_cached(&sql)?.execute(params![id.as_str(), why, Timestamp::now().0])? > 0)
+            Ok(db
+                .prepare_cached(&sql)?
+                .execute(params![id.as_str(), why, Timestamp::now().0])?
+                > 0)
         })
     }
 
@@ -205,7 +208,12 @@ mod tests {
                 Some(5),
                 "committed_at = 6, committed_until = 99999999999999",
             ),
-            ("kept-its-promise", "done", Some(5), "committed_at = 6, committed_until = 7"),
+            (
+                "kept-its-promise",
+                "done",
+                Some(5),
+                "committed_at = 6, committed_until = 7",
+            ),
             ("gone", "done", Some(5), "removed_at = 6, removed_why = 'age'"),
             ("going", "done", Some(5), "removed_why = 'age'"),
             ("source", "done", Some(5), ""),

@@ -56,7 +56,11 @@ fn an_archive_that_keeps_what_it_took_says_so_over_either_association() {
         assert_eq!(job.state, "done", "{mode}: {job:#?}");
         assert_eq!(archive.said("asked"), 3, "{mode}");
         assert_eq!(archive.said("reported"), "0000", "{mode}");
-        assert_eq!(archive.all("asked").len(), 1, "{mode}: one request for a delivery");
+        assert_eq!(
+            archive.all("asked").len(),
+            1,
+            "{mode}: one request for a delivery"
+        );
         let events: Vec<_> = job.events.iter().filter_map(|e| e["text"].as_str()).collect();
         assert!(events.contains(&"to ARCHIVE: committed"), "{mode}: {events:#?}");
     }
@@ -73,14 +77,22 @@ fn what_an_archive_does_not_keep_is_shown_and_sent_again_when_an_operator_says_s
     let error = job.deliveries[0].error.clone().unwrap();
     assert!(error.contains("1 objects are not committed"), "{error}");
     assert!(error.contains("failure reason 0112"), "{error}");
-    let lost: Vec<_> = job.deliveries[0].instances.iter().filter(|i| i.commitment.as_deref() == Some("0112")).collect();
+    let lost: Vec<_> = job.deliveries[0]
+        .instances
+        .iter()
+        .filter(|i| i.commitment.as_deref() == Some("0112"))
+        .collect();
     assert_eq!(lost.len(), 1);
     drop(archive);
     let archive = Archive::start(port, "new", node.dicom_port(), "NODE", &node.scratch("better"));
     let answer = node.api().act(&job.id, "retry").unwrap();
     assert_eq!(answer.status, 200, "{answer:?}");
     delivered(&node, "committed");
-    assert_eq!(archive.all("stored"), [json!(lost[0].sop_instance_uid)], "only what was not kept");
+    assert_eq!(
+        archive.all("stored"),
+        [json!(lost[0].sop_instance_uid)],
+        "only what was not kept"
+    );
     assert_eq!(archive.said("asked"), 1);
 }
 
@@ -89,7 +101,13 @@ fn an_archive_that_says_nothing_is_asked_again_and_then_shown() {
     needs!(Docker, Pynetdicom);
     let port = free_port();
     let node = node_with_archive(port, "commit_timeout = \"1s\"\ncommit_tries = 2\n");
-    let archive = Archive::start(port, "silent", node.dicom_port(), "NODE", &node.scratch("archive"));
+    let archive = Archive::start(
+        port,
+        "silent",
+        node.dicom_port(),
+        "NODE",
+        &node.scratch("archive"),
+    );
     send(&node, "Copy", &Object::series(1));
     // The job does not wait for it.
     let job = delivered(&node, "committing");
@@ -100,7 +118,10 @@ fn an_archive_that_says_nothing_is_asked_again_and_then_shown() {
     assert!(error.contains("asked 2 times"), "{error}");
     let transactions = archive.all("transaction");
     assert_eq!(transactions.len(), 2);
-    assert_ne!(transactions[0], transactions[1], "a new Transaction UID each time");
+    assert_ne!(
+        transactions[0], transactions[1],
+        "a new Transaction UID each time"
+    );
 }
 
 #[test]
@@ -112,7 +133,10 @@ fn an_answer_to_what_nobody_asked_and_an_archive_without_the_service_commit_noth
     send(&node, "Copy", &Object::series(1));
     assert_eq!(archive.said("reported"), "0110");
     delivered(&node, "uncommitted");
-    for (mode, why) in [("refuses", "status 0122"), ("none", "does not take storage commitment")] {
+    for (mode, why) in [
+        ("refuses", "status 0122"),
+        ("none", "does not take storage commitment"),
+    ] {
         let port = free_port();
         let node = node_with_archive(port, "");
         let _archive = Archive::start(port, mode, 0, "", &node.scratch("archive"));
@@ -130,7 +154,9 @@ fn a_stranger_that_calls_by_the_nodes_own_title_gets_no_association() {
     let asking = |calling: &str| {
         let request = Request {
             calling: crate::support::parrot::pdu::title(calling.as_bytes()),
-            ..Request::new("NODE").context(1, PUSH, &[EXPLICIT_LITTLE]).context(3, MR, &[EXPLICIT_LITTLE])
+            ..Request::new("NODE")
+                .context(1, PUSH, &[EXPLICIT_LITTLE])
+                .context(3, MR, &[EXPLICIT_LITTLE])
         };
         let mut parrot = Parrot::connect(node.dicom_port());
         parrot.say(request.encode());
@@ -173,7 +199,10 @@ fn orthanc_commits_what_it_took_and_is_told_what_the_node_has() {
         .collect();
     let asked = pacs
         .orthanc
-        .post("/modalities/bucket/storage-commitment", &json!({ "DicomInstances": list }))
+        .post(
+            "/modalities/bucket/storage-commitment",
+            &json!({ "DicomInstances": list }),
+        )
         .unwrap();
     let path = asked["Path"].as_str().unwrap().to_owned();
     let report = wait_until(PATIENCE, "the node's answer to Orthanc", || {
@@ -203,7 +232,15 @@ fn what_is_committed_outlives_its_age_as_long_as_was_promised() {
         });
         (object, job)
     });
-    let answer = ask(node.dicom_port(), "Count", 0, "same", &[committed.0], &node.scratch("ask")).answer();
+    let answer = ask(
+        node.dicom_port(),
+        "Count",
+        0,
+        "same",
+        &[committed.0],
+        &node.scratch("ask"),
+    )
+    .answer();
     assert_eq!(answer["committed"].as_array().unwrap().len(), 1, "{answer}");
     assert!(node.terminate().unwrap().success());
     let file = node.scratch("node.toml");
@@ -226,7 +263,11 @@ fn a_kill_9_anywhere_between_request_and_answer_loses_neither() {
         let config = format!(
             "[delivery]\nfirst_retry = \"200ms\"\n[[remote_ae]]\nae_title = \"ARCHIVE\"\naddress = \"127.0.0.1:{port}\"\n"
         );
-        let mut node = TestNode::start_in(crate::support::under_test::scratch(), &config, &[(VARIABLE, point)]);
+        let mut node = TestNode::start_in(
+            crate::support::under_test::scratch(),
+            &config,
+            &[(VARIABLE, point)],
+        );
         node.install(&Bucket::fixture("count"));
         let object = Object::new();
         send(&node, "Count", std::slice::from_ref(&object));
@@ -259,7 +300,11 @@ fn a_kill_9_anywhere_between_request_and_answer_loses_neither() {
         );
         let mut node = TestNode::start_in(home, &config, &[(VARIABLE, point)]);
         node.install(&Bucket::fixture("copy"));
-        let mode = if point == "commitment-heard" { "new" } else { "same" };
+        let mode = if point == "commitment-heard" {
+            "new"
+        } else {
+            "same"
+        };
         let _archive = Archive::start(port, mode, node.dicom_port(), "NODE", &node.scratch("archive"));
         send(&node, "Copy", &Object::series(2));
         wait_until(PATIENCE, "the death of the node", || node.is_dead().then_some(())).unwrap();

@@ -76,15 +76,19 @@ impl Archive {
     /// The values it has said under that key.
     pub fn all(&self, key: &str) -> Vec<Value> {
         let log = self.0.log();
-        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let lines = log
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines.filter_map(|line| line.get(key).cloned()).collect()
     }
 
     /// Waits until it has said something under that key; answers the first.
     #[track_caller]
     pub fn said(&self, key: &str) -> Value {
-        wait_until(PATIENCE, &format!("{key} of the archive"), || self.all(key).into_iter().next())
-            .unwrap_or_else(|e| panic!("{e}: {}", self.0.log()))
+        wait_until(PATIENCE, &format!("{key} of the archive"), || {
+            self.all(key).into_iter().next()
+        })
+        .unwrap_or_else(|e| panic!("{e}: {}", self.0.log()))
     }
 }
 

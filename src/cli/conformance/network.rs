@@ -3,10 +3,10 @@
 use super::markdown::Document;
 use super::overview::numeral;
 use super::site::{Site, bytes, duration};
-use crate::dicom::{commitment, identity};
 use crate::dicom::transfer_capability::{Preference, TRANSFER_CAPABILITIES, TransferCapability};
 use crate::dicom::transfer_syntax::{FAMILIES, TransferSyntax};
 use crate::dicom::upper_layer::APPLICATION_CONTEXT;
+use crate::dicom::{commitment, identity};
 
 pub(super) fn write(d: &mut Document, site: &Site) {
     d.heading("7", "Network and Media Communication Details");
@@ -146,9 +146,10 @@ fn presentation_contexts(d: &mut Document) {
     d.table(
         "Presentation Contexts accepted by the Receiving AE",
         ["Abstract Syntax", "Transfer Syntaxes", "Role"],
-        named
-            .chain(groups)
-            .chain([[others, numeral(Preference::Images).to_owned(), "SCP".to_owned()], commitment]),
+        named.chain(groups).chain([
+            [others, numeral(Preference::Images).to_owned(), "SCP".to_owned()],
+            commitment,
+        ]),
     );
     d.text(
         "Of the transfer syntaxes proposed for a context the first in our order is accepted, whatever the requestor's \

@@ -114,7 +114,10 @@ impl Request {
     pub fn write(&self, explicit: bool) -> Vec<u8> {
         let mut out = Writer::new(explicit);
         out.uid(tag::TRANSACTION_UID, &self.transaction_uid);
-        out.sequence(tag::REFERENCED_SOP_SEQUENCE, self.references.iter().map(|r| (r, None)));
+        out.sequence(
+            tag::REFERENCED_SOP_SEQUENCE,
+            self.references.iter().map(|r| (r, None)),
+        );
         out.bytes
     }
 }
@@ -152,7 +155,10 @@ impl Answer {
             out.sequence(tag::FAILED_SOP_SEQUENCE, failed);
         }
         if !self.committed.is_empty() {
-            out.sequence(tag::REFERENCED_SOP_SEQUENCE, self.committed.iter().map(|r| (r, None)));
+            out.sequence(
+                tag::REFERENCED_SOP_SEQUENCE,
+                self.committed.iter().map(|r| (r, None)),
+            );
         }
         out.bytes
     }
@@ -283,8 +289,14 @@ mod tests {
             failed: vec![(reference("1.2.3.45"), FailureReason::NO_SUCH_INSTANCE)],
         };
         for explicit in [true, false] {
-            assert_eq!(Request::read(&request.write(explicit), explicit), Ok(request.clone()));
-            assert_eq!(Answer::read(&answer.write(explicit), explicit), Ok(answer.clone()));
+            assert_eq!(
+                Request::read(&request.write(explicit), explicit),
+                Ok(request.clone())
+            );
+            assert_eq!(
+                Answer::read(&answer.write(explicit), explicit),
+                Ok(answer.clone())
+            );
         }
     }
 
@@ -292,7 +304,12 @@ mod tests {
     fn sequences_of_defined_length_and_what_else_is_in_them_are_read() {
         // Implicit VR: (0008,1199) of 1 item with lengths; (0008,1140) nested and unknown in it; a private element behind.
         let element = |tag: [u8; 4], value: &[u8]| {
-            [&tag[..], &u32::try_from(value.len()).unwrap().to_le_bytes(), value].concat()
+            [
+                &tag[..],
+                &u32::try_from(value.len()).unwrap().to_le_bytes(),
+                value,
+            ]
+            .concat()
         };
         let nested = [
             &[0x08, 0, 0x40, 0x11, 0xFF, 0xFF, 0xFF, 0xFF][..],

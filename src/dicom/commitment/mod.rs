@@ -32,7 +32,4 @@ pub const EVENT_SUCCESS: u16 = 1;
 pub const EVENT_FAILURES: u16 = 2;
 
 /// The transfer syntaxes of its data sets, in the order in which we choose.
-pub const TRANSFER_SYNTAXES: [&str; 2] = [
-    uids::EXPLICIT_VR_LITTLE_ENDIAN,
-    uids::IMPLICIT_VR_LITTLE_ENDIAN,
-];
+pub const TRANSFER_SYNTAXES: [&str; 2] = [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN];

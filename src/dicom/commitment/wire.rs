@@ -182,7 +182,10 @@ fn open(
         Some(context) => Ok((association, context)),
         None => {
             goodbye(association);
-            Err(failed(remote, Error::Local("it does not take storage commitment".to_owned())))
+            Err(failed(
+                remote,
+                Error::Local("it does not take storage commitment".to_owned()),
+            ))
         }
     }
 }
@@ -222,7 +225,10 @@ fn exchange(
     let end = Instant::now() + answer;
     while !done.answered {
         let left = end.saturating_duration_since(Instant::now());
-        let heard = !left.is_zero() && association.hears_within(left).map_err(|e| (Some(done.clone()), e))?;
+        let heard = !left.is_zero()
+            && association
+                .hears_within(left)
+                .map_err(|e| (Some(done.clone()), e))?;
         if !heard {
             return Ok(done);
         }
@@ -282,7 +288,9 @@ fn next_command(association: &mut Association) -> Result<Command, Error> {
                 }
             }
             Event::Fragment(_) => return Err(broken("a data set where a command was due".into())),
-            Event::ReleaseRequested => return Err(broken("a release request where a command was due".into())),
+            Event::ReleaseRequested => {
+                return Err(broken("a release request where a command was due".into()));
+            }
         }
     }
 }

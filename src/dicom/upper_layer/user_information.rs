@@ -155,7 +155,10 @@ fn is_used(sop_class: &str) -> bool {
 /// Roles, as proposed or as accepted.
 pub(super) fn role_item(role: &Role) -> UserVariableItem {
     let roles = vec![u8::from(role.scu), u8::from(role.scp)];
-    UserVariableItem::Unknown(item::ROLE_SELECTION, [length_and(&role.sop_class), roles].concat())
+    UserVariableItem::Unknown(
+        item::ROLE_SELECTION,
+        [length_and(&role.sop_class), roles].concat(),
+    )
 }
 
 /// What we say of ourselves, in request and acceptance.
@@ -274,7 +277,11 @@ mod tests {
         let class = uids::STORAGE_COMMITMENT_PUSH_MODEL;
         for roles in [[1, 0], [1, 1], [0, 1]] {
             let item = [length_and(class), roles.to_vec()].concat();
-            assert_eq!(answered(&[sub_item(0x54, &item)]), [(0x54, item.clone())], "{roles:?}");
+            assert_eq!(
+                answered(&[sub_item(0x54, &item)]),
+                [(0x54, item.clone())],
+                "{roles:?}"
+            );
             let user = UserInformation::parse(&sub_item(0x54, &item)).unwrap();
             assert!(!user.wants_us_as_scu_only(class));
         }

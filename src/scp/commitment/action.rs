@@ -32,16 +32,22 @@ pub(in crate::scp) fn n_action(
         false => None,
     };
     let explicit = association.context(context).is_some_and(is_explicit);
-    let taken = check(association, context, command, ACTION_REQUEST, Status::NO_SUCH_ACTION)
-        .and_then(|()| {
-            let bytes = bytes.ok_or_else(|| {
-                let comment = "an N-ACTION without a data set".to_owned();
-                (Status::MISTYPED_ARGUMENT, comment)
-            })?;
-            let request = bytes.and_then(|bytes| Request::read(&bytes, explicit));
-            request.map_err(refusal)
-        })
-        .and_then(|request| keep(commitments, origin, request));
+    let taken = check(
+        association,
+        context,
+        command,
+        ACTION_REQUEST,
+        Status::NO_SUCH_ACTION,
+    )
+    .and_then(|()| {
+        let bytes = bytes.ok_or_else(|| {
+            let comment = "an N-ACTION without a data set".to_owned();
+            (Status::MISTYPED_ARGUMENT, comment)
+        })?;
+        let request = bytes.and_then(|bytes| Request::read(&bytes, explicit));
+        request.map_err(refusal)
+    })
+    .and_then(|request| keep(commitments, origin, request));
     let answer = match &taken {
         Ok(_) => response(command, Status::SUCCESS, None),
         Err((status, comment)) => {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::dicom::commitment::{Answer, send_report};
 use crate::dicom::command::Command;
+use crate::dicom::commitment::{Answer, send_report};
 use crate::dicom::status::Status;
 use crate::dicom::upper_layer::{Association, Error};
 
@@ -91,7 +91,10 @@ impl Outstanding {
     ///
     /// # Errors
     /// The association is over.
-    pub(in crate::scp) fn until_the_peer_speaks(&mut self, association: &mut Association) -> Result<(), Error> {
+    pub(in crate::scp) fn until_the_peer_speaks(
+        &mut self,
+        association: &mut Association,
+    ) -> Result<(), Error> {
         while !self.waiting.is_empty() {
             self.send_what_is_ready(association)?;
             self.leave_what_took_too_long();

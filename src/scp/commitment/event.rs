@@ -27,16 +27,22 @@ pub(in crate::scp) fn n_event_report(
         false => None,
     };
     let explicit = association.context(context).is_some_and(is_explicit);
-    let heard = check(association, context, command, EVENT_FAILURES, Status::NO_SUCH_EVENT_TYPE)
-        .and_then(|()| {
-            let bytes = bytes.ok_or_else(|| {
-                let comment = "an N-EVENT-REPORT without a data set".to_owned();
-                (Status::MISTYPED_ARGUMENT, comment)
-            })?;
-            let answer = bytes.and_then(|bytes| Answer::read(&bytes, explicit));
-            answer.map_err(refusal)
-        })
-        .and_then(|answer| keep(commitments, calling, &answer));
+    let heard = check(
+        association,
+        context,
+        command,
+        EVENT_FAILURES,
+        Status::NO_SUCH_EVENT_TYPE,
+    )
+    .and_then(|()| {
+        let bytes = bytes.ok_or_else(|| {
+            let comment = "an N-EVENT-REPORT without a data set".to_owned();
+            (Status::MISTYPED_ARGUMENT, comment)
+        })?;
+        let answer = bytes.and_then(|bytes| Answer::read(&bytes, explicit));
+        answer.map_err(refusal)
+    })
+    .and_then(|answer| keep(commitments, calling, &answer));
     let answer = match &heard {
         Ok(()) => response(command, Status::SUCCESS, None),
         Err((status, comment)) => {
@@ -52,8 +58,14 @@ pub(in crate::scp) fn n_event_report(
 fn keep(commitments: &Commitments, calling: &AeTitle, answer: &Answer) -> Result<(), Refusal> {
     let failed = answer.failed.iter();
     let answered = (
-        answer.committed.iter().map(|r| r.sop_instance_uid.clone()).collect(),
-        failed.map(|(r, why)| (r.sop_instance_uid.clone(), why.0)).collect(),
+        answer
+            .committed
+            .iter()
+            .map(|r| r.sop_instance_uid.clone())
+            .collect(),
+        failed
+            .map(|(r, why)| (r.sop_instance_uid.clone(), why.0))
+            .collect(),
     );
     let heard = commitments
         .store

@@ -165,7 +165,9 @@ impl Keeper {
                 request.calling
             );
             tracing::warn!(ae.calling = %request.calling, error, "storage commitment not answered");
-            return store.commitment_ends(request.id, Some(error), Timestamp::now()).wait();
+            return store
+                .commitment_ends(request.id, Some(error), Timestamp::now())
+                .wait();
         };
         // It asked this AE title, and expects to hear from it.
         let peer = RemoteAe {

@@ -60,11 +60,14 @@ pub(super) fn look(
         };
         reasons.push(reason);
     }
-    let step = |(job, n): (JobId, usize)| (job, format!("{n} objects to {}, kept {}", request.calling, until_text(until)));
+    let step = |(job, n): (JobId, usize)| {
+        (
+            job,
+            format!("{n} objects to {}, kept {}", request.calling, until_text(until)),
+        )
+    };
     let steps = counts.into_iter().map(step).collect();
-    store
-        .commitment_checked(request.id, reasons, until, steps)
-        .wait()
+    store.commitment_checked(request.id, reasons, until, steps).wait()
 }
 
 fn until_text(until: Option<Timestamp>) -> String {
