@@ -147,6 +147,7 @@ impl Association {
         }
         match self.connection.fill(&Deadline::after(limit, "send anything")) {
             Ok(()) => Ok(true),
+            Err(Error::TimedOut { .. }) if self.connection.is_stopping() => Err(Error::Stopping),
             Err(Error::TimedOut { .. }) => Ok(false),
             Err(error) => Err(error),
         }

@@ -15,6 +15,9 @@ use super::look::answer_of;
 /// How long an association keeps an answer to itself where the peer can be called too.
 const KEPT: Duration = Duration::from_secs(10);
 
+/// And where it cannot: as long as an association may be silent.
+const KEPT_ALONE: Duration = Duration::from_secs(600);
+
 /// How long the response to an N-EVENT-REPORT may take before another way is tried.
 const RESPONSE: Duration = Duration::from_secs(30);
 
@@ -60,8 +63,8 @@ struct Waiting {
     id: i64,
     /// The presentation context it came in.
     context: u8,
-    /// When it is left to an association of our own; none: the peer cannot be called.
-    until: Option<Instant>,
+    /// When it is left to an association of our own.
+    until: Instant,
     /// Message ID of the N-EVENT-REPORT, and until when it may be answered.
     sent: Option<(u16, Instant)>,
 }
@@ -82,7 +85,7 @@ impl Outstanding {
         self.waiting.push(Waiting {
             id,
             context,
-            until: can_be_called.then(|| Instant::now() + KEPT),
+            until: Instant::now() + if can_be_called { KEPT } else { KEPT_ALONE },
             sent: None,
         });
     }
@@ -135,12 +138,12 @@ impl Outstanding {
                 Ok(Some(answer)) => answer,
                 // Asked anew over another association, which answers it.
                 Ok(None) => {
-                    waiting.until = Some(Instant::now());
+                    waiting.until = Instant::now();
                     continue;
                 }
                 Err(error) => {
                     tracing::error!(%error, "read what a storage commitment is to be answered with");
-                    waiting.until = Some(Instant::now());
+                    waiting.until = Instant::now();
                     continue;
                 }
             };
@@ -158,7 +161,7 @@ impl Outstanding {
         self.waiting.retain(|waiting| {
             let over = match waiting.sent {
                 Some((_, until)) => until <= now,
-                None => waiting.until.is_some_and(|until| until <= now),
+                None => waiting.until <= now,
             };
             if over {
                 commitments.desk.let_go(waiting.id);
