@@ -160,6 +160,7 @@ impl Node {
             layout: layout.clone(),
             completion: stage.completion().clone(),
             promise: storage.commit_for,
+            completes: storage.commit_completes,
             config: config.delivery.clone(),
         };
         let committer = Committer {

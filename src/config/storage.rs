@@ -27,6 +27,9 @@ pub struct StorageConfig {
     /// `commit_for`: how long objects are kept that storage commitment was given for, whatever `keep` and `make_room` say.
     /// Default 7 days.
     pub commit_for: Keep,
+    /// `commit_completes`: whether a request for storage commitment that lists all of an open set starts its job at once.
+    /// Default true; false where a scanner asks series by series.
+    pub commit_completes: bool,
 }
 
 /// A quarter more: where receiving goes on after it stopped at a mark.
@@ -52,6 +55,9 @@ pub(super) fn read(r: &Reader<'_>) -> StorageConfig {
         keep: r.text("keep", Keep::parse).unwrap_or_default(),
         make_room: r.bytes("make_room"),
         commit_for: r.text("commit_for", Keep::parse).unwrap_or(Keep::For(WEEK)),
+        commit_completes: r
+            .get("commit_completes", |value| value.as_bool().ok_or("true or false"))
+            .unwrap_or(true),
     };
     if config.resume < config.reserve {
         r.find("resume", "has to be at least reserve: receiving stops below that");

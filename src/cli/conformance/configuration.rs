@@ -165,6 +165,7 @@ fn storage(config: &Config) -> Vec<Setting> {
         keep,
         make_room,
         commit_for,
+        commit_completes,
     } = &config.storage;
     let durability = match durability {
         Durability::Instance => "instance",
@@ -217,6 +218,13 @@ fn storage(config: &Config) -> Vec<Setting> {
              from the answer",
             "an age, as `30d`, or `forever`",
             commit_for,
+        ),
+        setting(
+            "commit_completes",
+            "whether a request for storage commitment that lists all of an open set starts its job at once; not where a \
+             scanner asks series by series",
+            "`true`, `false`",
+            commit_completes,
         ),
     ]
 }

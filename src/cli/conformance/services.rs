@@ -99,9 +99,14 @@ fn commitment(d: &mut Document, site: &Site) {
             duration(delivery.give_up)
         ),
         "The same Transaction UID of the same requestor again is looked at and answered again.".to_owned(),
-        "A request that lists every object of a set that is still open, and nothing that is not here, says that the set \
-         is complete: its job starts at once."
-            .to_owned(),
+        match storage.commit_completes {
+            true => {
+                "A request that lists every object of a set that is still open, and nothing that is not here, says that \
+                 the set is complete: its job starts at once, unless another association carries more of it."
+            }
+            false => "A request says nothing of whether a set is complete (`commit_completes = false`).",
+        }
+        .to_owned(),
         format!("A request may list {MOST_REFERENCES} objects. The Storage Media File-Set attributes are not looked at, and none is sent."),
     ]);
 }

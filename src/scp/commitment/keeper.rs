@@ -35,6 +35,8 @@ pub struct Keeper {
     pub completion: Completion,
     /// `[storage] commit_for`
     pub promise: Keep,
+    /// `[storage] commit_completes`
+    pub completes: bool,
     /// `[delivery]`: how often, how long, with which patience.
     pub config: DeliveryConfig,
 }
@@ -125,7 +127,7 @@ impl Keeper {
             "storage commitment looked at"
         );
         // A list with anything in it that is not here is no proof that all of it is.
-        if row.failed == Some(0) {
+        if self.completes && row.failed == Some(0) {
             self.complete(row).await?;
         }
         Ok(())

@@ -50,6 +50,7 @@ impl Bench {
                 keep: Keep::Forever,
                 make_room: None,
                 commit_for: Keep::Forever,
+                commit_completes: true,
             },
         }
     }
