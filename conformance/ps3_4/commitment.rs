@@ -240,6 +240,25 @@ fn a_request_that_lists_all_of_an_open_set_says_that_it_is_complete() {
 }
 
 #[test]
+fn where_scanners_ask_series_by_series_a_request_proves_nothing() {
+    needs!(Docker, Pynetdicom);
+    let node = subject("[storage]\ncommit_completes = false\n");
+    let objects = Object::series(2);
+    send(&node, &objects);
+    let all = ask(
+        node.dicom_port(),
+        CALLED,
+        0,
+        "same",
+        &objects,
+        &node.scratch("ask"),
+    );
+    assert_eq!(all.answer()["committed"].as_array().unwrap().len(), 2);
+    listed(&node, |c| c["state"] == "answered");
+    assert_eq!(node.api().jobs().unwrap()[0].state, "receiving");
+}
+
+#[test]
 fn the_answer_goes_to_where_the_remote_ae_is_when_its_association_is_gone_and_again_until_it_is_heard() {
     needs!(Docker, Pynetdicom);
     let port = free_port();
