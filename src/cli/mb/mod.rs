@@ -31,7 +31,7 @@ mod watch;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
 use ending::{EXIT_STATUS, Ending, complain};
@@ -44,7 +44,7 @@ use pull::Side;
 /// against everything that `mb list` shows of a job as text. On stdout is JSON, for jq and the like; what is for people
 /// is on stderr, but lists on a terminal are tables.
 #[derive(Parser, Debug)]
-#[command(name = "mb", version, disable_version_flag = true, after_help = EXIT_STATUS, max_term_width = 100)]
+#[command(name = "mb", version, disable_version_flag = true, disable_help_subcommand = true, after_help = EXIT_STATUS, max_term_width = 100)]
 pub struct Mb {
     #[command(flatten)]
     machines: MachineArgs,
@@ -97,6 +97,12 @@ enum Command {
     /// Get or change a setting: Sender, Timeout
     #[command(name = "setSetting")]
     SetSetting(sender::SetSetting),
+    /// Print this message or the help of a command
+    #[command(visible_alias = "h")]
+    Help {
+        /// The command
+        command: Option<String>,
+    },
 }
 
 impl Mb {
@@ -136,8 +142,22 @@ impl Mb {
             Command::QueryMachines(query) => query.run(&machines),
             Command::SetSender(set) => set.run(),
             Command::SetSetting(set) => set.run(),
+            Command::Help { command } => help(command.as_deref()),
         }
     }
+}
+
+fn help(command: Option<&str>) -> Result<Ending> {
+    let mut mb = Mb::command();
+    mb.build();
+    match command {
+        None => mb.print_long_help()?,
+        Some(name) => match mb.find_subcommand_mut(name) {
+            Some(command) => command.print_long_help()?,
+            None => bail!("{name:?} is no command: mb help names them"),
+        },
+    }
+    Ok(Ending::Done)
 }
 
 /// Prints a value as the original does: indented by two.

@@ -98,8 +98,9 @@ fn a_large_data_set_arrives_whole_and_release_is_orderly() {
     let messages = with_acceptor(move |client| {
         let mut association = requestor(client);
         let (ahead, mut rest) = sent.split_at(sent.len() / 3);
+        let left = rest.len() as u64;
         association
-            .send_message(1, b"command", ahead, &mut rest, rest.len() as u64)
+            .send_message(1, b"command", ahead, &mut rest, left)
             .unwrap();
         association.release().unwrap();
     })

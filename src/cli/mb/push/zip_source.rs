@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_zip_is_the_same_each_time_and_has_everything() {
-        let large: Vec<u8> = (0..3_000_000u32).map(|n| (n * n >> 7) as u8).collect();
+        let large: Vec<u8> = (0..3_000_000u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect();
         let (_place, source) = source(&[("a", large.clone()), ("b.dcm", b"b".to_vec()), ("c", Vec::new())]);
         let zip = bytes(&source);
         assert_eq!(zip, bytes(&source));
