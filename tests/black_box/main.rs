@@ -24,6 +24,7 @@ mod first_light;
 mod gpus;
 mod grouping;
 mod install;
+mod mb;
 mod memory;
 mod open;
 mod operators;

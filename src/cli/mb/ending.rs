@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli::node_client::NotReached;
 use crate::cli::text::plain;
+use crate::dicom::scu::ScuError;
 
 /// What the exit status tells; the worst of what happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +51,11 @@ impl Ending {
 
     /// What an error comes to.
     pub fn of(error: &anyhow::Error) -> Self {
-        if error.chain().any(|cause| cause.is::<NotReached>()) {
+        let silent = |cause: &(dyn std::error::Error + 'static)| {
+            cause.is::<NotReached>()
+                || matches!(cause.downcast_ref(), Some(ScuError::Connect { .. }))
+        };
+        if error.chain().any(silent) {
             Self::NoAnswer
         } else {
             Self::Failed
