@@ -138,7 +138,8 @@ fn ask(machine: &Machine, job: &str, silence: &mut Silence) -> Result<Option<Val
             silence.0.remove(&machine.title());
             Ok(Some(job))
         }
-        Err(Failed::NotReached(error)) => {
+        Err(failed @ (Failed::NotReached(_) | Failed::Refused { status: 429 | 500.., .. })) => {
+            let error = anyhow::Error::from(failed);
             let since = silence.0.entry(machine.title()).or_insert_with(|| {
                 warn(&format!("{error}; asking again"));
                 Instant::now()

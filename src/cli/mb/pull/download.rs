@@ -52,7 +52,7 @@ pub(super) fn fetch(machine: &Machine, path: &str, file: &Path, bars: &MultiProg
         let before = download.at();
         match download.go_on(there, bars) {
             Ok(Step::Same) => {
-                bars.suspend(|| warn(&format!("file {} exists, skip download...", file.display())));
+                bars.suspend(|| warn(&format!("file {} exists, skip download...", download.name)));
                 return Ok(Fetched::There);
             }
             Ok(Step::Whole) => break,
@@ -102,7 +102,7 @@ impl<'a> Download<'a> {
         Self {
             machine,
             path,
-            name: file.to_string_lossy().into_owned(),
+            name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             part: beside(".part"),
             etag: beside(".part.etag"),
         }

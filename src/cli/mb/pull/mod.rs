@@ -97,7 +97,7 @@ impl Pull {
         let (pid, scratchdir) = (job.pid()?, job.scratchdir()?);
         let file = format!("{pid}_{scratchdir}{}.zip", side.suffix());
         let path = format!("/code/php/getOutputZip.php?folder={scratchdir}{}", side.query());
-        let fetched = download::fetch(job.machine, &path, Path::new(&file), bars)?;
+        let fetched = download::fetch(job.machine, &path, &Path::new(".").join(&file), bars)?;
         let mut told = json!({
             "file": file,
             "scratchdir": scratchdir,
