@@ -211,8 +211,9 @@ impl Followed<'_, '_> {
 
     /// Whether the job is over, as far as the machine tells; the original's never is.
     fn is_over(&self) -> bool {
-        let name = self.job.text("job");
-        let name = if name.is_empty() { self.job.text("scratchdir") } else { name };
+        // Our nodes name the directory after the job.
+        let scratchdir = self.job.text("scratchdir");
+        let name = scratchdir.strip_prefix("tmp.").unwrap_or(scratchdir);
         let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
         self.job
             .machine

@@ -133,9 +133,9 @@ fn a_log_is_followed_until_the_job_is_over() {
                 Some(from) => Said::text(206, &whole[from..there]),
             }
         }
-        "/api/v1/jobs/tmp%2Eone" => {
+        "/api/v1/jobs/one" => {
             let state = if seen.load(Ordering::Relaxed) < 3 { "running" } else { "done" };
-            Said::json(&json!({ "id": "tmp.one", "state": state }))
+            Said::json(&json!({ "id": "one", "state": state }))
         }
         _ => answer_of_the_original(asked, "0"),
     });
