@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 
 use crate::cli::mb::compute_modules::modules;
-use crate::cli::mb::ending::Ending;
+use crate::cli::mb::ending::{Ending, complain};
 use crate::cli::mb::machines::{Machine, ask_all};
 use crate::cli::text::plain;
 
@@ -12,8 +12,6 @@ use crate::cli::text::plain;
 pub(super) struct Chosen<'m> {
     pub machine: &'m Machine,
     pub of: usize,
-    /// Whether some machine did not answer: it may have been the better one.
-    pub ending: Ending,
 }
 
 /// Asks all machines.
@@ -46,16 +44,12 @@ pub(super) fn choose<'m>(machines: &'m [Machine], ae_title: &str) -> Result<Chos
                 titles.join(", ")
             )
         }
-        [only] => Ok(Chosen {
-            machine: only,
-            of: 1,
-            ending,
-        }),
-        several => least_loaded(several, ending),
+        [only] => Ok(Chosen { machine: only, of: 1 }),
+        several => least_loaded(several),
     }
 }
 
-fn least_loaded<'m>(able: &[&'m Machine], mut ending: Ending) -> Result<Chosen<'m>> {
+fn least_loaded<'m>(able: &[&'m Machine]) -> Result<Chosen<'m>> {
     let mut least: Option<(u64, &'m Machine)> = None;
     let asked = std::thread::scope(|scope| {
         let threads: Vec<_> = able
@@ -76,10 +70,8 @@ fn least_loaded<'m>(able: &[&'m Machine], mut ending: Ending) -> Result<Chosen<'
                     least = Some((load, machine));
                 }
             }
-            Err(error) => {
-                crate::cli::mb::ending::complain(&error);
-                ending = ending.and(Ending::of(&error));
-            }
+            // It may have been the better one, but the push goes on.
+            Err(error) => complain(&error),
         }
     }
     let Some((_, machine)) = least else {
@@ -88,7 +80,6 @@ fn least_loaded<'m>(able: &[&'m Machine], mut ending: Ending) -> Result<Chosen<'
     Ok(Chosen {
         machine,
         of: able.len(),
-        ending,
     })
 }
 

@@ -93,8 +93,7 @@ impl Push {
         ));
         if self.dicom.is_some() {
             let address = dicom::address_of(machine)?;
-            let sent = dicom::send(&directory, &self.ae_title, &address, &sender, &self.sending)?;
-            return Ok(sent.and(chosen.ending));
+            return dicom::send(&directory, &self.ae_title, &address, &sender, &self.sending);
         }
         let told = Told {
             ae_title: self.ae_title.clone(),
@@ -103,8 +102,7 @@ impl Push {
             arguments: self.arguments.clone(),
             description: "Send by MagickBox".to_owned(),
         };
-        let ending = self.send(machine, directory, &told)?;
-        Ok(ending.and(chosen.ending))
+        self.send(machine, directory, &told)
     }
 
     fn send(&self, machine: &Machine, directory: Directory, told: &Told) -> Result<Ending> {
