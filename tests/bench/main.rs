@@ -98,7 +98,13 @@ fn run(options: &Options) -> Result<bool> {
     }
     let mut sent = Vec::new();
     if options.sending() {
-        sent = sending::measure(&bench, options.files(), options.rounds(), &options.receivers(), say);
+        sent = sending::measure(
+            &bench,
+            options.files(),
+            options.rounds(),
+            &options.receivers(),
+            say,
+        );
         for line in sent.iter().flat_map(sending::Sending::lines) {
             println!("{line}");
         }

@@ -120,7 +120,13 @@ pub struct Sending {
 }
 
 /// Measures; `peers` are the receivers that were asked for.
-pub fn measure(bench: &Bench, objects: usize, rounds: usize, peers: &[Peer], say: impl Fn(&str)) -> Vec<Sending> {
+pub fn measure(
+    bench: &Bench,
+    objects: usize,
+    rounds: usize,
+    peers: &[Peer],
+    say: impl Fn(&str),
+) -> Vec<Sending> {
     let mut all: Vec<_> = To::ALL
         .into_iter()
         .filter(|to| peers.is_empty() || peers.contains(&to.peer()))
@@ -144,7 +150,12 @@ pub fn measure(bench: &Bench, objects: usize, rounds: usize, peers: &[Peer], say
                     continue;
                 }
                 let to = sending.to;
-                say(&format!("sending, round {} of {rounds}: {} {}", round + 1, sender.title(), to.title()));
+                say(&format!(
+                    "sending, round {} of {rounds}: {} {}",
+                    round + 1,
+                    sender.title(),
+                    to.title()
+                ));
                 match one(bench, to, sender, objects) {
                     Ok(sample) => sending.rounds.entry(sender).or_default().push(sample),
                     Err(error) => sending.missing = Some(format!("FAILED: {}: {error:#}", sender.title())),
@@ -182,7 +193,12 @@ fn one(bench: &Bench, to: To, sender: Sender, objects: usize) -> Result<Sample> 
         .with_context(|| format!("start {}", sender.name()))?;
     let wall = begin.elapsed().as_secs_f64();
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{}: {}: {said}", sender.name(), output.status);
+    ensure!(
+        output.status.success(),
+        "{}: {}: {said}",
+        sender.name(),
+        output.status
+    );
     stored(home.path(), objects, size).map_err(failed)?;
     Ok(Sample {
         wall,
@@ -228,7 +244,8 @@ impl Sending {
                 self.objects as f64 / wall,
                 bytes / 1e6 / wall,
                 cpu * 1e9 / bytes,
-                self.times(*sender).map_or("-".to_owned(), |times| format!("{times:.2}")),
+                self.times(*sender)
+                    .map_or("-".to_owned(), |times| format!("{times:.2}")),
             ));
         }
         lines
@@ -243,7 +260,10 @@ impl Sending {
     /// What was to be reached.
     pub fn target(&self) -> Option<Target> {
         let reached = self.times(Sender::Mb)?;
-        let what = format!("sending {}: objects/s of mb over those of dcmsend", self.to.title());
+        let what = format!(
+            "sending {}: objects/s of mb over those of dcmsend",
+            self.to.title()
+        );
         Some(Target::at_least(what, 2.0, reached))
     }
 

@@ -110,7 +110,10 @@ impl HttpScript {
 
     /// What it was asked below a path.
     pub fn asked_for(&self, path: &str) -> Vec<Asked> {
-        self.asked().into_iter().filter(|a| a.path.starts_with(path)).collect()
+        self.asked()
+            .into_iter()
+            .filter(|a| a.path.starts_with(path))
+            .collect()
     }
 }
 
@@ -173,7 +176,10 @@ fn read(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Asked>> {
     if asked.header("expect").is_some() {
         reader.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
-    if asked.header("transfer-encoding").is_some_and(|t| t.contains("chunked")) {
+    if asked
+        .header("transfer-encoding")
+        .is_some_and(|t| t.contains("chunked"))
+    {
         loop {
             let mut size = String::new();
             reader.read_line(&mut size)?;

@@ -78,7 +78,10 @@ pub(super) fn modules(machine: &Machine) -> Result<Vec<Module>> {
     match machine.question("getInstalledBuckets.php")? {
         Value::Null => Ok(Vec::new()),
         Value::Array(buckets) => Ok(buckets.iter().map(|b| Module::read(b, machine)).collect()),
-        _ => bail!("{} gave no list of buckets: is that a MagickBox?", machine.title()),
+        _ => bail!(
+            "{} gave no list of buckets: is that a MagickBox?",
+            machine.title()
+        ),
     }
 }
 

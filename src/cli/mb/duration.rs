@@ -63,7 +63,9 @@ fn trimmed(nanoseconds: u64, size: u64) -> String {
         return whole.to_string();
     }
     let digits = size.to_string().len() - 1;
-    format!("{whole}.{part:0digits$}").trim_end_matches('0').to_owned()
+    format!("{whole}.{part:0digits$}")
+        .trim_end_matches('0')
+        .to_owned()
 }
 
 #[cfg(test)]

@@ -52,8 +52,7 @@ impl Ending {
     /// What an error comes to.
     pub fn of(error: &anyhow::Error) -> Self {
         let silent = |cause: &(dyn std::error::Error + 'static)| {
-            cause.is::<NotReached>()
-                || matches!(cause.downcast_ref(), Some(ScuError::Connect { .. }))
+            cause.is::<NotReached>() || matches!(cause.downcast_ref(), Some(ScuError::Connect { .. }))
         };
         if error.chain().any(silent) {
             Self::NoAnswer

@@ -86,7 +86,10 @@ impl Job<'_> {
             || name.starts_with(['.', '-'])
             || !name.chars().all(fits)
         {
-            bail!("{} lists a job with {key} {name:?}, which is no name", self.machine.title());
+            bail!(
+                "{} lists a job with {key} {name:?}, which is no name",
+                self.machine.title()
+            );
         }
         Ok(name)
     }
@@ -128,13 +131,19 @@ pub(super) mod tests {
             assert!(job.scratchdir().is_err() && job.pid().is_err(), "{name:?}");
         }
         let job = job(&machine, json!({ "scratchdir": "tmp.aB3", "pid": "tmp.12" }));
-        assert_eq!((job.scratchdir().unwrap(), job.pid().unwrap()), ("tmp.aB3", "tmp.12"));
+        assert_eq!(
+            (job.scratchdir().unwrap(), job.pid().unwrap()),
+            ("tmp.aB3", "tmp.12")
+        );
     }
 
     #[test]
     fn texts_of_the_first_level_are_matched_and_nothing_else() {
         let machine = machine();
-        let job = job(&machine, json!({ "a": "Sep 1", "n": 42, "measures": { "x": "deep" } }));
+        let job = job(
+            &machine,
+            json!({ "a": "Sep 1", "n": 42, "measures": { "x": "deep" } }),
+        );
         assert!(job.matches(&regex("^Sep").unwrap()));
         assert!(!job.matches(&regex("42|deep").unwrap()));
     }

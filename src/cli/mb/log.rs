@@ -87,7 +87,11 @@ impl Log {
 }
 
 fn heading(job: &Job<'_>) -> String {
-    let words = [job.text("scratchdir"), job.text("AETitleCalled"), job.text("received")];
+    let words = [
+        job.text("scratchdir"),
+        job.text("AETitleCalled"),
+        job.text("received"),
+    ];
     plain(&format!("{} on {}", words.join(" "), job.machine.title()))
 }
 
@@ -99,7 +103,10 @@ fn path(job: &Job<'_>) -> Result<String> {
 fn text(job: &Job<'_>) -> Result<String> {
     let machine = job.machine;
     let time = machine.time.saturating_mul(TIMES);
-    let response = machine.node.fetch(&path(job)?, &[], time).map_err(anyhow::Error::from)?;
+    let response = machine
+        .node
+        .fetch(&path(job)?, &[], time)
+        .map_err(anyhow::Error::from)?;
     let status = response.status().as_u16();
     let bytes = read(response.into_body(), machine)?;
     match status {
@@ -202,7 +209,10 @@ impl Followed<'_, '_> {
         let new = match status {
             206 => bytes,
             // All of it, from a machine that knows no ranges.
-            200 => bytes.get(usize::try_from(self.at)?..).unwrap_or_default().to_vec(),
+            200 => bytes
+                .get(usize::try_from(self.at)?..)
+                .unwrap_or_default()
+                .to_vec(),
             _ => bail!(machine.refused(status, &String::from_utf8_lossy(&bytes))),
         };
         self.at += new.len() as u64;

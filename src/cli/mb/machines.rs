@@ -1,6 +1,7 @@
 //! Which machines are meant, and asking all of them at once.
 
 use std::io::Read;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -110,6 +111,21 @@ impl MachineArgs {
     }
 }
 
+/// Machines that were found at these addresses. They came by themselves: no token goes there.
+///
+/// # Errors
+/// Settings that cannot be read.
+pub(super) fn machines_at<'a>(places: impl IntoIterator<Item = &'a (IpAddr, u16)>) -> Result<Vec<Machine>> {
+    let time = Settings::load()?.time();
+    let open = |(address, port): &(IpAddr, u16)| Machine {
+        name: address.to_string(),
+        port: port.to_string(),
+        node: NodeClient::new(&format!("http://{}", SocketAddr::new(*address, *port))),
+        time,
+    };
+    Ok(places.into_iter().map(open).collect())
+}
+
 /// Name, port and URL of what `--node` says: a URL, or a host with or without its port.
 fn place(node: &str) -> Result<(String, String, String)> {
     let (scheme, rest) = node.split_once("://").unwrap_or(("http", node));
@@ -130,7 +146,9 @@ fn of_entry(machine: &str, port: &str) -> Result<(String, String, String)> {
     let (scheme, host) = machine.split_once("://").unwrap_or(("http", machine));
     let whole = ["http", "https"].contains(&scheme)
         && !host.is_empty()
-        && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c))
+        && host
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c))
         && port.parse::<u16>().is_ok();
     if !whole {
         bail!("~/.magickbox has {machine:?} with port {port:?}, which is no machine: mb activeMachines rm …");
@@ -203,7 +221,10 @@ impl Machine {
     pub fn api(&self) -> Result<Option<Value>> {
         match self.node.ask("node") {
             Ok(node) if node.get("version").is_some() => Ok(Some(node)),
-            Ok(_) | Err(Failed::Refused { status: 404 | 405, .. }) => Ok(None),
+            Ok(_)
+            | Err(Failed::Refused {
+                status: 404 | 405, ..
+            }) => Ok(None),
             Err(failed) => Err(anyhow::Error::from(failed).context(self.title())),
         }
     }
@@ -254,7 +275,13 @@ mod tests {
     #[test]
     fn an_entry_that_is_no_machine_is_refused_by_name() {
         assert_eq!(of_entry("https://a", "443").unwrap().2, "https://a:443");
-        for (machine, port) in [("a/b", "1"), ("", "1"), ("a", "x"), ("ftp://a", "1"), ("a@b", "1")] {
+        for (machine, port) in [
+            ("a/b", "1"),
+            ("", "1"),
+            ("a", "x"),
+            ("ftp://a", "1"),
+            ("a@b", "1"),
+        ] {
             assert!(of_entry(machine, port).is_err(), "{machine} {port}");
         }
     }

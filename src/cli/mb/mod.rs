@@ -139,7 +139,7 @@ impl Mb {
             Command::ComputeModules(modules) => modules.run(&machines),
             Command::ActiveMachines(active) => active.run(),
             Command::SelectMachine(select) => select.run(),
-            Command::QueryMachines(query) => query.run(&machines),
+            Command::QueryMachines(query) => query.run(),
             Command::SetSender(set) => set.run(),
             Command::SetSetting(set) => set.run(),
             Command::Help { command } => help(command.as_deref()),

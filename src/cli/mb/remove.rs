@@ -41,7 +41,11 @@ impl Remove {
             removed.extend(jobs);
         }
         print_jobs(&removed)?;
-        Ok(if any { ending } else { ending.and(Ending::NothingMatched) })
+        Ok(if any {
+            ending
+        } else {
+            ending.and(Ending::NothingMatched)
+        })
     }
 }
 

@@ -156,10 +156,16 @@ mod tests {
     fn what_the_original_wrote_is_read_and_kept() {
         let text = r#"[{"Machine": "10.0.0.1", "Port": "2813", "Sender": "", "Status": null}]"#;
         let read: Vec<Entry> = serde_json::from_str(text).unwrap();
-        assert_eq!((read[0].machine.as_str(), read[0].port.as_str()), ("10.0.0.1", "2813"));
+        assert_eq!(
+            (read[0].machine.as_str(), read[0].port.as_str()),
+            ("10.0.0.1", "2813")
+        );
         let again: Value = serde_json::to_value(&read).unwrap();
         assert_eq!(again, serde_json::from_str::<Value>(text).unwrap());
         let settings: Settings = serde_json::from_str(r#"{"Sender": "a:b", "Timeout": 5000000000}"#).unwrap();
-        assert_eq!((settings.sender.as_str(), settings.time()), ("a:b", Duration::from_secs(5)));
+        assert_eq!(
+            (settings.sender.as_str(), settings.time()),
+            ("a:b", Duration::from_secs(5))
+        );
     }
 }

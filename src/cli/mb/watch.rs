@@ -35,7 +35,10 @@ pub(super) struct Watch {
 /// Whether nothing more happens to a job by itself.
 pub(super) fn is_over(job: &Value) -> bool {
     let state = JobState::from_name(text(job, "state"));
-    matches!(state, Some(JobState::Done | JobState::Failed | JobState::Cancelled))
+    matches!(
+        state,
+        Some(JobState::Done | JobState::Failed | JobState::Cancelled)
+    )
 }
 
 fn text<'a>(job: &'a Value, key: &str) -> &'a str {
@@ -59,7 +62,10 @@ impl Watch {
         let all = self.regex == ".*";
         let (answers, mut worst) = ask_all(&machines, |machine| {
             if machine.api()?.is_none() {
-                bail!("{} does not tell the states of jobs, so it cannot be watched", machine.title());
+                bail!(
+                    "{} does not tell the states of jobs, so it cannot be watched",
+                    machine.title()
+                );
             }
             let mut jobs = machine.node.get(&format!("jobs?limit={MOST_JOBS}"))?;
             let Some(Value::Array(jobs)) = jobs.get_mut("jobs").map(Value::take) else {
@@ -138,7 +144,12 @@ fn ask(machine: &Machine, job: &str, silence: &mut Silence) -> Result<Option<Val
             silence.0.remove(&machine.title());
             Ok(Some(job))
         }
-        Err(failed @ (Failed::NotReached(_) | Failed::Refused { status: 429 | 500.., .. })) => {
+        Err(
+            failed @ (Failed::NotReached(_)
+            | Failed::Refused {
+                status: 429 | 500.., ..
+            }),
+        ) => {
             let error = anyhow::Error::from(failed);
             let since = silence.0.entry(machine.title()).or_insert_with(|| {
                 warn(&format!("{error}; asking again"));
@@ -149,11 +160,9 @@ fn ask(machine: &Machine, job: &str, silence: &mut Silence) -> Result<Option<Val
             }
             Ok(None)
         }
-        Err(refused) => Err(anyhow::Error::from(refused).context(format!(
-            "{} about job {}",
-            machine.title(),
-            plain(job)
-        ))),
+        Err(refused) => {
+            Err(anyhow::Error::from(refused).context(format!("{} about job {}", machine.title(), plain(job))))
+        }
     }
 }
 
@@ -183,7 +192,10 @@ mod tests {
     fn only_a_success_is_one() {
         for (job, wanted) in [
             (json!({ "state": "done", "outcome": "success" }), Ending::Done),
-            (json!({ "state": "done", "outcome": "partial" }), Ending::JobFailed),
+            (
+                json!({ "state": "done", "outcome": "partial" }),
+                Ending::JobFailed,
+            ),
             (json!({ "state": "failed" }), Ending::JobFailed),
             (json!({ "state": "cancelled" }), Ending::JobFailed),
         ] {

@@ -33,7 +33,10 @@ impl Progress {
     fn begin_in(among: Option<MultiProgress>, name: &str, bytes: Option<u64>, there: u64) -> Self {
         let is_terminal = std::io::stderr().is_terminal();
         if there > 0 {
-            say(among.as_ref(), &format!("{name}: going on after {}", HumanBytes(there)));
+            say(
+                among.as_ref(),
+                &format!("{name}: going on after {}", HumanBytes(there)),
+            );
         } else if !is_terminal {
             let size = bytes.map_or(String::new(), |bytes| format!(", {}", HumanBytes(bytes)));
             eprintln!("{name}{size}");

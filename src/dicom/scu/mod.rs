@@ -125,11 +125,7 @@ fn kind(file: &Outgoing) -> (&Uid, &Uid) {
     (&file.sop_class_uid, &file.transfer_syntax_uid)
 }
 
-fn send_one(
-    session: &mut Session<'_>,
-    file: &Outgoing,
-    buffer: &mut Vec<u8>,
-) -> Result<Answer, ScuError> {
+fn send_one(session: &mut Session<'_>, file: &Outgoing, buffer: &mut Vec<u8>) -> Result<Answer, ScuError> {
     if !session.takes(file) {
         return Ok(Answer::NoContext);
     }

@@ -106,7 +106,11 @@ impl Association {
     ) -> Result<(), Error> {
         let each = self.largest_fragment();
         // All but the last fragment are full: what is over goes with the next bytes.
-        let whole = if left == 0 { ahead.len() } else { ahead.len() / each * each };
+        let whole = if left == 0 {
+            ahead.len()
+        } else {
+            ahead.len() / each * each
+        };
         let (now, over) = ahead.split_at_checked(whole).unwrap_or((ahead, &[]));
         self.send_framed(&[
             Framed::new(context, Set::Command, command, each, true),

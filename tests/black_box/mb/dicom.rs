@@ -78,7 +78,10 @@ fn every_byte_of_every_transfer_syntax_arrives() {
     let peer = Storescp::start(&["--fork", "+xa", "+B"]);
     let ran = person.run(&["push", "STORESCP", "study", &peer.address()]);
     assert_eq!(ran.code, Some(0), "{ran:#?}");
-    assert!(ran.stderr.contains("not sent: 1 file that is no DICOM"), "{ran:#?}");
+    assert!(
+        ran.stderr.contains("not sent: 1 file that is no DICOM"),
+        "{ran:#?}"
+    );
     let told = parsed(&ran);
     assert_eq!((&told["stored"], &told["refused"]), (&json!(5), &json!(0)));
     assert_eq!(told["files"][0]["status"], "0000");
@@ -99,7 +102,14 @@ fn a_data_set_without_a_head_is_sent_too() {
         std::fs::write(person.at("study").join(name), object.data_set()).unwrap();
     }
     let peer = Storescp::start(&["--fork", "+xa", "+B"]);
-    let told = person.does(&["push", "STORESCP", "study", &peer.address(), "--associations", "1"]);
+    let told = person.does(&[
+        "push",
+        "STORESCP",
+        "study",
+        &peer.address(),
+        "--associations",
+        "1",
+    ]);
     assert_eq!(told["stored"], 2);
     // No assert_eq: nobody reads megabytes of a failure.
     assert!(peer.data_sets() == sorted(objects.iter().map(Object::data_set)));
@@ -120,7 +130,8 @@ fn what_a_peer_does_not_take_is_in_a_table_and_the_rest_is_stored() {
     let ran = person.run(&["push", "STORESCP", "study", &peer.address()]);
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert!(
-        ran.stderr.contains("not sent: the peer takes no such SOP class in this transfer syntax"),
+        ran.stderr
+            .contains("not sent: the peer takes no such SOP class in this transfer syntax"),
         "{ran:#?}"
     );
     assert!(ran.stderr.contains("2 of 3 files stored by STORESCP"), "{ran:#?}");
@@ -156,5 +167,8 @@ fn a_refused_association_and_a_peer_that_is_not_there_have_their_exit_statuses()
     let ran = person.run(&["push", "Nobody", "study", &address]);
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     assert!(ran.stderr.contains("Connection refused"), "{ran:#?}");
-    assert_eq!(person.run(&["push", "Nobody", "study", "--dicom=nowhere"]).code, Some(2));
+    assert_eq!(
+        person.run(&["push", "Nobody", "study", "--dicom=nowhere"]).code,
+        Some(2)
+    );
 }

@@ -14,15 +14,24 @@ fn settings_are_kept_as_the_original_keeps_them() {
     let person = Person::new();
     assert_eq!(person.does(&["setSender"]), json!({ "sender": "anna:one" }));
     person.does(&["w", "anna:two"]);
-    assert_eq!(person.does(&["setSetting", "Sender"]), json!({ "sender": "anna:two" }));
+    assert_eq!(
+        person.does(&["setSetting", "Sender"]),
+        json!({ "sender": "anna:two" })
+    );
     person.does(&["setSetting", "Timeout", "1m30s"]);
-    assert_eq!(person.does(&["setSetting", "Timeout"]), json!({ "Timeout": "1m30s" }));
+    assert_eq!(
+        person.does(&["setSetting", "Timeout"]),
+        json!({ "Timeout": "1m30s" })
+    );
     assert_eq!(
         person.does(&["setSetting"]),
         json!({ "Sender": "anna:two", "Timeout": 90_000_000_000u64 })
     );
     let kept = std::fs::read_to_string(person.at(".mb")).unwrap();
-    assert_eq!(kept, "{\n  \"Sender\": \"anna:two\",\n  \"Timeout\": 90000000000\n}");
+    assert_eq!(
+        kept,
+        "{\n  \"Sender\": \"anna:two\",\n  \"Timeout\": 90000000000\n}"
+    );
     assert_eq!(person.run(&["setSetting", "Timeout", "soon"]).code, Some(1));
 }
 
@@ -36,7 +45,14 @@ fn machines_are_kept_as_the_original_keeps_them_and_there_may_be_many() {
     let list = person.does(&["activeMachines"]);
     assert_eq!(list.as_array().unwrap().len(), 60);
     assert_eq!(list[59], json!({ "Machine": "10.0.0.60", "Port": "2813" }));
-    assert_eq!(person.does(&["a", "rm", "10.0.0.1", "2813"]).as_array().unwrap().len(), 59);
+    assert_eq!(
+        person
+            .does(&["a", "rm", "10.0.0.1", "2813"])
+            .as_array()
+            .unwrap()
+            .len(),
+        59
+    );
     assert_eq!(person.run(&["a", "rm", "10.0.0.1", "2813"]).code, Some(1));
     person.does(&["selectMachine", "10.0.0.9", "2814"]);
     assert_eq!(
@@ -66,7 +82,11 @@ fn jobs_of_all_machines_are_listed_and_one_that_does_not_answer_is_named() {
     let ran = person.run(&["list"]);
     assert_eq!(ran.code, Some(3));
     assert_eq!(parsed(&ran).as_array().unwrap().len(), 4);
-    assert!(ran.stderr.contains(&format!("http://127.0.0.1:{gone} was not reached")), "{ran:#?}");
+    assert!(
+        ran.stderr
+            .contains(&format!("http://127.0.0.1:{gone} was not reached")),
+        "{ran:#?}"
+    );
     assert!(!ran.stderr.contains('\u{1b}'));
 }
 
@@ -77,7 +97,10 @@ fn buckets_of_all_machines_are_listed() {
     let listed = person.does(&["computeModules", "--node", &machine.url()]);
     assert_eq!(listed[0]["AETitle"], "ProcCount");
     assert_eq!(listed[0]["Port"], machine.port().to_string());
-    assert_eq!(person.does(&["c", "nothing", "--node", &machine.url()]), json!([]));
+    assert_eq!(
+        person.does(&["c", "nothing", "--node", &machine.url()]),
+        json!([])
+    );
 }
 
 #[test]
@@ -99,7 +122,10 @@ fn a_token_is_sent_and_stands_on_no_command_line() {
     let person = Person::new();
     std::fs::write(person.at("token"), "mb-secret\n").unwrap();
     person.does(&["list", "--node", &machine.url(), "--token-file", "token"]);
-    assert_eq!(machine.asked()[0].header("authorization"), Some("Bearer mb-secret"));
+    assert_eq!(
+        machine.asked()[0].header("authorization"),
+        Some("Bearer mb-secret")
+    );
 }
 
 #[test]
@@ -134,7 +160,11 @@ fn a_log_is_followed_until_the_job_is_over() {
             }
         }
         "/api/v1/jobs/one" => {
-            let state = if seen.load(Ordering::Relaxed) < 3 { "running" } else { "done" };
+            let state = if seen.load(Ordering::Relaxed) < 3 {
+                "running"
+            } else {
+                "done"
+            };
             Said::json(&json!({ "id": "one", "state": state }))
         }
         _ => answer_of_the_original(asked, "0"),
@@ -143,7 +173,12 @@ fn a_log_is_followed_until_the_job_is_over() {
     let ran = person.run(&["log", "-f", "anna", "--node", &machine.url()]);
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     assert_eq!(ran.stdout.as_bytes(), whole);
-    assert_eq!(person.run(&["log", "-f", "nobody", "--node", &machine.url()]).code, Some(6));
+    assert_eq!(
+        person
+            .run(&["log", "-f", "nobody", "--node", &machine.url()])
+            .code,
+        Some(6)
+    );
 }
 
 #[test]
@@ -184,13 +219,17 @@ fn jobs_are_watched_to_their_end() {
         ] })),
         "/api/v1/jobs/a1" => match looks.fetch_add(1, Ordering::Relaxed) {
             0 => Said::text(503, r#"{"detail": "starting"}"#),
-            _ => Said::json(&json!({ "id": "a1", "stream": "ProcCount", "state": "done", "outcome": "partial" })),
+            _ => Said::json(
+                &json!({ "id": "a1", "stream": "ProcCount", "state": "done", "outcome": "partial" }),
+            ),
         },
         _ => Said::text(404, ""),
     });
     let ran = Person::new().run(&["watch", "--node", &machine.url()]);
     assert_eq!(ran.code, Some(5), "{ran:#?}");
-    assert!(ran.stderr.contains("a1: ProcCount running") && ran.stderr.contains("a1: ProcCount done partial"));
+    assert!(
+        ran.stderr.contains("a1: ProcCount running") && ran.stderr.contains("a1: ProcCount done partial")
+    );
     assert!(!ran.stderr.contains("a0"), "{ran:#?}");
     assert_eq!(parsed(&ran)[0]["id"], "a1");
 }

@@ -24,7 +24,11 @@ impl Person {
     /// One who waits half a minute for answers: these machines are busy.
     fn new() -> Self {
         let home = scratch();
-        std::fs::write(home.path().join(".mb"), r#"{"Sender": "anna:one", "Timeout": 30000000000}"#).unwrap();
+        std::fs::write(
+            home.path().join(".mb"),
+            r#"{"Sender": "anna:one", "Timeout": 30000000000}"#,
+        )
+        .unwrap();
         Self { home }
     }
 

@@ -12,7 +12,10 @@ const ETAG: &str = "\"one-7\"";
 fn machine(zip: Vec<u8>, cuts: usize) -> HttpScript {
     let answers = AtomicUsize::new(0);
     HttpScript::start(move |asked| {
-        if !asked.path.starts_with("/code/php/getOutputZip.php?folder=tmp.one") {
+        if !asked
+            .path
+            .starts_with("/code/php/getOutputZip.php?folder=tmp.one")
+        {
             return answer_of_the_original(asked, "0");
         }
         let mut said = ranged(asked, &zip);
@@ -28,8 +31,10 @@ fn ranged(asked: &Asked, zip: &[u8]) -> Said {
         .header("range")
         .and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
     let said = match from {
-        Some(from) if asked.header("if-range") == Some(ETAG) => Said::text(206, &zip[from..])
-            .with("Content-Range", format!("bytes {from}-{}/{}", zip.len() - 1, zip.len())),
+        Some(from) if asked.header("if-range") == Some(ETAG) => Said::text(206, &zip[from..]).with(
+            "Content-Range",
+            format!("bytes {from}-{}/{}", zip.len() - 1, zip.len()),
+        ),
         _ => Said::text(200, zip),
     };
     said.with("ETag", ETAG)
@@ -91,7 +96,11 @@ fn a_zip_that_is_there_is_not_fetched_again_unless_it_is_another() {
     let person = Person::new();
     person.does(&["pull", "anna", "--node", &machine.url()]);
     let again = person.run(&["pull", "anna", "--node", &machine.url()]);
-    assert!(again.stderr.contains(&format!("file {ZIP} exists, skip download...")));
+    assert!(
+        again
+            .stderr
+            .contains(&format!("file {ZIP} exists, skip download..."))
+    );
     // Fetched before the job was over.
     std::fs::write(person.at(ZIP), b"stale").unwrap();
     person.does(&["pull", "anna", "--node", &machine.url()]);
@@ -117,14 +126,25 @@ fn a_zip_is_unpacked_into_a_directory_of_the_jobs_name() {
     let person = Person::new();
     let told = person.does(&["pull", "-x", "anna", "--node", &machine.url()]);
     assert_eq!(told[0]["directory"], "tmp.one/OUTPUT");
-    assert_eq!(std::fs::read(person.at("tmp.one/OUTPUT/a.dcm")).unwrap(), [7; 300_000]);
-    assert_eq!(std::fs::read(person.at("tmp.one/OUTPUT/deep/b.txt")).unwrap(), b"b");
+    assert_eq!(
+        std::fs::read(person.at("tmp.one/OUTPUT/a.dcm")).unwrap(),
+        [7; 300_000]
+    );
+    assert_eq!(
+        std::fs::read(person.at("tmp.one/OUTPUT/deep/b.txt")).unwrap(),
+        b"b"
+    );
     assert_eq!(names(person.home.path()), ["tmp.one", ZIP]);
 }
 
 #[test]
 fn nothing_is_unpacked_of_a_zip_that_leads_elsewhere() {
-    for name in ["../evil", "/tmp/evil", "tmp.one/OUTPUT/../../../evil", "tmp.two/OUTPUT/evil"] {
+    for name in [
+        "../evil",
+        "/tmp/evil",
+        "tmp.one/OUTPUT/../../../evil",
+        "tmp.two/OUTPUT/evil",
+    ] {
         let machine = machine(zip_of(&[("tmp.one/OUTPUT/good", b"1"), (name, b"2")]), 0);
         let person = Person::new();
         let ran = person.run(&["pull", "-x", "anna", "--node", &machine.url()]);
@@ -142,7 +162,9 @@ fn a_name_that_a_machine_made_up_becomes_no_path() {
         if asked.path.starts_with("/code/php/getOutputZip.php") {
             seen.fetch_add(1, Ordering::Relaxed);
         }
-        Said::json(&serde_json::json!([{ "scratchdir": "../../evil", "pid": "tmp.1", "AETitleCaller": "anna" }]))
+        Said::json(
+            &serde_json::json!([{ "scratchdir": "../../evil", "pid": "tmp.1", "AETitleCaller": "anna" }]),
+        )
     });
     let person = Person::new();
     let ran = person.run(&["pull", "anna", "--node", &machine.url()]);
@@ -160,6 +182,12 @@ fn what_jobs_received_is_fetched_under_a_name_of_its_own() {
     let told = person.does(&["pi", "anna", "--node", &machine.url()]);
     assert_eq!(told[0]["file"], "tmp.pid-one_tmp.one_input.zip");
     let asked = machine.asked_for("/code/php/getOutputZip.php");
-    assert_eq!(asked[0].path, "/code/php/getOutputZip.php?folder=tmp.one&type=input");
-    assert_eq!(person.run(&["pull", "nobody", "--node", &machine.url()]).code, Some(6));
+    assert_eq!(
+        asked[0].path,
+        "/code/php/getOutputZip.php?folder=tmp.one&type=input"
+    );
+    assert_eq!(
+        person.run(&["pull", "nobody", "--node", &machine.url()]).code,
+        Some(6)
+    );
 }

@@ -65,7 +65,12 @@ struct Form {
 
 impl Form {
     fn parse(asked: &Asked) -> Self {
-        let boundary = asked.header("content-type").unwrap().split("boundary=").nth(1).unwrap();
+        let boundary = asked
+            .header("content-type")
+            .unwrap()
+            .split("boundary=")
+            .nth(1)
+            .unwrap();
         let mark = format!("--{boundary}").into_bytes();
         let at: Vec<_> = (0..asked.body.len().saturating_sub(mark.len() - 1))
             .filter(|i| asked.body[*i..].starts_with(&mark))
@@ -95,7 +100,10 @@ fn a_bucket_that_no_machine_has_is_said_with_those_that_there_are() {
     let study = person.study(&[("a", b"a")]);
     let ran = person.run(&["push", "Nothing", &study, "--node", &machine.url()]);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.stderr.contains("no machine found that provides aetitle Nothing: there are ProcCount"));
+    assert!(
+        ran.stderr
+            .contains("no machine found that provides aetitle Nothing: there are ProcCount")
+    );
     let ran = person.run(&["push", "ProcCount", "nowhere", "--node", &machine.url()]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("read nowhere"), "{ran:#?}");
@@ -117,7 +125,10 @@ fn node(upload: &Arc<Mutex<Upload>>, outcome: &'static str) -> HttpScript {
     HttpScript::start(move |asked| {
         let mut upload = upload.lock().unwrap();
         let about = |upload: &Upload| {
-            let hash: String = Sha256::digest(&upload.bytes).iter().map(|b| format!("{b:02x}")).collect();
+            let hash: String = Sha256::digest(&upload.bytes)
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect();
             json!({ "id": "u1", "offset": upload.bytes.len(), "sha256": hash })
         };
         match (asked.method.as_str(), asked.path.as_str()) {
@@ -130,9 +141,16 @@ fn node(upload: &Arc<Mutex<Upload>>, outcome: &'static str) -> HttpScript {
                 Said::json(&about(&upload))
             }
             ("PATCH", "/api/v1/uploads/u1") => {
-                assert_eq!(asked.header("upload-offset"), Some(upload.bytes.len().to_string().as_str()));
+                assert_eq!(
+                    asked.header("upload-offset"),
+                    Some(upload.bytes.len().to_string().as_str())
+                );
                 let broken = upload.breaks.pop();
-                let taken = if broken.is_some() { asked.body.len() / 2 } else { asked.body.len() };
+                let taken = if broken.is_some() {
+                    asked.body.len() / 2
+                } else {
+                    asked.body.len()
+                };
                 upload.bytes.extend(&asked.body[..taken]);
                 match broken {
                     Some(status) => Said::text(status, json!({ "detail": "it broke" }).to_string()),
@@ -144,9 +162,9 @@ fn node(upload: &Arc<Mutex<Upload>>, outcome: &'static str) -> HttpScript {
                 upload.job = asked.json();
                 Said::text(201, json!({ "job": "j1", "scratchdir": "tmp.j1" }).to_string())
             }
-            ("GET", "/api/v1/jobs/j1") => Said::json(
-                &json!({ "id": "j1", "stream": "ProcCount", "state": "done", "outcome": outcome }),
-            ),
+            ("GET", "/api/v1/jobs/j1") => {
+                Said::json(&json!({ "id": "j1", "stream": "ProcCount", "state": "done", "outcome": outcome }))
+            }
             _ => answer_of_the_original(asked, "0"),
         }
     })
@@ -162,11 +180,25 @@ fn a_push_that_breaks_goes_on_and_becomes_a_job() {
     let person = Person::new();
     let content = noise(3 << 20);
     let study = person.study(&[("a.dcm", &content)]);
-    let told = person.does(&["push", "ProcCount", &study, "args", "--wait", "--node", &node.url()]);
+    let told = person.does(&[
+        "push",
+        "ProcCount",
+        &study,
+        "args",
+        "--wait",
+        "--node",
+        &node.url(),
+    ]);
     assert_eq!(told["job"], "j1");
-    assert_eq!((&told["state"], &told["outcome"]), (&json!("done"), &json!("success")));
+    assert_eq!(
+        (&told["state"], &told["outcome"]),
+        (&json!("done"), &json!("success"))
+    );
     let upload = upload.lock().unwrap();
-    assert_eq!(files_of(upload.bytes.clone()), [("a_file00001_.dcm".to_owned(), content)]);
+    assert_eq!(
+        files_of(upload.bytes.clone()),
+        [("a_file00001_.dcm".to_owned(), content)]
+    );
     assert_eq!(upload.job["aetitle"], "ProcCount");
     assert_eq!(upload.job["sender"], "anna:one");
     assert_eq!(upload.job["arguments"], "args");
@@ -192,7 +224,10 @@ fn the_same_command_goes_on_with_a_push_that_was_given_up() {
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     assert!(ran.stderr.contains("going on after"), "{ran:#?}");
     let upload = upload.lock().unwrap();
-    assert_eq!(files_of(upload.bytes.clone()), [("a_file00001_.dcm".to_owned(), content)]);
+    assert_eq!(
+        files_of(upload.bytes.clone()),
+        [("a_file00001_.dcm".to_owned(), content)]
+    );
 }
 
 #[test]

@@ -63,7 +63,8 @@ fn element(bytes: &[u8], at: usize, explicit: bool) -> Option<(u32, &[u8], usize
 mod tests {
     use super::*;
 
-    const EXPLICIT: &[u8] = b"\x08\0\x05\0CS\x0a\0ISO_IR 100\x08\0\x16\0UI\x04\x001.2\0\x08\0\x18\0UI\x04\x001.3\0";
+    const EXPLICIT: &[u8] =
+        b"\x08\0\x05\0CS\x0a\0ISO_IR 100\x08\0\x16\0UI\x04\x001.2\0\x08\0\x18\0UI\x04\x001.3\0";
     const IMPLICIT: &[u8] = b"\x08\0\x16\0\x04\0\0\x001.2\0\x08\0\x18\0\x04\0\0\x001.3\0";
 
     #[test]
@@ -76,7 +77,13 @@ mod tests {
 
     #[test]
     fn what_is_no_data_set_is_none() {
-        for bytes in [b"".as_slice(), b"hello, this is a text file", &EXPLICIT[..30], &[0; 100], &[0xff; 100]] {
+        for bytes in [
+            b"".as_slice(),
+            b"hello, this is a text file",
+            &EXPLICIT[..30],
+            &[0; 100],
+            &[0xff; 100],
+        ] {
             assert_eq!(parse(bytes), None);
         }
     }

@@ -41,7 +41,10 @@ impl<'o> Report<'o> {
 
     /// Whether no file has an answer.
     pub fn is_empty(&self) -> bool {
-        !self.fates.iter().any(|fate| matches!(fate, Some(Fate::Answered(_))))
+        !self
+            .fates
+            .iter()
+            .any(|fate| matches!(fate, Some(Fate::Answered(_))))
     }
 
     /// Prints all of it; answers what it comes to.
@@ -50,12 +53,20 @@ impl<'o> Report<'o> {
     /// What stdout says.
     pub fn print(&self, remote: &RemoteAe) -> Result<Ending> {
         let files: Vec<_> = self.objects.iter().zip(&self.fates).collect();
-        let bad: Vec<_> = files.iter().filter(|(_, fate)| !is_stored(fate.as_ref())).collect();
+        let bad: Vec<_> = files
+            .iter()
+            .filter(|(_, fate)| !is_stored(fate.as_ref()))
+            .collect();
         let warnings = files.iter().filter(|(_, fate)| is_warning(fate.as_ref())).count();
         let (stored, all) = (files.len() - bad.len(), files.len());
         if !bad.is_empty() {
             let width = |text: &str| text.chars().count();
-            let widest = bad.iter().map(|(o, _)| width(&o.shown)).max().unwrap_or(0).min(60);
+            let widest = bad
+                .iter()
+                .map(|(o, _)| width(&o.shown))
+                .max()
+                .unwrap_or(0)
+                .min(60);
             for (object, fate) in bad.iter().take(MOST_LINES) {
                 let why = words(fate.as_ref());
                 eprintln!("  {:<widest$}  {}", plain(&object.shown), plain(&why));
@@ -82,7 +93,11 @@ impl<'o> Report<'o> {
                 "files": files.iter().map(|(object, fate)| line(object, fate.as_ref())).collect::<Vec<_>>(),
             }))?;
         }
-        Ok(if bad.is_empty() { Ending::Done } else { Ending::FileRefused })
+        Ok(if bad.is_empty() {
+            Ending::Done
+        } else {
+            Ending::FileRefused
+        })
     }
 }
 
@@ -106,7 +121,10 @@ fn words(fate: Option<&Fate>) -> String {
     match fate {
         Some(Fate::Answered(Answer::Status(status, comment))) => {
             let comment = comment.as_deref().filter(|c| !c.trim().is_empty());
-            format!("{status}  {}", comment.map_or_else(|| meaning(*status), str::trim))
+            format!(
+                "{status}  {}",
+                comment.map_or_else(|| meaning(*status), str::trim)
+            )
         }
         Some(Fate::Answered(Answer::NoContext)) => {
             "not sent: the peer takes no such SOP class in this transfer syntax".to_owned()

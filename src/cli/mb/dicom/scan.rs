@@ -81,7 +81,11 @@ impl Scan {
     /// Says what is not sent.
     pub fn say(&self) {
         if self.other > 0 {
-            let files = if self.other == 1 { "file that is" } else { "files that are" };
+            let files = if self.other == 1 {
+                "file that is"
+            } else {
+                "files that are"
+            };
             warn(&format!("not sent: {} {files} no DICOM", self.other));
         }
         for file in &self.unreadable {

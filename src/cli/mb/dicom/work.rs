@@ -90,7 +90,9 @@ impl Queue<'_> {
                 told(index, fate);
             }
             let joined = workers.into_iter().map(|worker| worker.join());
-            joined.filter_map(|ended| ended.ok().flatten()).collect::<Vec<_>>()
+            joined
+                .filter_map(|ended| ended.ok().flatten())
+                .collect::<Vec<_>>()
         });
         let error = errors.into_iter().next();
         // What nobody took: all have given up.
@@ -163,7 +165,11 @@ impl Queue<'_> {
             };
             // While the peer works on it, the one after it is read.
             next = self.load_next(spare, fates);
-            let answer = if begun { session.answer() } else { Ok(Answer::NoContext) };
+            let answer = if begun {
+                session.answer()
+            } else {
+                Ok(Answer::NoContext)
+            };
             match answer {
                 Ok(answer) => {
                     *answers += 1;

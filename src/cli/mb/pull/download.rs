@@ -102,7 +102,11 @@ impl<'a> Download<'a> {
         Self {
             machine,
             path,
-            name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            name: file
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
             part: beside(".part"),
             etag: beside(".part.etag"),
         }
@@ -137,7 +141,11 @@ impl<'a> Download<'a> {
             200 => {
                 if let Some(there) = there {
                     // Who cannot tell how large it is, as the original, has nothing newer.
-                    if response.body().content_length().is_none_or(|length| length == there) {
+                    if response
+                        .body()
+                        .content_length()
+                        .is_none_or(|length| length == there)
+                    {
                         return Ok(Step::Same);
                     }
                 }
@@ -149,7 +157,10 @@ impl<'a> Download<'a> {
                 // A part of something else, or more than there is.
                 remove_file(&self.part)?;
                 remove_file(&self.etag)?;
-                Ok(Step::Again(anyhow!("{}: the part that was here is of no use", self.name)))
+                Ok(Step::Again(anyhow!(
+                    "{}: the part that was here is of no use",
+                    self.name
+                )))
             }
             status => {
                 let mut text = String::new();
@@ -196,19 +207,28 @@ impl<'a> Download<'a> {
                 Ok(n) => n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    let broke = format!("{} broke off {} after {at} bytes", self.machine.title(), self.name);
+                    let broke = format!(
+                        "{} broke off {} after {at} bytes",
+                        self.machine.title(),
+                        self.name
+                    );
                     return Ok(Step::Again(anyhow::Error::new(error).context(broke)));
                 }
             };
             if n == 0 {
                 break;
             }
-            part.write_all(buffer.get(..n).unwrap_or_default()).with_context(writing)?;
+            part.write_all(buffer.get(..n).unwrap_or_default())
+                .with_context(writing)?;
             at += n as u64;
             progress.at(at);
         }
         if length.is_some_and(|length| at < length) {
-            let broke = format!("{} broke off {} after {at} bytes", self.machine.title(), self.name);
+            let broke = format!(
+                "{} broke off {} after {at} bytes",
+                self.machine.title(),
+                self.name
+            );
             return Ok(Step::Again(anyhow!(broke)));
         }
         part.sync_all().with_context(writing)?;
@@ -278,8 +298,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("a.zip");
         let mut zip = zip::ZipWriter::new(File::create(&path).unwrap());
-        let stored = zip::write::SimpleFileOptions::default()
-            .compression_method(zip::CompressionMethod::Stored);
+        let stored =
+            zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
         zip.start_file("x/OUTPUT/a", stored).unwrap();
         zip.write_all(b"content").unwrap();
         zip.finish().unwrap();

@@ -90,7 +90,11 @@ impl Pull {
             ending = ending.and(worst);
         }
         print_json(&files)?;
-        Ok(if any { ending } else { ending.and(Ending::NothingMatched) })
+        Ok(if any {
+            ending
+        } else {
+            ending.and(Ending::NothingMatched)
+        })
     }
 
     fn fetch(&self, job: &Job<'_>, side: Side, bars: &MultiProgress) -> Result<Value> {

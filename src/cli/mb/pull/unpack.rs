@@ -26,8 +26,8 @@ pub(super) fn unpack(path: &Path, scratchdir: &str, side: &str) -> Result<PathBu
     let file = File::open(path).with_context(|| format!("read {}", path.display()))?;
     let mut zip =
         ZipArchive::new(BufReader::new(file)).with_context(|| format!("read {}", path.display()))?;
-    let names = names(&mut zip, scratchdir, side)
-        .with_context(|| format!("{} was not unpacked", path.display()))?;
+    let names =
+        names(&mut zip, scratchdir, side).with_context(|| format!("{} was not unpacked", path.display()))?;
     // Below another name until all of it is there. What a broken run has left is in the way.
     let beside = PathBuf::from(format!(".{scratchdir}.{side}.new"));
     if fs::symlink_metadata(&beside).is_ok() {

@@ -90,7 +90,11 @@ fn load(status: &Value) -> u64 {
         Some(value) => value.as_u64().unwrap_or(0),
         None => 0u64,
     };
-    let rows = status.as_array().into_iter().flatten().filter_map(Value::as_array);
+    let rows = status
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_array);
     rows.filter(|row| row.len() == 4)
         .map(|row| number(row, 1).saturating_add(number(row, 2)))
         .fold(0, u64::saturating_add)

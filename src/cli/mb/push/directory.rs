@@ -80,7 +80,10 @@ impl Directory {
 
     fn walk(&mut self, directory: &Path, depth: usize, left_out: &mut LeftOut) -> Result<()> {
         if depth > DEEPEST {
-            bail!("{} lies more than {DEEPEST} directories deep", directory.display());
+            bail!(
+                "{} lies more than {DEEPEST} directories deep",
+                directory.display()
+            );
         }
         let reading = || format!("read {}", directory.display());
         let mut paths = fs::read_dir(directory)
@@ -162,7 +165,10 @@ impl Entry {
             .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
             .open(&self.path)?;
         if !file.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no file any more"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it is no file any more",
+            ));
         }
         Ok(file)
     }
@@ -192,7 +198,13 @@ fn is_part10(file: &mut File) -> io::Result<bool> {
 
 /// A name without what a path, a terminal or a zip would trip over.
 fn printable(name: &str) -> String {
-    let safe = |c: char| if c == '/' || c == '\\' || c.is_control() { '_' } else { c };
+    let safe = |c: char| {
+        if c == '/' || c == '\\' || c.is_control() {
+            '_'
+        } else {
+            c
+        }
+    };
     plain(&name.chars().map(safe).collect::<String>())
         .chars()
         .take(LONGEST_NAME)
@@ -244,6 +256,9 @@ mod tests {
             .zip(&directory.entries)
             .map(|(n, e)| e.zip_name(n, &mut e.open().unwrap()).unwrap())
             .collect();
-        assert_eq!(names, ["IM1_file00001.dcm", "a_file00002_.dcm", "file00003_notes.txt"]);
+        assert_eq!(
+            names,
+            ["IM1_file00001.dcm", "a_file00002_.dcm", "file00003_notes.txt"]
+        );
     }
 }

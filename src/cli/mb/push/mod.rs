@@ -83,7 +83,10 @@ impl Push {
         let machine = chosen.machine;
         let (machines_provide, this) = match chosen.of {
             1 => ("1 machine provides".to_owned(), "this bucket"),
-            n => (format!("{n} machines provide"), "this bucket; it has the least to do"),
+            n => (
+                format!("{n} machines provide"),
+                "this bucket; it has the least to do",
+            ),
         };
         warn(&format!(
             "send directory \"{}\" as \"{sender}\" for \"{}\" processing to {} ({machines_provide} {this})",
@@ -117,7 +120,10 @@ impl Push {
         let name = job.get("job").and_then(Value::as_str).map(str::to_owned);
         if self.wait {
             let name = name.ok_or_else(|| {
-                anyhow!("{} took it, but says nothing of jobs: see mb list", machine.title())
+                anyhow!(
+                    "{} took it, but says nothing of jobs: see mb list",
+                    machine.title()
+                )
             })?;
             let (end, over) = watch::until_over(machine, &name)?;
             ending = end;

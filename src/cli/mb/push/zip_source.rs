@@ -79,17 +79,19 @@ impl Source for ZipSource {
         self.read.store(0, Ordering::Relaxed);
         let (pieces, reader) = Pieces::channel();
         let (directory, read) = (self.directory.clone(), self.read.clone());
-        std::thread::Builder::new().name("zip".to_owned()).spawn(move || {
-            let writer = PieceWriter {
-                pieces: pieces.clone(),
-                buffer: Vec::with_capacity(PIECE),
-                given_up: false,
-            };
-            if let Err(error) = write_zip(&directory, writer, &read) {
-                // Nobody reads any more: so nobody has to know.
-                let _ = pieces.send(Err(error));
-            }
-        })?;
+        std::thread::Builder::new()
+            .name("zip".to_owned())
+            .spawn(move || {
+                let writer = PieceWriter {
+                    pieces: pieces.clone(),
+                    buffer: Vec::with_capacity(PIECE),
+                    given_up: false,
+                };
+                if let Err(error) = write_zip(&directory, writer, &read) {
+                    // Nobody reads any more: so nobody has to know.
+                    let _ = pieces.send(Err(error));
+                }
+            })?;
         Ok(Box::new(reader))
     }
 }
@@ -200,13 +202,19 @@ mod tests {
 
     #[test]
     fn the_zip_is_the_same_each_time_and_has_everything() {
-        let large: Vec<u8> = (0..3_000_000u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect();
+        let large: Vec<u8> = (0..3_000_000u32)
+            .map(|n| (n.wrapping_mul(n) >> 7) as u8)
+            .collect();
         let (_place, source) = source(&[("a", large.clone()), ("b.dcm", b"b".to_vec()), ("c", Vec::new())]);
         let zip = bytes(&source);
         assert_eq!(zip, bytes(&source));
         let mut archive = zip::ZipArchive::new(io::Cursor::new(zip)).unwrap();
         let mut content = Vec::new();
-        archive.by_name("file00001_a").unwrap().read_to_end(&mut content).unwrap();
+        archive
+            .by_name("file00001_a")
+            .unwrap()
+            .read_to_end(&mut content)
+            .unwrap();
         assert!(content == large);
         assert!(archive.by_name("b_file00002_.dcm").is_ok() && archive.by_name("file00003_c").is_ok());
         assert_eq!(source.reached(0), 3_000_001);
@@ -226,7 +234,12 @@ mod tests {
     fn a_file_that_changes_meanwhile_is_an_error_by_name() {
         let (place, source) = source(&[("a", b"1".to_vec())]);
         std::fs::write(place.path().join("a"), "22").unwrap();
-        let error = source.open().unwrap().read_to_end(&mut Vec::new()).unwrap_err().to_string();
+        let error = source
+            .open()
+            .unwrap()
+            .read_to_end(&mut Vec::new())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("/a: its size changed"), "{error}");
     }
 }
