@@ -259,6 +259,10 @@ impl Sending {
 
     /// What was to be reached.
     pub fn target(&self) -> Option<Target> {
+        // Elsewhere it is the receiver's speed that shows.
+        if self.to != To::Stock {
+            return None;
+        }
         let reached = self.times(Sender::Mb)?;
         let what = format!(
             "sending {}: objects/s of mb over those of dcmsend",
