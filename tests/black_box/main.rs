@@ -26,6 +26,7 @@ mod first_light;
 mod gpus;
 mod grouping;
 mod install;
+mod mb;
 mod memory;
 mod open;
 mod open_page;

@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod daemon;
+pub mod http_script;
 pub mod images;
 pub mod kit;
 pub mod node;
