@@ -3,15 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::config::DeliveryConfig;
 use crate::dicom::scu::{Answer, Outgoing, ScuError, ScuTimeouts, send};
 use crate::dicom::status::StatusClass;
 use crate::dicom::upper_layer::Stop;
 use crate::model::{Delivery, DeliveryEvent, DeliveryInstance, InstanceState, RemoteAe, Timestamp, Uid};
-
-use crate::config::DeliveryConfig;
-
-/// What became of one object.
-pub(super) type InstanceAnswer = (String, InstanceState, Option<u16>);
+use crate::store::InstanceAnswer;
 
 /// What an attempt came to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -44,7 +41,12 @@ pub(super) fn attempt(
             Some(file) => files.push((instance, file)),
             None => {
                 attempt.refuse(format!("{}: the store has no valid UIDs for it", instance.file));
-                answered((instance.file.clone(), InstanceState::Refused, None));
+                answered(InstanceAnswer {
+                    file: instance.file.clone(),
+                    state: InstanceState::Refused,
+                    status: None,
+                    reason: Some("the store has no valid UIDs for it".to_owned()),
+                });
             }
         }
     }
@@ -56,9 +58,13 @@ pub(super) fn attempt(
         let Some((instance, _)) = files.get(index) else {
             return;
         };
-        if let Some((state, status)) = attempt.judge(&instance.sop_instance_uid, answer) {
-            answered((instance.file.clone(), state, status));
-        }
+        let (state, status, reason) = attempt.judge(&instance.sop_instance_uid, answer);
+        answered(InstanceAnswer {
+            file: instance.file.clone(),
+            state,
+            status,
+            reason,
+        });
     });
     if let Err(error) = sent {
         attempt.fail(&error);
@@ -89,38 +95,32 @@ impl Attempt {
         self.error = Some(error.to_string());
     }
 
-    /// What an answer means for its object; `None`: it stays waiting.
-    fn judge(&mut self, uid: &str, answer: Answer) -> Option<(InstanceState, Option<u16>)> {
-        match answer {
-            Answer::Status(status, comment) => {
-                let comment = comment.map(|c| format!(" ({c})")).unwrap_or_default();
-                match status.class() {
-                    StatusClass::Success | StatusClass::Warning => {
-                        Some((InstanceState::Sent, Some(status.0)))
-                    }
-                    StatusClass::Transient => {
-                        self.transient += 1;
-                        self.error
-                            .get_or_insert(format!("{uid}: status {status}{comment}"));
-                        None
-                    }
-                    StatusClass::Refused => {
-                        self.refuse(format!("{uid}: status {status}{comment}"));
-                        Some((InstanceState::Refused, Some(status.0)))
-                    }
-                }
-            }
+    /// What an answer means for its object.
+    fn judge(&mut self, uid: &str, answer: Answer) -> (InstanceState, Option<u16>, Option<String>) {
+        let (status, comment) = match answer {
+            Answer::Status(status, comment) => (status, comment),
             Answer::NoContext => {
-                self.refuse(format!(
-                    "{uid}: the destination takes no such SOP class in this transfer syntax"
-                ));
-                Some((InstanceState::Refused, None))
+                let why = "the destination takes no such SOP class in this transfer syntax".to_owned();
+                self.refuse(format!("{uid}: {why}"));
+                return (InstanceState::Refused, None, Some(why));
             }
             Answer::Unreadable(why) => {
                 self.refuse(format!("{uid}: {why}"));
-                Some((InstanceState::Refused, None))
+                return (InstanceState::Refused, None, Some(why));
             }
+        };
+        let remark = comment.as_deref().map(|c| format!(" ({c})")).unwrap_or_default();
+        let meaning = status.meaning();
+        let error = || format!("{uid}: status {status}, {}{remark}", meaning.name);
+        match meaning.class {
+            StatusClass::Success | StatusClass::Warning | StatusClass::Duplicate => {}
+            StatusClass::Transient => {
+                self.transient += 1;
+                self.error.get_or_insert_with(error);
+            }
+            StatusClass::Refused => self.refuse(error()),
         }
+        (InstanceState::after(meaning.class), Some(status.0), comment)
     }
 }
 

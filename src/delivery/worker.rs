@@ -250,7 +250,7 @@ impl Worker {
                 .iter()
                 .map(|i| {
                     let status = i.status.map(|s| format!("{s:04X}"));
-                    serde_json::json!({ "sop_instance_uid": i.sop_instance_uid, "state": i.state.name(), "status": status })
+                    serde_json::json!({ "sop_instance_uid": i.sop_instance_uid, "state": i.state.name(), "status": status, "reason": i.reason })
                 })
                 .collect();
             shown.push(serde_json::json!({

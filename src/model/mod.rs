@@ -24,6 +24,7 @@ pub mod priority;
 pub mod reader;
 pub mod route;
 pub mod settings;
+pub mod store_status;
 pub mod stream;
 pub mod timestamp;
 pub mod uid;
@@ -52,6 +53,7 @@ pub use route::{
     Route, RouteSource, pattern,
 };
 pub use settings::Settings;
+pub use store_status::{STORE_STATUSES, StatusClass, StoreStatus};
 pub use stream::{Stream, StreamTable};
 pub use timestamp::Timestamp;
 pub use uid::Uid;

@@ -25,6 +25,19 @@ pub struct NewDelivery {
     pub instances: Vec<DeliveryInstance>,
 }
 
+/// What became of one object in an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceAnswer {
+    /// The file, relative to the directory that is sent.
+    pub file: String,
+    /// Where it stands now.
+    pub state: InstanceState,
+    /// The status the destination answered, if it did.
+    pub status: Option<u16>,
+    /// Why it is refused or waits, for people.
+    pub reason: Option<String>,
+}
+
 impl Store {
     /// Keeps everything a harvest found in one step: measures, verdict, deliveries, the next state.
     pub fn harvested(
@@ -82,17 +95,13 @@ impl Store {
     }
 
     /// Keeps what the destination answered for some objects of a delivery.
-    pub fn instances_answered(
-        &self,
-        id: i64,
-        answered: Vec<(String, InstanceState, Option<u16>)>,
-    ) -> Pending<()> {
+    pub fn instances_answered(&self, id: i64, answered: Vec<InstanceAnswer>) -> Pending<()> {
         self.write(move |db| {
             let mut update = db.prepare_cached(
-                "UPDATE delivery_instances SET state = ?3, status = ?4 WHERE delivery = ?1 AND file = ?2",
+                "UPDATE delivery_instances SET state = ?3, status = ?4, reason = ?5 WHERE delivery = ?1 AND file = ?2",
             )?;
-            for (file, state, status) in &answered {
-                update.execute(params![id, file, state.name(), status])?;
+            for a in &answered {
+                update.execute(params![id, a.file, a.state.name(), a.status, a.reason])?;
             }
             Ok(())
         })
@@ -168,7 +177,7 @@ impl Store {
     pub fn delivery_instances(&self, delivery: i64) -> Result<Vec<DeliveryInstance>> {
         self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT file, sop_class_uid, sop_instance_uid, transfer_syntax_uid, state, status \
+                "SELECT file, sop_class_uid, sop_instance_uid, transfer_syntax_uid, state, status, reason \
                  FROM delivery_instances WHERE delivery = ?1 ORDER BY rowid",
             )?;
             let rows = statement.query_map([delivery], |row| {
@@ -180,6 +189,7 @@ impl Store {
                     transfer_syntax_uid: row.get(3)?,
                     state: InstanceState::from_name(&state).unwrap_or(InstanceState::Waiting),
                     status: row.get(5)?,
+                    reason: row.get(6)?,
                 })
             })?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)

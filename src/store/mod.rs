@@ -32,7 +32,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 pub use associations::AssociationRow;
 pub use buckets::{BucketRow, Removed};
-pub use deliveries::NewDelivery;
+pub use deliveries::{InstanceAnswer, NewDelivery};
 pub use events::EventRow;
 pub use inherited::InheritedRow;
 pub use instances::{InstanceRow, NewInstance, NumberedRow, Placed};

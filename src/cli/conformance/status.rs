@@ -1,9 +1,11 @@
 //! Section 7.3.
 
+use super::configuration::code;
 use super::markdown::Document;
 use super::site::{Site, duration};
 use crate::dicom::status::{Status, StatusClass};
 use crate::dicom::upper_layer::{AbortReason, Rejection};
+use crate::model::{InstanceState, STORE_STATUSES};
 
 pub(super) fn write(d: &mut Document, site: &Site) {
     d.heading("7.3", "Status Codes");
@@ -24,21 +26,13 @@ pub(super) fn write(d: &mut Document, site: &Site) {
     );
     d.heading("7.3.2.2", "Storage SCU");
     d.text(
-        "Every status a remote AE can answer has its behavior. The comment of the peer, (0000,0902), is kept with the \
-         delivery.",
+        "Every status a remote AE can answer has its behavior; the first row that has it counts. The comment of the peer, (0000,0902), is kept with the \
+         object.",
     );
     d.table(
         "Status Codes received by the Sending AE",
-        ["Status", "Taken as", "Behavior"],
-        ranges().map(|(first, last, class)| {
-            let [name, behavior] = meaning(class);
-            let status = if first == last {
-                format!("{first:04X}")
-            } else {
-                format!("{first:04X} to {last:04X}")
-            };
-            [status, name.to_owned(), behavior.to_owned()]
-        }),
+        ["Status", "Meaning", "Taken as", "State of the object", "Behavior"],
+        received(),
     );
     d.text(
         "No answer within the time for one, a closed connection or an A-ABORT: the delivery is tried again, and sends \
@@ -146,30 +140,37 @@ fn aborts(d: &mut Document, site: &Site) {
     );
 }
 
-/// All statuses with their class, neighbors of one class together.
-fn ranges() -> impl Iterator<Item = (u16, u16, StatusClass)> {
-    let mut found: Vec<(u16, u16, StatusClass)> = Vec::new();
-    for status in 0..=u16::MAX {
-        let class = Status(status).class();
-        match found.last_mut() {
-            Some((_, last, of_last)) if *of_last == class => *last = status,
-            _ => found.push((status, status, class)),
-        }
-    }
-    found.into_iter()
+/// The table of C-STORE responses, and what is in none of its rows.
+fn received() -> impl Iterator<Item = [String; 5]> {
+    let others = ["any other", "-"].map(str::to_owned);
+    let rows = STORE_STATUSES.into_iter().map(|row| {
+        let status = if row.first == row.last {
+            Status(row.first).to_string()
+        } else {
+            format!("{} to {}", Status(row.first), Status(row.last))
+        };
+        ([status, row.name.to_owned()], row.class)
+    });
+    rows.chain([(others, StatusClass::Refused)])
+        .map(|([status, name], class)| {
+            let (taken_as, behavior) = behavior(class);
+            let state = InstanceState::after(class).name();
+            [status, name, taken_as.into(), code(state), behavior.into()]
+        })
 }
 
-const fn meaning(class: StatusClass) -> [&'static str; 2] {
+const fn behavior(class: StatusClass) -> (&'static str, &'static str) {
     match class {
-        StatusClass::Success => ["success", "the object is sent"],
-        StatusClass::Warning => ["warning", "the object is sent; the status is kept"],
-        StatusClass::Transient => [
+        StatusClass::Success => ("success", "the object is there"),
+        StatusClass::Warning => ("warning", "the object is there; the status is kept and shown"),
+        StatusClass::Duplicate => ("success", "the object was there before, which is what was wanted"),
+        StatusClass::Transient => (
             "failure of the moment",
-            "the object is sent again with the next try",
-        ],
-        StatusClass::Refused => [
+            "the object is sent again with the next try; the others go on",
+        ),
+        StatusClass::Refused => (
             "failure",
-            "the object is refused and not sent again; the others go on",
-        ],
+            "the object is not sent again unless an operator says so; the others go on, and the delivery ends as refused",
+        ),
     }
 }
