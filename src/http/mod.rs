@@ -8,6 +8,7 @@ mod buckets;
 mod door;
 mod memory;
 mod problem;
+mod remotes;
 mod routes;
 mod series;
 mod uploads;
@@ -28,6 +29,7 @@ use tokio::sync::{Notify, watch};
 use crate::bucket::Buckets;
 use crate::bucket::uploads::Uploads;
 use crate::container::Runtime;
+use crate::delivery::Probes;
 use crate::model::Layout;
 use crate::routing::Routes;
 use crate::stage::{Classifier, Completion};
@@ -52,6 +54,8 @@ pub struct Context {
     pub uploads: Uploads,
     /// Where results go.
     pub routes: Routes,
+    /// Whether destinations answer.
+    pub probes: Probes,
     /// Who may use the API.
     pub access: Access,
     /// The container engine, for what it says of itself.

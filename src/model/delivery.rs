@@ -223,7 +223,9 @@ pub struct Delivery {
     pub job: JobId,
     /// The stream of that job.
     pub stream: AeTitle,
-    /// AE title of the remote AE.
+    /// The study that the job received.
+    pub study_instance_uid: String,
+    /// AE title of the remote AE, or the name of another destination.
     pub destination: AeTitle,
     /// Where that is, if the rule said so; else the `[[remote_ae]]` of that AE title does.
     pub remote: Option<RemoteAe>,

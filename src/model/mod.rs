@@ -49,8 +49,8 @@ pub use outcome::{Ended, Outcome, Verdict};
 pub use priority::Priority;
 pub use reader::{Finding, Reader};
 pub use route::{
-    AttributeSet, AttributeTag, AttributeTagError, Destination, Direction, PatternError, Peer, RemoteAe,
-    Route, RouteSource, pattern,
+    AttributeSet, AttributeTag, AttributeTagError, Destination, DicomWeb, Direction, Folder, PatternError,
+    Peer, Remote, RemoteAe, RemoteTls, Route, RouteSource, SENDER, SendLimits, pattern,
 };
 pub use settings::Settings;
 pub use store_status::{STORE_STATUSES, StatusClass, StoreStatus};

@@ -305,7 +305,7 @@ pub(super) fn settle(db: &Connection, job: &JobId, at: Timestamp) -> Result<()> 
 fn query(db: &Connection, condition: &str, values: impl rusqlite::Params) -> Result<Vec<Delivery>> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT d.id, j.id, j.stream, d.destination, d.route, d.direction, d.state, d.attempts, d.created_at, \
-         d.next_at, d.error, d.address, d.calling, d.after FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
+         d.next_at, d.error, d.address, d.calling, d.after, j.study_instance_uid FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
     ))?;
     let mut rows = statement.query(values)?;
     let mut deliveries = Vec::new();
@@ -321,17 +321,16 @@ fn read(row: &Row<'_>) -> Result<Delivery> {
     let destination = ae_title(&text(3)?)?;
     let given: (Option<String>, Option<String>) = (row.get(11)?, row.get(12)?);
     let remote = match given {
-        (Some(address), Some(calling)) => Some(RemoteAe {
-            ae_title: destination.clone(),
-            address,
-            calling: ae_title(&calling)?,
-        }),
+        (Some(address), Some(calling)) => {
+            Some(RemoteAe::plain(destination.clone(), address, ae_title(&calling)?))
+        }
         _ => None,
     };
     Ok(Delivery {
         id: row.get(0)?,
         job: job_id(&text(1)?)?,
         stream: ae_title(&text(2)?)?,
+        study_instance_uid: text(14)?,
         destination,
         remote,
         after: row.get(13)?,

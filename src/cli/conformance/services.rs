@@ -44,7 +44,12 @@ pub(super) fn write(d: &mut Document, site: &Site) {
     d.heading("5.2.8", "Print Management Service");
     d.text("Not supported.");
     d.heading("5.3", "DICOM Web Services");
-    d.text("Not supported.");
+    d.text(
+        "As a user agent of the Studies Service, Store Transaction (STOW-RS, PS3.18 §10.5): the objects of a delivery are sent \
+         to `/studies` of a server as application/dicom, each part as its file is, in batches of at most 32 MiB or 100 objects \
+         unless one object is larger. The answer is asked for as application/dicom+json. 7.3.3 says what each status means. \
+         No service as an origin server.",
+    );
     d.heading("5.4", "Media Services");
     d.text("Not supported.");
     d.heading("5.5", "Real-Time Video Services");

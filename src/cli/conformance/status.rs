@@ -39,7 +39,30 @@ pub(super) fn write(d: &mut Document, site: &Site) {
          what has no answer yet.",
     );
     d.heading("7.3.3", "DICOM Web Services");
-    d.text("Not applicable.");
+    d.text(
+        "Of a response with 200, 202 or 409 the Failed SOP Sequence (0008,1198) and the Referenced SOP Sequence (0008,1199) \
+         say what became of each object: Failure Reason (0008,1197) and Warning Reason (0008,1196) mean what the table \
+         above says. An object that is not named is stored after 200, sent again after 202, refused after 409.",
+    );
+    d.table(
+        "HTTP statuses received by the Sending AE",
+        ["Status", "Behavior"],
+        [
+            [
+                "400, 406, 413, 415, 422, and 409 that names no object",
+                "a batch is sent again object by object; an object alone is refused",
+            ],
+            [
+                "408, 425, 429, 500, 502, 503, 504, 507, 509; no connection, no answer in time",
+                "the delivery is tried again",
+            ],
+            [
+                "any other, 401 and 403 and redirections too",
+                "the delivery ends as refused",
+            ],
+        ]
+        .map(|row| row.map(str::to_owned)),
+    );
 }
 
 /// Every status the Receiving AE answers with.

@@ -1,6 +1,8 @@
 //! C-STORE as SCU (PS3.4 Annex B): files over one association, each with its answer.
 
+mod echo;
 mod loaded;
+mod pace;
 mod session;
 
 use std::collections::BTreeSet;
@@ -10,10 +12,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::status::Status;
+use super::tls::TlsError;
 use super::upper_layer::{Error, Stop};
 use crate::model::{AeTitle, RemoteAe, Uid};
 
+pub use echo::{Echoed, echo};
 pub use loaded::Loaded;
+pub use pace::Pace;
 pub use session::{MOST_CONTEXTS, Session};
 
 /// A Part 10 file to send, with what its head says.
@@ -51,6 +56,14 @@ pub enum ScuError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Our files for TLS are not fit.
+    #[error("TLS with {address}: {source}")]
+    Tls {
+        /// `host:port`.
+        address: String,
+        /// What is wrong with them.
+        source: TlsError,
+    },
     /// The association failed.
     #[error("association with {called} at {address}: {source}")]
     Association {
@@ -80,7 +93,7 @@ pub struct ScuTimeouts {
     pub response: Duration,
 }
 
-/// Sends files in their own transfer syntaxes, one message at a time; `answered` hears of each.
+/// Sends files in their own transfer syntaxes, one message at a time, no faster than `pace`; `answered` hears of each.
 ///
 /// # Errors
 /// [`ScuError`]; what was not answered by then was not stored for certain.
@@ -88,6 +101,7 @@ pub fn send(
     remote: &RemoteAe,
     files: &[Outgoing],
     timeouts: ScuTimeouts,
+    pace: Option<&Pace>,
     stop: &Stop,
     mut answered: impl FnMut(usize, Answer),
 ) -> Result<(), ScuError> {
@@ -99,7 +113,7 @@ pub fn send(
         .into_iter()
         .collect();
     for group in kinds.chunks(MOST_CONTEXTS) {
-        let mut session = Session::open(remote, group, timeouts)?;
+        let mut session = Session::open(remote, group, timeouts, pace)?;
         let mut buffer = Vec::new();
         for (index, file) in numbered.iter().filter(|(_, f)| group.contains(&kind(f))) {
             if stop.is_raised() {

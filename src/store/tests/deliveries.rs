@@ -60,11 +60,11 @@ fn chain(store: &Store, uid: &str, now: Timestamp) -> (JobId, Vec<crate::model::
     };
     store.ended(&job, ended, Some(1), now).wait().unwrap();
     let to = |title: &str, after: Option<usize>| NewDelivery {
-        peer: crate::model::Peer::Given(crate::model::RemoteAe {
-            ae_title: AeTitle::parse(title).unwrap(),
-            address: "pacs.example:104".into(),
-            calling: AeTitle::parse("ME").unwrap(),
-        }),
+        peer: crate::model::Peer::Given(crate::model::RemoteAe::plain(
+            AeTitle::parse(title).unwrap(),
+            "pacs.example:104".into(),
+            AeTitle::parse("ME").unwrap(),
+        )),
         after,
         route: "r".into(),
         direction: crate::model::Direction::Output,
