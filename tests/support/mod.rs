@@ -10,6 +10,7 @@ pub mod images;
 pub mod kit;
 pub mod node;
 pub mod orthanc;
+pub mod pacs;
 pub mod parrot;
 pub mod part10;
 pub mod peers;

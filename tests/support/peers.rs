@@ -13,6 +13,7 @@ pub enum Peer {
     Dcmtk,
     Openssl,
     Orthanc,
+    OrthancDicomWeb,
     Pynetdicom,
 }
 
@@ -35,6 +36,7 @@ impl Peer {
             Self::Dcmtk => *DCMTK,
             Self::Openssl => *OPENSSL,
             Self::Orthanc => orthanc::program().is_some(),
+            Self::OrthancDicomWeb => orthanc::program().is_some() && orthanc::dicomweb_plugin().is_some(),
             Self::Pynetdicom => *PYNETDICOM,
         }
     }

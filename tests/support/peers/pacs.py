@@ -6,8 +6,8 @@ object a line "UID TRANSFER-SYNTAX STATUS" as it is answered. Statuses are used 
 """
 
 import argparse
+import signal
 import ssl
-import sys
 
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
 from pynetdicom.sop_class import Verification
@@ -43,9 +43,8 @@ if given.tls:
     secure.verify_mode = ssl.CERT_REQUIRED
     secure.load_cert_chain(certificate, key)
     secure.load_verify_locations(ca)
-server = ae.start_server(
+ae.start_server(
     ("127.0.0.1", given.port), block=False, ssl_context=secure, evt_handlers=[(evt.EVT_C_STORE, store)]
 )
 print("ready", flush=True)
-sys.stdin.read()
-server.shutdown()
+signal.pause()
