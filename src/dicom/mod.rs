@@ -10,6 +10,7 @@ pub mod scu;
 pub mod secondary_capture;
 pub mod status;
 pub mod tls;
+pub mod transcode;
 pub mod transfer_capability;
 pub mod transfer_syntax;
 pub mod upper_layer;

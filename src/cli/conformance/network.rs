@@ -207,7 +207,7 @@ fn sending(d: &mut Document, site: &Site) {
     d.text("One association per try of a delivery; a second one follows if it needs more than 128 contexts.");
     let context = [
         "the SOP class of each file",
-        "the transfer syntax of that file, alone",
+        "the transfer syntax of that file, alone; Explicit VR Little Endian in a context of its own after it, where 5.2.5.1.1 says so",
         "SCU",
     ];
     d.table(

@@ -1,11 +1,13 @@
 """A PACS that answers as it is told.
 
-pacs.py PORT AE-TITLE [--statuses 0000,B000,...] [--tls CERTIFICATE KEY CA] [--syntaxes UID,...]: prints "ready", then for each
+pacs.py PORT AE-TITLE [--statuses 0000,B000,...] [--tls CERTIFICATE KEY CA] [--syntaxes UID,...] [--store DIRECTORY]: prints "ready", then for each
 object a line "UID TRANSFER-SYNTAX STATUS" as it is answered. Statuses are used in turn, the last one from then on. With
 --tls a client has to show a certificate of the CA. Only these transfer syntaxes are taken, or all that pynetdicom knows.
+With --store the data set of each object is written as it came, to UID.
 """
 
 import argparse
+import pathlib
 import signal
 import ssl
 
@@ -18,6 +20,7 @@ options.add_argument("title")
 options.add_argument("--statuses", default="0000")
 options.add_argument("--tls", nargs=3)
 options.add_argument("--syntaxes")
+options.add_argument("--store", type=pathlib.Path)
 given = options.parse_args()
 
 statuses = [int(status, 16) for status in given.statuses.split(",")]
@@ -27,6 +30,9 @@ syntaxes = given.syntaxes.split(",") if given.syntaxes else ALL_TRANSFER_SYNTAXE
 def store(event):
     status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
     syntax = event.context.transfer_syntax
+    if given.store:
+        data_set = event.request.DataSet.getvalue()
+        (given.store / event.request.AffectedSOPInstanceUID).write_bytes(data_set)
     print(event.request.AffectedSOPInstanceUID, syntax, f"{status:04X}", flush=True)
     return status
 
