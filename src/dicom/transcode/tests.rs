@@ -144,10 +144,19 @@ fn dcmtk(program: &str, options: &[&str], from: &Path) -> Option<PathBuf> {
 #[test]
 fn what_dcmtk_compressed_without_loss_comes_back_to_the_pixel() {
     let directory = tempfile::tempdir().unwrap();
-    for sample_bytes in [1, 2] {
+    for (sample_bytes, stored) in [(1, 8u16), (2, 16), (2, 12)] {
         let image = gray(sample_bytes);
-        let pixels = pixels(&image);
-        let original = file(directory.path(), EXPLICIT, &native(&image, &pixels, None));
+        let mut pixels = pixels(&image);
+        if stored == 12 {
+            pixels.iter_mut().skip(1).step_by(2).for_each(|high| *high &= 0x0f);
+        }
+        let mut original = native(&image, &pixels, None);
+        for (tag, value) in [(0x0028_0101, stored), (0x0028_0102, stored - 1)] {
+            let element = short(tag, value);
+            let at = original.windows(6).position(|w| w == &element[..6]).unwrap();
+            original[at..at + element.len()].copy_from_slice(&element);
+        }
+        let original = file(directory.path(), EXPLICIT, &original);
         for (program, options) in [
             ("dcmcrle", &[][..]),
             ("dcmcjpeg", &["+e1"]),
