@@ -134,6 +134,7 @@ impl Node {
             routes: Arc::new(config.routes),
             queued: queued.clone(),
             deliveries: due.clone(),
+            at_work: stage.at_work().clone(),
             cancelled: told_cancelled,
         };
         let worker = Worker {

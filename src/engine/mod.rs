@@ -41,7 +41,7 @@ use tokio::sync::{Notify, watch};
 use crate::bucket::Buckets;
 use crate::container::Runtime;
 use crate::model::{AeTitle, GpuId, Layout, Route};
-use crate::stage::StageError;
+use crate::stage::{AtWork, StageError};
 use crate::store::{Store, StoreError};
 
 pub use holds::end_overdue_holds;
@@ -66,6 +66,8 @@ pub struct Engine {
     pub queued: Arc<Notify>,
     /// Told when a delivery was created.
     pub deliveries: Arc<Notify>,
+    /// What drivers are at.
+    pub at_work: AtWork,
     /// Told when a job was cancelled: its driver stops its container.
     pub cancelled: watch::Receiver<()>,
 }

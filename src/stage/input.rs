@@ -8,7 +8,7 @@ use crate::files;
 use crate::model::{Job, Layout, Place};
 use crate::store::Store;
 
-use super::{StageError, io};
+use super::{StageError, io, others};
 
 /// Lays a frozen set out: `INPUT/<SOP Instance UID>.dcm` for the current objects, `replaced/` for those that a later
 /// one took the place of. Hard links, no copies. May be repeated after a crash at any point.
@@ -38,6 +38,7 @@ pub fn lay_out(layout: &Layout, store: &Store, job: &Job) -> Result<(), StageErr
         let of = instances.len();
         return Err(StageError::Missing { missing, of });
     }
+    others::lay_out(layout, job)?;
     files::sync_directory(&input).map_err(io("sync INPUT"))?;
     crate::failpoint::reach("objects-linked");
     // From here on INPUT is where the objects are. A file that is not ours, of an object that came while the set froze,
@@ -45,6 +46,7 @@ pub fn lay_out(layout: &Layout, store: &Store, job: &Job) -> Result<(), StageErr
     for instance in &instances {
         files::remove_file(&set.join(&instance.file)).map_err(io("remove an object that is laid out"))?;
     }
+    others::remove(layout, job)?;
     if let Err(error) = fs::remove_dir(&set) {
         tracing::debug!(%error, "remove the directory of a set");
     }
