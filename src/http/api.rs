@@ -15,6 +15,7 @@ use crate::store::{JobFilter, StoreError};
 use super::Context;
 use super::associations;
 use super::problem::Problem;
+use super::push;
 use super::view::JobView;
 
 /// Jobs of one answer when nothing is asked for, and at most.
@@ -27,7 +28,7 @@ const LOG_TAIL: u64 = 4 << 20;
 pub fn router() -> Router<Context> {
     Router::new()
         .route("/node", get(node))
-        .route("/jobs", get(jobs))
+        .route("/jobs", get(jobs).post(push::create))
         .route("/jobs/{id}", get(job))
         .route("/jobs/{id}/log", get(log))
         .route("/associations", get(associations::list))

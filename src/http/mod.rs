@@ -1,4 +1,5 @@
-//! The HTTP side: the API of version 1, whether the node is ready, and numbers for a monitoring system.
+//! The HTTP side: the API of version 1, the original's addresses, whether the node is ready, and numbers for a monitoring
+//! system.
 
 mod actions;
 mod api;
@@ -6,8 +7,10 @@ mod associations;
 mod auth;
 mod buckets;
 mod door;
+mod legacy;
 mod memory;
 mod problem;
+mod push;
 mod uploads;
 mod view;
 
@@ -33,6 +36,8 @@ use crate::telemetry::metrics::{self, METRICS};
 
 pub use auth::Access;
 pub use door::{Peer, Shown};
+pub use legacy::Scratch;
+pub use push::Pushes;
 
 /// What handlers need.
 #[derive(Clone)]
@@ -45,6 +50,10 @@ pub struct Context {
     pub buckets: Buckets,
     /// What clients upload.
     pub uploads: Uploads,
+    /// What takes pushed studies.
+    pub pushes: Pushes,
+    /// The list of jobs as the original told it.
+    pub scratch: Scratch,
     /// Who may use the API.
     pub access: Access,
     /// The container engine, for what it says of itself.
@@ -74,6 +83,7 @@ pub fn router(context: Context) -> Router {
         .route("/readyz", get(async || "ready\n"))
         .route("/metrics", get(metrics))
         .nest("/api/v1", api::router())
+        .merge(legacy::router())
         .fallback(async || {
             problem::Problem::not_found("there is no such page here; the API is below /api/v1")
         })

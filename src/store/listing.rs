@@ -1,6 +1,6 @@
 //! Jobs as a list of all of them needs them: little of each, and told apart fast.
 
-use rusqlite::OptionalExtension;
+use std::collections::HashSet;
 
 use super::jobs::{ae_title, job_id};
 use super::{Result, Store};
@@ -13,8 +13,8 @@ pub struct ListedJob {
     pub seq: i64,
     /// What changes when anything of it does that a list shows.
     pub mark: (i64, i64),
-    /// Whether its log may still grow.
-    pub under_way: bool,
+    /// When it was over.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// What a list shows of a job.
@@ -51,7 +51,7 @@ impl Store {
         self.read(|db| {
             // What a list shows changes when a run starts and when it ends, and measures come with the end of the harvest.
             let mut statement = db.prepare_cached(
-                "SELECT seq, attempt, coalesce(run_ended_at, 0) + coalesce(ended_at, 0), state, last_object_at \
+                "SELECT seq, attempt, coalesce(run_ended_at, 0), state, ended_at \
                  FROM jobs WHERE removed_at IS NULL AND removed_why IS NULL ORDER BY seq DESC",
             )?;
             let mut rows = statement.query([])?;
@@ -63,7 +63,7 @@ impl Store {
                 found.push(ListedJob {
                     seq: row.get(0)?,
                     mark: (row.get(2)?, attempt.wrapping_mul(1 << 33) ^ stage),
-                    under_way: !matches!(state, b"done" | b"failed" | b"cancelled"),
+                    ended_at: row.get::<_, Option<i64>>(4)?.map(Timestamp),
                 });
             }
             Ok(found)
@@ -130,31 +130,25 @@ impl Store {
         })
     }
 
-    /// The newest jobs of a study, or the one job of that name, whose files are there.
+    /// Studies whose files are there, with the newest job of each, newest first; or that one study.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn seqs_of_study(&self, study: &str, limit: u32) -> Result<Vec<i64>> {
+    pub fn archived(&self, study: Option<&str>, most: usize) -> Result<Vec<(String, JobId, Timestamp)>> {
         self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT seq FROM jobs WHERE study_instance_uid = ?1 AND removed_at IS NULL AND removed_why IS NULL \
-                 ORDER BY seq DESC LIMIT ?2",
+                "SELECT study_instance_uid, id, received_at FROM jobs WHERE removed_at IS NULL AND removed_why IS NULL \
+                 AND study_instance_uid <> '' AND (?1 IS NULL OR study_instance_uid = ?1) ORDER BY seq DESC",
             )?;
-            let rows = statement.query_map(rusqlite::params![study, limit], |row| row.get(0))?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
-        })
-    }
-
-    /// Where a job stands in the store, if its files are there.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn seq_of(&self, job: &JobId) -> Result<Option<i64>> {
-        self.read(|db| {
-            let mut statement = db.prepare_cached(
-                "SELECT seq FROM jobs WHERE id = ?1 AND removed_at IS NULL AND removed_why IS NULL",
-            )?;
-            Ok(statement.query_row([job.as_str()], |row| row.get(0)).optional()?)
+            let mut rows = statement.query([study])?;
+            let (mut seen, mut found) = (HashSet::new(), Vec::new());
+            while let Some(row) = rows.next()? {
+                let study: String = row.get(0)?;
+                if found.len() < most && seen.insert(study.clone()) {
+                    found.push((study, job_id(&row.get::<_, String>(1)?)?, Timestamp(row.get(2)?)));
+                }
+            }
+            Ok(found)
         })
     }
 }

@@ -1,7 +1,6 @@
 //! What a zip will be, byte for byte but for its sums, before any of it is written.
 
 use std::fs::File;
-use std::hash::Hasher;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
