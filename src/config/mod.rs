@@ -289,7 +289,7 @@ mod tests {
     fn a_token_that_is_none_or_may_what_nobody_may_is_found() {
         let hash = "9f".repeat(32);
         let text = format!(
-            "[http]\nlargest_upload = \"1KiB\"\nlargest_push = \"1KiB\"\nlargest_unpacked = \"0\"\n[[http.token]]\nname = \"a b\"\nsha256 = \"9f\"\n\
+            "[http]\nlargest_upload = \"1KiB\"\nlargest_push = \"1KiB\"\nlargest_unpacked = \"1KiB\"\n[[http.token]]\nname = \"a b\"\nsha256 = \"9f\"\n\
              may = [\"fly\"]\n[[http.token]]\nname = \"anna\"\n[[http.token]]\nname = \"ben\"\nsha256 = \"{hash}\"\n\
              [[http.token]]\nname = \"ben\"\nsha256 = \"{hash}\"\n"
         );

@@ -24,6 +24,8 @@ mod first_light;
 mod gpus;
 mod grouping;
 mod install;
+mod legacy;
+mod legacy_push;
 mod memory;
 mod open;
 mod operators;

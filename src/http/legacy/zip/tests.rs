@@ -54,42 +54,44 @@ async fn a_directory_becomes_a_zip_of_the_length_that_was_announced() {
     assert_ne!(Plan::of_directory(&root, "tmp.x/OUTPUT/").unwrap().tag, plan.tag);
 }
 
-#[tokio::test]
-async fn numbers_beyond_32_bits_get_the_large_forms() {
+/// CRC-32 of 4 GiB and five zeros.
+const OF_ZEROS: u32 = 0xb1c2_a1a3;
+
+#[test]
+fn numbers_beyond_32_bits_get_the_large_forms() {
     let dir = tempfile::tempdir().unwrap();
     let large = dir.path().join("large");
     // Holes: they take no room.
     fs::File::create(&large).unwrap().set_len((4 << 30) + 5).unwrap();
     fs::write(dir.path().join("small"), "text").unwrap();
-    let files = || ["large", "small"].map(|name| (name.to_owned(), dir.path().join(name)));
-    let plan = Plan::of_files(files(), "d/").unwrap();
-    // From the small one's head on: the content of the large one is summed, and not kept.
-    let from = plan.entries[2].offset;
-    assert!(from > 4 << 30);
-    let tail = read(&plan, from).await;
-    assert_eq!(from + tail.len() as u64, plan.length);
+    let files = ["large", "small"].map(|name| (name.to_owned(), dir.path().join(name)));
+    let plan = Plan::of_files(files, "d/").unwrap();
+    let mut sum = flate2::Crc::new();
+    sum.update(b"text");
+    let (sums, contents) = ([0, OF_ZEROS, sum.sum()], [&b""[..], b"", b"text"]);
     let zip = dir.path().join("x.zip");
-    let mut file = fs::File::create(&zip).unwrap();
-    // The large one's head, then its hole.
-    let mut head = std::pin::pin!(stream(plan.clone(), 0));
-    for _ in 0..2 {
-        std::io::Write::write_all(&mut file, &head.next().await.unwrap().unwrap()).unwrap();
+    let file = fs::File::create(&zip).unwrap();
+    let put = |bytes: &[u8], at: u64| std::os::unix::fs::FileExt::write_all_at(&file, bytes, at).unwrap();
+    let mut directory = Vec::new();
+    for ((planned, sum), content) in plan.entries.iter().zip(sums).zip(contents) {
+        let (entry, local) = (&planned.entry, planned.entry.local());
+        put(&local, planned.offset);
+        put(content, planned.offset + local.len() as u64);
+        put(&entry.behind(sum), planned.offset + local.len() as u64 + entry.bytes);
+        directory.extend(entry.central(sum, planned.offset));
     }
-    let behind = plan.entries[1].entry.behind(0).len() as u64;
-    let sum = read_range(&plan, from - behind, from, &tail);
-    std::os::unix::fs::FileExt::write_all_at(&file, &sum.await, from - behind).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&file, &tail, from).unwrap();
-    assert_eq!(python(&zip), format!("d/ 0\nd/large {}\nd/small 4\n", (4_u64 << 30) + 5));
-}
-
-/// The bytes before a tail that is known, without reading all of it again: the sum stands in the directory too.
-async fn read_range(plan: &Plan, from: u64, to: u64, tail: &[u8]) -> Vec<u8> {
-    let entry = &plan.entries[1].entry;
-    let directory = usize::try_from(plan.directory - to).unwrap() + plan.entries[0].entry.central(0, 0).len();
-    let sum = u32::from_le_bytes(tail[directory + 16..directory + 20].try_into().unwrap());
-    let behind = entry.behind(sum);
-    assert_eq!(behind.len() as u64, to - from);
-    behind
+    put(&directory, plan.directory);
+    let length = directory.len() as u64;
+    put(&super::format::end(3, length, plan.directory), plan.directory + length);
+    assert_eq!(fs::metadata(&zip).unwrap().len(), plan.length);
+    assert!(plan.entries[2].offset > 4 << 30);
+    let script = "import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1])\n\
+                  print([(i.filename, i.file_size, hex(i.CRC)) for i in z.infolist()], z.read('d/small'))\n\
+                  print(z.open('d/large').read(9))";
+    let said = Command::new("python3").args(["-c", script]).arg(&zip).output().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap() + &String::from_utf8(said.stderr).unwrap();
+    let expected = "('d/large', 4294967301, '0xb1c2a1a3'), ('d/small', 4, '0x3bb935c6')] b'text'";
+    assert!(said.contains(expected) && said.contains("b'\\x00"), "{said}");
 }
 
 #[tokio::test]
