@@ -6,6 +6,7 @@ mod api;
 mod associations;
 mod auth;
 mod buckets;
+mod connections;
 mod door;
 mod legacy;
 mod memory;
@@ -105,8 +106,7 @@ pub async fn serve(
     context: Context,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let service = router(context).into_make_service_with_connect_info::<Peer>();
-    axum::serve(door::Door::new(socket, tls), service)
-        .with_graceful_shutdown(stopped)
-        .await
+    let door = door::Door::new(socket, tls);
+    connections::serve(door, router(context), stopped).await;
+    Ok(())
 }

@@ -78,7 +78,7 @@ impl Store {
         let wanted = serde_json::Value::from(jobs).to_string();
         self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT seq, id, stream, calling_ae_title, caller_address, received_at, started_at \
+                "SELECT seq, jobs.id, stream, calling_ae_title, caller_address, received_at, started_at \
                  FROM json_each(?1) AS wanted CROSS JOIN jobs ON jobs.seq = wanted.value",
             )?;
             let mut rows = statement.query([wanted])?;
