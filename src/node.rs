@@ -178,7 +178,11 @@ impl Node {
             layout: layout.clone(),
             buckets,
             uploads: uploads.clone(),
-            pushes: http::Pushes::new(stage.clone(), config.http.largest_push, config.http.largest_unpacked),
+            pushes: http::Pushes::new(
+                stage.clone(),
+                config.http.largest_push,
+                config.http.largest_unpacked,
+            ),
             scratch: http::Scratch::default(),
             access: http::Access {
                 networks: config.http.networks,

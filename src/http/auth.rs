@@ -42,12 +42,7 @@ enum Refusal {
 }
 
 impl Access {
-    fn check(
-        &self,
-        peer: IpAddr,
-        headers: &HeaderMap,
-        needed: Option<Needed>,
-    ) -> Result<Caller, Refusal> {
+    fn check(&self, peer: IpAddr, headers: &HeaderMap, needed: Option<Needed>) -> Result<Caller, Refusal> {
         let shown = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
@@ -167,7 +162,9 @@ fn foreign_page(method: &Method, path: &str, headers: &HeaderMap) -> Option<Stri
     let text = |name: &HeaderName| Some(headers.get(name)?.to_str().unwrap_or("?"));
     let host = text(&header::HOST);
     let foreign = |page: &&str| {
-        let own = page.split_once("://").map(|(_, own)| own.split('/').next().unwrap_or(own));
+        let own = page
+            .split_once("://")
+            .map(|(_, own)| own.split('/').next().unwrap_or(own));
         own.is_none() || own != host
     };
     let site = text(&SITE).filter(|site| !matches!(*site, "same-origin" | "none"));

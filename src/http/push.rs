@@ -86,7 +86,9 @@ pub(super) struct From {
 /// The open stream of that AE title; else a refusal that names those there are.
 pub(super) fn stream(context: &Context, aetitle: &str) -> Result<Stream, Problem> {
     let streams = context.buckets.streams().borrow().clone();
-    let found = AeTitle::parse(aetitle).ok().and_then(|title| streams.get(&title).cloned());
+    let found = AeTitle::parse(aetitle)
+        .ok()
+        .and_then(|title| streams.get(&title).cloned());
     found.ok_or_else(|| {
         let mut titles: Vec<_> = streams.keys().map(AeTitle::as_str).collect();
         titles.sort_unstable();
@@ -95,7 +97,9 @@ pub(super) fn stream(context: &Context, aetitle: &str) -> Result<Stream, Problem
             titles => format!("there are: {}", titles.join(", ")),
         };
         let asked: String = aetitle.chars().take(64).collect();
-        Problem::not_found(format!("no bucket takes studies for the AE title {asked:?}; {there}"))
+        Problem::not_found(format!(
+            "no bucket takes studies for the AE title {asked:?}; {there}"
+        ))
     })
 }
 
@@ -108,7 +112,12 @@ pub(super) async fn push(
     bytes: u64,
 ) -> Result<Pushed, Problem> {
     let too_long = about.arguments.len() > LONGEST_ARGUMENTS;
-    if too_long || about.arguments.chars().any(|c| c.is_control() && c != '\t' && c != '\n') {
+    if too_long
+        || about
+            .arguments
+            .chars()
+            .any(|c| c.is_control() && c != '\t' && c != '\n')
+    {
         let why = format!("arguments have at most {LONGEST_ARGUMENTS} bytes and no control characters");
         return Err(Problem::bad_request(why));
     }
@@ -157,7 +166,12 @@ pub(super) fn answer(pushed: &Pushed) -> serde_json::Value {
 /// A sender as an AE title: what VR AE has no place for is an underscore.
 fn calling(sender: &str) -> AeTitle {
     let fits = |c: char| matches!(c, ' '..='~') && c != '\\';
-    let plain: String = sender.trim().chars().map(|c| if fits(c) { c } else { '_' }).take(16).collect();
+    let plain: String = sender
+        .trim()
+        .chars()
+        .map(|c| if fits(c) { c } else { '_' })
+        .take(16)
+        .collect();
     AeTitle::parse(&plain).unwrap_or_else(|_| AeTitle::unknown())
 }
 
@@ -240,7 +254,9 @@ impl std::convert::From<PushError> for Problem {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
             PushError::NoBucket => StatusCode::NOT_FOUND,
-            PushError::NoRoom { .. } | PushError::Stage(StageError::NoRoom) => StatusCode::INSUFFICIENT_STORAGE,
+            PushError::NoRoom { .. } | PushError::Stage(StageError::NoRoom) => {
+                StatusCode::INSUFFICIENT_STORAGE
+            }
             PushError::Stage(StageError::QueueFull | StageError::Behind) => StatusCode::SERVICE_UNAVAILABLE,
             PushError::Stage(_) => return ours(&error),
         };

@@ -63,7 +63,8 @@ fn link(from: &Path, to: &Path) -> Result<(), StageError> {
     files::make_directory(to.parent().unwrap_or(Path::new("/"))).map_err(io("make a directory of a push"))?;
     match fs::hard_link(from, to) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(io("link a file of a push")(error)),
-        _ => files::sync_directory(to.parent().unwrap_or(Path::new("/"))).map_err(io("sync a directory of a push")),
+        _ => files::sync_directory(to.parent().unwrap_or(Path::new("/")))
+            .map_err(io("sync a directory of a push")),
     }
 }
 

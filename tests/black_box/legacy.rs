@@ -72,7 +72,11 @@ fn unzip(directory: &Path, zip: &[u8]) -> Vec<String> {
         .output()
         .unwrap();
     assert!(said.status.success(), "{said:?}");
-    String::from_utf8(said.stdout).unwrap().lines().map(str::to_owned).collect()
+    String::from_utf8(said.stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -88,15 +92,24 @@ fn a_study_is_pushed_listed_logged_pulled_and_removed() {
     for key in ["AETitle", "description", "license", "name", "version"] {
         assert!(buckets[0][key].is_string(), "{buckets}");
     }
-    assert_eq!(client.get("/code/php/getStatus.php").json(), json!([["copy", "0", "0", "1"]]));
+    assert_eq!(
+        client.get("/code/php/getStatus.php").json(),
+        json!([["copy", "0", "0", "1"]])
+    );
 
     let object = Object::new();
     let bytes = bytes_of(&node, &object);
-    let zipped = zip(&[Entry::new("x_file00001_.dcm", bytes.clone()), Entry::new("file00002_ü.txt", "notes")]);
+    let zipped = zip(&[
+        Entry::new("x_file00001_.dcm", bytes.clone()),
+        Entry::new("file00002_ü.txt", "notes"),
+    ]);
     let reply = client.push(&zipped, &FIELDS).unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text());
     let said = reply.json();
-    let (job, scratchdir) = (said["job"].as_str().unwrap(), said["scratchdir"].as_str().unwrap());
+    let (job, scratchdir) = (
+        said["job"].as_str().unwrap(),
+        said["scratchdir"].as_str().unwrap(),
+    );
     wait_for_list(&client, "the end of the job", |jobs| {
         jobs.iter().any(|job| job.get("measures").is_some())
     });
@@ -106,15 +119,25 @@ fn a_study_is_pushed_listed_logged_pulled_and_removed() {
     assert_eq!(jobs[0]["AETitleCaller"], "Anna Müller");
     assert_eq!(jobs[0]["AETitleCalled"], "Copy");
     assert_eq!(jobs[0]["CallerIP"], "127.0.0.1");
-    assert_eq!(jobs[0]["measures"]["measures.json_measures.json"]["volume"], 12.5, "{:?}", jobs[0]);
+    assert_eq!(
+        jobs[0]["measures"]["measures.json_measures.json"]["volume"], 12.5,
+        "{:?}",
+        jobs[0]
+    );
     let ended = node.wait_for_end("Copy");
-    assert_eq!((ended.id.as_str(), ended.outcome.as_deref()), (job, Some("success")));
+    assert_eq!(
+        (ended.id.as_str(), ended.outcome.as_deref()),
+        (job, Some("success"))
+    );
     assert_eq!(ended.calling_ae_title, "Anna M_ller");
     let log = client.get(&format!("/scratch/{scratchdir}/processing.log"));
     assert_eq!((log.status, log.text().as_str()), (200, "arguments: \n"));
 
     let out = client.get(&format!("/code/php/getOutputZip.php?folder={scratchdir}"));
-    let named = format!("attachment; filename=\"{}_{scratchdir}.zip\"", jobs[0]["pid"].as_str().unwrap());
+    let named = format!(
+        "attachment; filename=\"{}_{scratchdir}.zip\"",
+        jobs[0]["pid"].as_str().unwrap()
+    );
     assert_eq!(out.header("content-disposition"), Some(named.as_str()));
     let laid_out = format!("{}.dcm", object.sop_instance);
     let names = |kind: &str, more: &[&str]| -> Vec<String> {
@@ -126,8 +149,15 @@ fn a_study_is_pushed_listed_logged_pulled_and_removed() {
     };
     let target = node.scratch("pulled");
     assert_eq!(unzip(&target, &out.body), names("OUTPUT", &["measures.json"]));
-    let input = client.get(&format!("/code/php/getOutputZip.php?folder={scratchdir}&type=input"));
-    assert!(input.header("content-disposition").unwrap().ends_with("_input.zip\""));
+    let input = client.get(&format!(
+        "/code/php/getOutputZip.php?folder={scratchdir}&type=input"
+    ));
+    assert!(
+        input
+            .header("content-disposition")
+            .unwrap()
+            .ends_with("_input.zip\"")
+    );
     assert_eq!(unzip(&target, &input.body), names("INPUT", &[]));
     let pulled = target.join(scratchdir).join("INPUT").join(&laid_out);
     assert_eq!(fs::read(pulled).unwrap(), bytes);
@@ -135,9 +165,16 @@ fn a_study_is_pushed_listed_logged_pulled_and_removed() {
     let removed = client.get(&format!("/code/php/deleteStudy.php?scratchdir={scratchdir}"));
     assert_eq!(removed.status, 200, "{}", removed.text());
     assert_eq!(client.get("/code/php/getScratch.php").json(), json!([]));
-    wait_until(PATIENCE, "the files to go", || (!Path::new(&ended.directory).exists()).then_some(())).unwrap();
+    wait_until(PATIENCE, "the files to go", || {
+        (!Path::new(&ended.directory).exists()).then_some(())
+    })
+    .unwrap();
     wait_until(PATIENCE, "the history to say so", || {
-        node.api().job(job).unwrap().removed_why.filter(|why| why == "deleted by 127.0.0.1")
+        node.api()
+            .job(job)
+            .unwrap()
+            .removed_why
+            .filter(|why| why == "deleted by 127.0.0.1")
     })
     .unwrap();
     for target in [
@@ -147,11 +184,23 @@ fn a_study_is_pushed_listed_logged_pulled_and_removed() {
         assert_eq!(client.get(&target).status, 404);
     }
     // Once more is no mistake.
-    assert_eq!(client.get(&format!("/code/php/deleteStudy.php?scratchdir={scratchdir}")).status, 200);
-    for logged in ["\"/code/php/processZip.php\"", "\"/code/php/deleteStudy.php\"", "caller=\"127.0.0.1\""] {
+    assert_eq!(
+        client
+            .get(&format!("/code/php/deleteStudy.php?scratchdir={scratchdir}"))
+            .status,
+        200
+    );
+    for logged in [
+        "\"/code/php/processZip.php\"",
+        "\"/code/php/deleteStudy.php\"",
+        "caller=\"127.0.0.1\"",
+    ] {
         assert!(node.log().contains(logged), "{logged} not in {}", node.log());
     }
-    assert!(!node.log().contains("Müller"), "what a sender says stays out of the log");
+    assert!(
+        !node.log().contains("Müller"),
+        "what a sender says stays out of the log"
+    );
 }
 
 #[test]
@@ -162,14 +211,23 @@ fn a_running_job_is_cancelled_before_its_files_go_and_one_that_waits_never_runs(
     let push = || {
         let zip = zip(&[Entry::new("a", bytes_of(&node, &Object::new()))]);
         let reply = client.push(&zip, &fields("Gate")).unwrap().json();
-        (reply["job"].as_str().unwrap().to_owned(), reply["scratchdir"].as_str().unwrap().to_owned())
+        (
+            reply["job"].as_str().unwrap().to_owned(),
+            reply["scratchdir"].as_str().unwrap().to_owned(),
+        )
     };
     let running = push();
     node.wait_for_state("Gate", "running");
     let waiting = push();
-    assert_eq!(client.get("/code/php/getStatus.php").json(), json!([["gate", "2", "1", "1"]]));
+    assert_eq!(
+        client.get("/code/php/getStatus.php").json(),
+        json!([["gate", "2", "1", "1"]])
+    );
     // What waits can be pulled already.
-    let input = client.get(&format!("/code/php/getOutputZip.php?folder={}&type=input", waiting.1));
+    let input = client.get(&format!(
+        "/code/php/getOutputZip.php?folder={}&type=input",
+        waiting.1
+    ));
     assert_eq!(unzip(&node.scratch("waiting"), &input.body).len(), 2);
     for (_, scratchdir) in [&running, &waiting] {
         let reply = client.get(&format!("/code/php/deleteStudy.php?scratchdir={scratchdir}"));
@@ -179,7 +237,9 @@ fn a_running_job_is_cancelled_before_its_files_go_and_one_that_waits_never_runs(
     for (job, _) in [&running, &waiting] {
         let ended = node
             .api()
-            .wait_for_job(PATIENCE, "the removal", |j| j.id == *job && j.removed_at.is_some())
+            .wait_for_job(PATIENCE, "the removal", |j| {
+                j.id == *job && j.removed_at.is_some()
+            })
             .unwrap();
         assert_eq!(ended.state, "cancelled");
         assert!(!Path::new(&ended.directory).exists(), "{}", ended.directory);
@@ -213,11 +273,19 @@ fn a_node_that_is_killed_has_removed_what_it_said_it_would_after_the_next_start(
     let said = client.push(&zip, &fields("Gate")).unwrap().json();
     let job = node.wait_for_state("Gate", "running");
     let scratchdir = said["scratchdir"].as_str().unwrap();
-    assert_eq!(client.get(&format!("/code/php/deleteStudy.php?scratchdir={scratchdir}")).status, 200);
+    assert_eq!(
+        client
+            .get(&format!("/code/php/deleteStudy.php?scratchdir={scratchdir}"))
+            .status,
+        200
+    );
     node.kill().unwrap();
     assert!(PathBuf::from(&job.directory).exists());
     node.restart().unwrap();
-    wait_until(PATIENCE, "the files to go", || (!Path::new(&job.directory).exists()).then_some(())).unwrap();
+    wait_until(PATIENCE, "the files to go", || {
+        (!Path::new(&job.directory).exists()).then_some(())
+    })
+    .unwrap();
     assert_eq!(containers_of(&job.id), [""; 0]);
 }
 
@@ -235,7 +303,10 @@ fn zips_and_logs_are_answered_from_any_byte_on() {
     let target = format!("/code/php/getOutputZip.php?folder={scratchdir}");
     let whole = client.get(&target);
     let tag = whole.header("etag").unwrap();
-    assert_eq!(whole.header("content-length").unwrap(), whole.body.len().to_string());
+    assert_eq!(
+        whole.header("content-length").unwrap(),
+        whole.body.len().to_string()
+    );
     let from = |range: &str, more: &[(&str, &str)]| {
         let mut headers = vec![("Range", range)];
         headers.extend(more);
@@ -245,7 +316,10 @@ fn zips_and_logs_are_answered_from_any_byte_on() {
     assert_eq!(rest.status, 206);
     assert!(rest.body == whole.body[300_000..]);
     let end = whole.body.len();
-    assert_eq!(rest.header("content-range").unwrap(), format!("bytes 300000-{}/{end}", end - 1));
+    assert_eq!(
+        rest.header("content-range").unwrap(),
+        format!("bytes 300000-{}/{end}", end - 1)
+    );
     assert_eq!(from("bytes=300000-", &[("If-Range", "\"another\"")]).status, 200);
     assert_eq!(from(&format!("bytes={end}-"), &[]).status, 416);
 
@@ -256,7 +330,10 @@ fn zips_and_logs_are_answered_from_any_byte_on() {
     assert_eq!((rest.status, rest.text().as_str()), (206, &text[11..]));
     let none = client.get_with(&log, &[("Range", &format!("bytes={}-", text.len()))], PATIENT);
     assert_eq!(none.status, 416);
-    assert_eq!(none.header("content-range").unwrap(), format!("bytes */{}", text.len()));
+    assert_eq!(
+        none.header("content-range").unwrap(),
+        format!("bytes */{}", text.len())
+    );
 }
 
 #[test]
@@ -271,15 +348,35 @@ fn the_rest_of_the_originals_pages() {
     let scratchdir = said["scratchdir"].as_str().unwrap();
     node.wait_for_end("Copy");
     let timing = client.get("/code/php/timing.php?aetitle=Copy").json();
-    assert!(timing["avg"].is_number() && timing["std"] == 0.0 && timing["aetitle"] == "Copy", "{timing}");
-    let measures = client.get(&format!("/code/php/db.php?sender=me&query=/data/scratch/{scratchdir}")).json();
-    assert_eq!(measures["measures.json_measures.json.json"]["volume"], 12.5, "{measures}");
+    assert!(
+        timing["avg"].is_number() && timing["std"] == 0.0 && timing["aetitle"] == "Copy",
+        "{timing}"
+    );
+    let measures = client
+        .get(&format!(
+            "/code/php/db.php?sender=me&query=/data/scratch/{scratchdir}"
+        ))
+        .json();
+    assert_eq!(
+        measures["measures.json_measures.json.json"]["volume"], 12.5,
+        "{measures}"
+    );
     let archive = client.get("/code/php/getArchive.php").json();
     assert_eq!(archive[0]["SIUID"], object.study, "{archive}");
-    let one = client.get(&format!("/code/php/getArchive.php?siuid={scratchdir}")).json();
+    let one = client
+        .get(&format!("/code/php/getArchive.php?siuid={scratchdir}"))
+        .json();
     assert_eq!(one[0]["AETitleCalled"], "Copy", "{one}");
     assert_eq!(client.get("/code/php/getRoutingLog.php").json(), json!([]));
-    for (target, status) in [("timing.php", 400), ("timing.php?aetitle=Copy&time=3", 400), ("db.php?query=x", 400)] {
-        assert_eq!(client.get(&format!("/code/php/{target}")).status, status, "{target}");
+    for (target, status) in [
+        ("timing.php", 400),
+        ("timing.php?aetitle=Copy&time=3", 400),
+        ("db.php?query=x", 400),
+    ] {
+        assert_eq!(
+            client.get(&format!("/code/php/{target}")).status,
+            status,
+            "{target}"
+        );
     }
 }

@@ -30,7 +30,10 @@ fn files(node: &TestNode) -> Vec<String> {
             let name = path.strip_prefix(&root).unwrap().display().to_string();
             if path.is_dir() && !path.is_symlink() {
                 directories.push(path);
-            } else if !name.starts_with("data/store") && !name.starts_with("node.") && !name.starts_with("data/logs") {
+            } else if !name.starts_with("data/store")
+                && !name.starts_with("node.")
+                && !name.starts_with("data/logs")
+            {
                 found.push(name);
             }
         }
@@ -45,7 +48,14 @@ fn a_wrong_ae_title_is_told_with_those_that_exist() {
     let node = TestNode::with(&Bucket::fixture("copy"), "");
     let client = client(&node);
     let zip = zip(&[Entry::new("a", "text")]);
-    for wrong in ["copy", "", "../Copy", "a name that is much too long for one", "x\0y", "Ä"] {
+    for wrong in [
+        "copy",
+        "",
+        "../Copy",
+        "a name that is much too long for one",
+        "x\0y",
+        "Ä",
+    ] {
         let mut fields = FIELDS.to_vec();
         fields[0].1 = wrong;
         let reply = client.push(&zip, &fields).unwrap();
@@ -85,7 +95,10 @@ fn hundreds_of_small_pushes_at_once_all_become_jobs() {
     });
     let client = client(&node);
     let jobs = client.list();
-    let names: std::collections::HashSet<_> = jobs.iter().map(|job| job["scratchdir"].as_str().unwrap()).collect();
+    let names: std::collections::HashSet<_> = jobs
+        .iter()
+        .map(|job| job["scratchdir"].as_str().unwrap())
+        .collect();
     assert_eq!((jobs.len(), names.len()), (PUSHES, PUSHES));
     assert_eq!(spooled(&node), 0);
 }
@@ -147,7 +160,10 @@ fn two_gigabytes_come_through_in_constant_memory() {
     let input = Path::new(&job.directory).join("INPUT/zeros");
     assert_eq!(fs::metadata(input).unwrap().len(), u64::from(SIZE));
     let status = fs::read_to_string(format!("/proc/{}/status", node.ready().pid)).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     assert!(peak < 300_000, "the node had {peak} kB");
 }
@@ -168,8 +184,14 @@ fn a_node_that_dies_at_any_point_has_the_job_whole_or_not_at_all() {
         node.kill().unwrap();
         node.restart_with(&[("MAGICKBOX_FAILPOINT", point)]).unwrap();
         let before = files(&node);
-        let zip = zip(&[Entry::new("a.dcm", bytes_of(&node, &Object::new())), Entry::new("b/c.txt", "text")]);
-        let before: Vec<_> = before.into_iter().filter(|name| name.starts_with("data")).collect();
+        let zip = zip(&[
+            Entry::new("a.dcm", bytes_of(&node, &Object::new())),
+            Entry::new("b/c.txt", "text"),
+        ]);
+        let before: Vec<_> = before
+            .into_iter()
+            .filter(|name| name.starts_with("data"))
+            .collect();
         assert!(client(&node).push(&zip, &FIELDS).is_none(), "{point}: no answer");
         wait_until(PATIENCE, "the node's death", || node.is_dead().then_some(())).unwrap();
         node.restart().unwrap();
@@ -195,9 +217,14 @@ fn a_study_comes_in_pieces_and_becomes_a_job() {
     needs!(Docker);
     let node = TestNode::with(&Bucket::fixture("copy"), "[http]\nlargest_push = \"2MiB\"\n");
     let zip = zip(&[Entry::new("a.dcm", bytes_of(&node, &Object::new()))]);
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .into();
     let url = |path: &str| format!("{}/api/v1{path}", node.ready().http);
-    let begun = agent.post(url("/uploads")).send_json(json!({ "key": "k", "name": "a study" }));
+    let begun = agent
+        .post(url("/uploads"))
+        .send_json(json!({ "key": "k", "name": "a study" }));
     let begun: serde_json::Value = begun.unwrap().body_mut().read_json().unwrap();
     let id = begun["id"].as_str().unwrap();
     let (one, other) = zip.split_at(zip.len() / 2);
@@ -217,15 +244,24 @@ fn a_study_comes_in_pieces_and_becomes_a_job() {
         (answer.status().as_u16(), text)
     };
     let (status, text) = ask("Nobody", zip.len());
-    assert!(status == 404 && text.contains("there are: Copy"), "{status} {text}");
+    assert!(
+        status == 404 && text.contains("there are: Copy"),
+        "{status} {text}"
+    );
     assert_eq!(ask("Copy", zip.len() - 1).0, 409);
     assert_eq!(ask("Copy", 3 << 20).0, 413);
     let (status, text) = ask("Copy", zip.len());
     assert_eq!(status, 201, "{text}");
     let said: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(said["scratchdir"], format!("tmp.{}", said["job"].as_str().unwrap()));
+    assert_eq!(
+        said["scratchdir"],
+        format!("tmp.{}", said["job"].as_str().unwrap())
+    );
     let ended = node.wait_for_end("Copy");
-    assert_eq!((ended.id.as_str(), ended.instances), (said["job"].as_str().unwrap(), 1));
+    assert_eq!(
+        (ended.id.as_str(), ended.instances),
+        (said["job"].as_str().unwrap(), 1)
+    );
     assert_eq!(ask("Copy", zip.len()).0, 404, "taken once");
     let again = node.api().act(&ended.id, "restart").unwrap();
     assert_eq!(again.status, 200, "{again:?}");
@@ -245,7 +281,9 @@ fn a_job_that_is_restarted_has_everything_that_was_pushed() {
     let new = again.body["id"].as_str().unwrap().to_owned();
     let ended = node
         .api()
-        .wait_for_job(PATIENCE, "the restarted job to end", |j| j.id == new && j.is_over())
+        .wait_for_job(PATIENCE, "the restarted job to end", |j| {
+            j.id == new && j.is_over()
+        })
         .unwrap();
     let input = Path::new(&ended.directory).join("INPUT");
     assert_eq!(fs::read_to_string(input.join("notes/b.txt")).unwrap(), "text");
@@ -256,7 +294,12 @@ fn a_job_that_is_restarted_has_everything_that_was_pushed() {
 #[track_caller]
 fn refused(what: &str, reply: Option<Reply>) {
     if let Some(reply) = reply {
-        assert!((400..500).contains(&reply.status), "{what}: {} {}", reply.status, reply.text());
+        assert!(
+            (400..500).contains(&reply.status),
+            "{what}: {} {}",
+            reply.status,
+            reply.text()
+        );
         assert!(reply.body.len() < 2000, "{what}: {}", reply.text());
     }
 }
@@ -311,10 +354,13 @@ fn no_parameter_acts_whatever_is_in_it() {
             format!("/code/php/deleteStudy.php?scratchdir={value}"),
             format!("/scratch/{value}/processing.log"),
             format!("/code/php/db.php?sender={value}&query={value}x"),
-            format!("/code/php/timing.php?aetitle={value}%00"),
+            format!("/code/php/timing.php?aetitle={value}%01x"),
         ] {
             let request = format!("GET {target} HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n");
-            refused(&target, client.raw(PATIENT, |stream| stream.write_all(request.as_bytes())));
+            refused(
+                &target,
+                client.raw(PATIENT, |stream| stream.write_all(request.as_bytes())),
+            );
         }
     }
     for target in [
@@ -329,8 +375,14 @@ fn no_parameter_acts_whatever_is_in_it() {
     ] {
         refused(&target, Some(client.get_with(&target, &[], PATIENT)));
     }
-    let large = format!("GET /code/php/getScratch.php HTTP/1.1\r\nHost: n\r\nX: {}\r\n\r\n", "y".repeat(2 << 20));
-    refused("a huge header", client.raw(PATIENT, |stream| stream.write_all(large.as_bytes())));
+    let large = format!(
+        "GET /code/php/getScratch.php HTTP/1.1\r\nHost: n\r\nX: {}\r\n\r\n",
+        "y".repeat(2 << 20)
+    );
+    refused(
+        "a huge header",
+        client.raw(PATIENT, |stream| stream.write_all(large.as_bytes())),
+    );
     assert_eq!(files(&node), before);
     assert_eq!(client.list().len(), 1);
     assert!(!witness.exists());
@@ -346,17 +398,43 @@ fn no_form_and_no_zip_acts_whatever_is_in_it() {
         ("no zip", vec![b'x'; 100_000]),
         ("an empty zip", zip(&[])),
         ("an absolute name", zip(&[Entry::new("/tmp/legacy-evil", "x")])),
-        ("a name that leads upwards", zip(&[Entry::new("../../../../../../tmp/legacy-evil", "x")])),
+        (
+            "a name that leads upwards",
+            zip(&[Entry::new("../../../../../../tmp/legacy-evil", "x")]),
+        ),
         ("the same in the middle", zip(&[Entry::new("a/../../x", "x")])),
-        ("a link", zip(&[Entry { mode: 0o120_777, ..Entry::new("l", "/tmp") }, Entry::new("l/legacy-evil", "x")])),
-        ("a device", zip(&[Entry { mode: 0o060_666, ..Entry::new("d", "") }])),
-        ("one name twice", zip(&[Entry::new("a", "1"), Entry::new("a", "2")])),
+        (
+            "a link",
+            zip(&[
+                Entry {
+                    mode: 0o120_777,
+                    ..Entry::new("l", "/tmp")
+                },
+                Entry::new("l/legacy-evil", "x"),
+            ]),
+        ),
+        (
+            "a device",
+            zip(&[Entry {
+                mode: 0o060_666,
+                ..Entry::new("d", "")
+            }]),
+        ),
+        (
+            "one name twice",
+            zip(&[Entry::new("a", "1"), Entry::new("a", "2")]),
+        ),
         ("a bomb", zip(&[Entry::new("b", vec![0; 300 << 20])])),
     ];
     let before = files(&node);
     for (what, zip) in &zips {
         let reply = client.push(zip, &fields("Gate")).unwrap();
-        assert!((400..500).contains(&reply.status), "{what}: {} {}", reply.status, reply.text());
+        assert!(
+            (400..500).contains(&reply.status),
+            "{what}: {} {}",
+            reply.status,
+            reply.text()
+        );
     }
     let good = zip(&[Entry::new("a", "text")]);
     let long = "x".repeat(70_000);
@@ -365,22 +443,53 @@ fn no_form_and_no_zip_acts_whatever_is_in_it() {
     for (what, parts) in [
         ("no file", vec![("aetitle", b"Gate".as_slice())]),
         ("no AE title", vec![("theFile", good.as_slice())]),
-        ("two files", vec![("theFile", &good), ("theFile", &good), ("aetitle", b"Gate")]),
-        ("a field twice", vec![("theFile", &good), ("aetitle", b"Gate"), ("aetitle", b"Gate")]),
-        ("a long field", vec![("theFile", &good), ("aetitle", b"Gate"), ("description", long.as_bytes())]),
-        ("a NUL in the arguments", vec![("theFile", &good), ("aetitle", b"Gate"), ("arguments", b"a\0b")]),
-        ("no UTF-8", vec![("theFile", &good), ("aetitle", b"Gate"), ("sender", b"\xff")]),
+        (
+            "two files",
+            vec![("theFile", &good), ("theFile", &good), ("aetitle", b"Gate")],
+        ),
+        (
+            "a field twice",
+            vec![("theFile", &good), ("aetitle", b"Gate"), ("aetitle", b"Gate")],
+        ),
+        (
+            "a long field",
+            vec![
+                ("theFile", &good),
+                ("aetitle", b"Gate"),
+                ("description", long.as_bytes()),
+            ],
+        ),
+        (
+            "a NUL in the arguments",
+            vec![("theFile", &good), ("aetitle", b"Gate"), ("arguments", b"a\0b")],
+        ),
+        (
+            "no UTF-8",
+            vec![("theFile", &good), ("aetitle", b"Gate"), ("sender", b"\xff")],
+        ),
         ("many parts", many),
     ] {
         let reply = client.push_parts(&parts).unwrap();
-        assert!((400..500).contains(&reply.status), "{what}: {} {}", reply.status, reply.text());
+        assert!(
+            (400..500).contains(&reply.status),
+            "{what}: {} {}",
+            reply.status,
+            reply.text()
+        );
     }
-    for kind in ["text/plain", "multipart/form-data", "multipart/form-data; boundary=\"", ""] {
+    for kind in [
+        "text/plain",
+        "multipart/form-data",
+        "multipart/form-data; boundary=\"",
+        "",
+    ] {
         let request = format!(
             "POST /code/php/processZip.php HTTP/1.1\r\nHost: n\r\nConnection: close\r\nContent-Type: {kind}\r\n\
              Content-Length: 3\r\n\r\nabc"
         );
-        let reply = client.raw(PATIENT, |stream| stream.write_all(request.as_bytes())).unwrap();
+        let reply = client
+            .raw(PATIENT, |stream| stream.write_all(request.as_bytes()))
+            .unwrap();
         assert_eq!(reply.status, 415, "{kind}");
     }
     // Cut off in the middle: nothing is left, and nobody waits.
@@ -391,12 +500,18 @@ fn no_form_and_no_zip_acts_whatever_is_in_it() {
         stream.shutdown(std::net::Shutdown::Write)
     });
     refused("a push that is cut off", cut);
-    wait_until(PATIENCE, "the spool to be empty", || (spooled(&node) == 0).then_some(())).unwrap();
+    wait_until(PATIENCE, "the spool to be empty", || {
+        (spooled(&node) == 0).then_some(())
+    })
+    .unwrap();
     assert_eq!(files(&node), before);
     assert_eq!(client.list().len(), 0);
     assert!(!Path::new("/tmp/legacy-evil").exists());
     // Whatever it is called, it is a name and no more.
-    let odd = zip(&[Entry::new("-rf $(x) '\"`;|&.txt", "text"), Entry::new("日本/ü.txt", "text")]);
+    let odd = zip(&[
+        Entry::new("-rf $(x) '\"`;|&.txt", "text"),
+        Entry::new("日本/ü.txt", "text"),
+    ]);
     assert_eq!(client.push(&odd, &fields("Gate")).unwrap().status, 200);
     let job = node.wait_for_state("Gate", "running");
     let input = Path::new(&job.directory).join("INPUT");
@@ -420,11 +535,25 @@ fn strangers_need_a_token_and_pages_of_others_change_nothing() {
     let ask = |target: &str, token: &str| {
         let bearer = format!("Bearer {token}");
         let headers = [("Authorization", bearer.as_str())];
-        client.get_with(target, if token.is_empty() { &[] } else { &headers }, PATIENT).status
+        client
+            .get_with(target, if token.is_empty() { &[] } else { &headers }, PATIENT)
+            .status
     };
-    let (list, delete) = ("/code/php/getScratch.php", "/code/php/deleteStudy.php?scratchdir=tmp.x");
-    for (token, listed, deleted) in [("", 401, 401), ("nobody", 401, 401), ("reader", 200, 403), ("operator", 200, 404)] {
-        assert_eq!((ask(list, token), ask(delete, token)), (listed, deleted), "{token}");
+    let (list, delete) = (
+        "/code/php/getScratch.php",
+        "/code/php/deleteStudy.php?scratchdir=tmp.x",
+    );
+    for (token, listed, deleted) in [
+        ("", 401, 401),
+        ("nobody", 401, 401),
+        ("reader", 200, 403),
+        ("operator", 200, 404),
+    ] {
+        assert_eq!(
+            (ask(list, token), ask(delete, token)),
+            (listed, deleted),
+            "{token}"
+        );
     }
     let mine = TestNode::start("");
     let client = crate::legacy::client(&mine);
@@ -433,7 +562,11 @@ fn strangers_need_a_token_and_pages_of_others_change_nothing() {
         ("Sec-Fetch-Site", "cross-site"),
         ("Referer", "http://evil.example/page"),
     ] {
-        assert_eq!(client.get_with(delete, &[(name, value)], PATIENT).status, 403, "{name}");
+        assert_eq!(
+            client.get_with(delete, &[(name, value)], PATIENT).status,
+            403,
+            "{name}"
+        );
     }
     assert_eq!(client.get(delete).status, 404);
     let silent = std::time::Instant::now();

@@ -69,7 +69,11 @@ impl Client {
     }
 
     /// Sends these bytes and reads until the node closes; `None` when it does not answer.
-    pub fn raw(&self, timeout: Duration, send: impl FnOnce(&mut TcpStream) -> std::io::Result<()>) -> Option<Reply> {
+    pub fn raw(
+        &self,
+        timeout: Duration,
+        send: impl FnOnce(&mut TcpStream) -> std::io::Result<()>,
+    ) -> Option<Reply> {
         let begin = Instant::now();
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(timeout)).unwrap();
@@ -131,12 +135,22 @@ impl Client {
                 let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
                 assert!(!value.is_empty() && value.chars().all(fits), "{part} {value:?}");
             }
-            for key in ["CallerIP", "AETitleCalled", "AETitleCaller", "received", "lastChangedTime"] {
+            for key in [
+                "CallerIP",
+                "AETitleCalled",
+                "AETitleCaller",
+                "received",
+                "lastChangedTime",
+            ] {
                 assert!(job[key].is_string(), "{key} of {job:?}");
             }
             let has_log = job["lastChangedTime"] != "0";
             for key in ["processingTime", "processingLogSize", "processingLast"] {
-                assert_eq!(job.get(key).is_some_and(Value::is_number), has_log, "{key} of {job:?}");
+                assert_eq!(
+                    job.get(key).is_some_and(Value::is_number),
+                    has_log,
+                    "{key} of {job:?}"
+                );
             }
         }
         jobs

@@ -49,7 +49,11 @@ pub fn zip(entries: &[Entry]) -> Vec<u8> {
         let mut crc = flate2::Crc::new();
         crc.update(&entry.content);
         let crc = entry.crc.unwrap_or(crc.sum());
-        let packed = if entry.deflated { deflate(&entry.content) } else { entry.content.clone() };
+        let packed = if entry.deflated {
+            deflate(&entry.content)
+        } else {
+            entry.content.clone()
+        };
         let method = entry.method.unwrap_or(if entry.deflated { 8 } else { 0 });
         let size = |n: usize| u32::try_from(n).unwrap();
         let claimed = entry.claims.unwrap_or(size(entry.content.len()));
@@ -94,7 +98,7 @@ pub fn zip(entries: &[Entry]) -> Vec<u8> {
 }
 
 fn deflate(content: &[u8]) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(content).unwrap();
     encoder.finish().unwrap()
 }

@@ -118,7 +118,9 @@ fn others(set: &Path, input: &Path, known: &HashSet<String>) -> HashSet<PathBuf>
         let mut directories = vec![root.to_path_buf()];
         while let Some(directory) = directories.pop() {
             for path in files::entries(&directory).unwrap_or_default() {
-                let Ok(name) = path.strip_prefix(root) else { continue };
+                let Ok(name) = path.strip_prefix(root) else {
+                    continue;
+                };
                 if path.is_dir() && !path.is_symlink() {
                     directories.push(path);
                 } else if !known.contains(&format!("INPUT/{}", name.display())) {

@@ -36,7 +36,10 @@ pub async fn delete(
     if there.await?.is_none() {
         return Err(Problem::not_found("there is no such scratchdir"));
     }
-    let deleted = context.store.delete(&job, caller.0.clone(), Timestamp::now()).await;
+    let deleted = context
+        .store
+        .delete(&job, caller.0.clone(), Timestamp::now())
+        .await;
     match deleted {
         Ok(Deletion::Begun { cancelled }) => {
             if cancelled {

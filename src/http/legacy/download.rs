@@ -93,7 +93,9 @@ pub async fn log(
     let path = context.layout.path(Place::ProcessingLog(&job.stream, &job.id));
     let file = match tokio::fs::File::open(path).await {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(StoreError::State(format!("open the log of job {}: {error}", job.id)).into()),
+        Err(error) => {
+            return Err(StoreError::State(format!("open the log of job {}: {error}", job.id)).into());
+        }
         Ok(file) => Some(file),
     };
     let length = match &file {
@@ -142,7 +144,11 @@ enum Begin {
 /// What `Range` and `If-Range` ask for. Of ranges only those that go to the end are known; any other is answered with the
 /// whole, as it may be.
 fn begin(headers: &HeaderMap, length: u64, tag: Option<&str>) -> Begin {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
     let from = text(header::RANGE)
         .and_then(|range| range.strip_prefix("bytes="))
         .and_then(|range| range.trim().strip_suffix('-'))
@@ -168,7 +174,11 @@ fn partial(begin: Begin, length: u64, body: impl FnOnce(u64) -> Body) -> Result<
     };
     let mut response = (status, body(from)).into_response();
     set(&mut response, header::ACCEPT_RANGES, "bytes");
-    set(&mut response, header::CONTENT_LENGTH, &(length - from).to_string());
+    set(
+        &mut response,
+        header::CONTENT_LENGTH,
+        &(length - from).to_string(),
+    );
     if status == StatusCode::PARTIAL_CONTENT {
         let range = format!("bytes {from}-{}/{length}", length.saturating_sub(1));
         set(&mut response, header::CONTENT_RANGE, &range);

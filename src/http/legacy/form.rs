@@ -58,7 +58,9 @@ enum Within {
 
 impl Form {
     pub fn new(headers: &HeaderMap, body: Body) -> Result<Self, FormError> {
-        let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok());
         let kind = kind.ok_or(FormError::NoForm)?;
         let (media, rest) = kind.split_once(';').ok_or(FormError::NoForm)?;
         let boundary = parameter(rest, "boundary").ok_or(FormError::NoForm)?;
@@ -114,7 +116,9 @@ impl Form {
         let head = String::from_utf8_lossy(&head);
         let disposition = head.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
-            name.trim().eq_ignore_ascii_case("content-disposition").then_some(value)
+            name.trim()
+                .eq_ignore_ascii_case("content-disposition")
+                .then_some(value)
         });
         let name = disposition.and_then(|value| parameter(value, "name"));
         name.map(Some).ok_or(FormError::Damaged("a part has no name"))
@@ -293,12 +297,21 @@ mod tests {
             "multipart/form-data; boundary=",
             "multipart/mixed; boundary=b1",
         ] {
-            assert!(matches!(read(kind, b"", 9).await, Err(FormError::NoForm)), "{kind}");
+            assert!(
+                matches!(read(kind, b"", 9).await, Err(FormError::NoForm)),
+                "{kind}"
+            );
         }
         for (body, error) in [
             (&b""[..], "ends too early"),
-            (b"--b1\r\nContent-Disposition: form-data; name=x\r\n\r\nhalf", "ends too early"),
-            (b"--b1\r\nContent-Disposition: form-data\r\n\r\n\r\n--b1--", "has no name"),
+            (
+                b"--b1\r\nContent-Disposition: form-data; name=x\r\n\r\nhalf",
+                "ends too early",
+            ),
+            (
+                b"--b1\r\nContent-Disposition: form-data\r\n\r\n\r\n--b1--",
+                "has no name",
+            ),
         ] {
             let said = read(KIND, body, 5).await.unwrap_err().to_string();
             assert!(said.contains(error), "{said}");

@@ -91,7 +91,9 @@ mod tests {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         assert!(name.chars().all(plain), "{name}");
         assert_eq!(job_of(&name).unwrap(), job);
-        for bad in ["", "tmp.", "tmp...", "tmp./x", "../tmp.x", "tmp.x/..", "tmp.a b", "x", "tmp.x\0"] {
+        for bad in [
+            "", "tmp.", "tmp...", "tmp./x", "../tmp.x", "tmp.x/..", "tmp.a b", "x", "tmp.x\0",
+        ] {
             assert!(job_of(bad).is_err(), "{bad:?}");
         }
     }

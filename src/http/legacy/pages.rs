@@ -62,7 +62,9 @@ pub async fn timing(
 ) -> Result<Json<Value>, Problem> {
     let Query(asked) = query?;
     if asked.time.is_some() {
-        return Err(Problem::bad_request("the node measures by itself: ask without time"));
+        return Err(Problem::bad_request(
+            "the node measures by itself: ask without time",
+        ));
     }
     let title = ae_title(asked.aetitle.trim_matches(['\\', '"']))?;
     let times = ask({
@@ -80,7 +82,11 @@ pub async fn timing(
 }
 
 /// Mean and sample standard deviation; the latter is 0 for one value.
-#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a thousand at most")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::as_conversions,
+    reason = "a thousand at most"
+)]
 fn mean_and_deviation(values: &[f64]) -> Option<(f64, f64)> {
     if values.is_empty() {
         return None;
@@ -105,9 +111,15 @@ pub async fn measures(
 ) -> Result<Json<Value>, Problem> {
     let Query(asked) = query?;
     let (Some(_), Some(handle)) = (asked.sender, asked.query) else {
-        return Err(Problem::bad_request("give sender and query; what is measured is kept by itself"));
+        return Err(Problem::bad_request(
+            "give sender and query; what is measured is kept by itself",
+        ));
     };
-    let handle = handle.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let handle = handle
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or_default();
     let job = known(&context, handle).await?;
     let found = ask(move || {
         let mut found = context.store.measures(std::slice::from_ref(&job.id))?;

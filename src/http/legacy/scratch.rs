@@ -133,7 +133,9 @@ fn read(store: &Store, layout: &Layout, before: Vec<Arc<Text>>) -> Result<Vec<Ar
         let mut details: HashMap<_, _> = details.into_iter().map(|d| (d.seq, d)).collect();
         for job in page {
             // Gone between two questions: the next request does not list it.
-            let Some(details) = details.remove(&job.seq) else { continue };
+            let Some(details) = details.remove(&job.seq) else {
+                continue;
+            };
             let measures = measures.remove(&details.id).unwrap_or_default();
             let push = pushes.remove(&details.id);
             let text = Text::new((*job).clone(), details, push, measures, layout);
@@ -201,7 +203,9 @@ impl Text {
         fields.insert("lastChangedTime".to_owned(), text.unwrap_or_default().into());
         let since = log.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
         let received = self.details.received_at.0.div_euclid(1000);
-        let took = i64::try_from(since.as_secs()).unwrap_or(i64::MAX).saturating_sub(received);
+        let took = i64::try_from(since.as_secs())
+            .unwrap_or(i64::MAX)
+            .saturating_sub(received);
         fields.insert("processingTime".to_owned(), took.into());
         fields.insert("processingLogSize".to_owned(), log.bytes.into());
         let mut begin = Value::Object(fields).to_string();

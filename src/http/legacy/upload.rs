@@ -98,7 +98,9 @@ async fn receive(context: &Context, form: &mut Form, announced: Option<u64>) -> 
             return Err(Problem::bad_request("the form has a field twice"));
         }
     }
-    Err(Problem::bad_request(format!("the form has more than {MOST_PARTS} parts")))
+    Err(Problem::bad_request(format!(
+        "the form has more than {MOST_PARTS} parts"
+    )))
 }
 
 fn whole(zip: Option<(Spooled, u64)>, mut fields: HashMap<String, String>) -> Result<Received, Problem> {

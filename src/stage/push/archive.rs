@@ -61,7 +61,10 @@ fn broken(what: &'static str) -> PushError {
 impl Archive {
     /// Finds the directory of a zip.
     pub fn open(file: File) -> Result<Self, PushError> {
-        let bytes = file.metadata().map_err(PushError::io("look at the upload"))?.len();
+        let bytes = file
+            .metadata()
+            .map_err(PushError::io("look at the upload"))?
+            .len();
         let file = Arc::new(file);
         let (at, end) = find_end(&file, bytes)?;
         let short = |from| u16_at(&end, from).map(u64::from);
@@ -122,10 +125,17 @@ impl Archive {
             .read_exact_at(&mut there, entry.offset.saturating_add(30))
             .map_err(|_| broken("an entry ends outside of it"))?;
         if there != entry.name {
-            return Err(broken("an entry has one name in the directory and another where it is"));
+            return Err(broken(
+                "an entry has one name in the directory and another where it is",
+            ));
         }
-        let at = entry.offset.saturating_add(30 + u64::from(name) + u64::from(extra));
-        if at.checked_add(entry.packed).is_none_or(|end| end > self.directory.0) {
+        let at = entry
+            .offset
+            .saturating_add(30 + u64::from(name) + u64::from(extra));
+        if at
+            .checked_add(entry.packed)
+            .is_none_or(|end| end > self.directory.0)
+        {
             return Err(broken("an entry ends outside of it"));
         }
         let section = Section {
@@ -200,7 +210,9 @@ struct Section {
 impl Read for Section {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let want = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
-        let read = self.file.read_at(buffer.get_mut(..want).unwrap_or_default(), self.at)?;
+        let read = self
+            .file
+            .read_at(buffer.get_mut(..want).unwrap_or_default(), self.at)?;
         self.at += read as u64;
         self.left -= read as u64;
         Ok(read)
@@ -241,7 +253,9 @@ impl Entries {
             if said != u32::MAX {
                 return Ok(said.into());
             }
-            let (first, rest) = wide.split_at_checked(8).ok_or(broken("its directory is damaged"))?;
+            let (first, rest) = wide
+                .split_at_checked(8)
+                .ok_or(broken("its directory is damaged"))?;
             wide = rest;
             u64_at(first, 0)
         };

@@ -40,7 +40,8 @@ impl EntryName {
     /// Parses the name of a file; a directory's slash at the end is cut off before.
     pub fn parse(bytes: &[u8]) -> Result<Self, NameError> {
         let name = readable(bytes);
-        let drive = name.as_bytes().get(1) == Some(&b':') && name.starts_with(|c: char| c.is_ascii_alphabetic());
+        let drive =
+            name.as_bytes().get(1) == Some(&b':') && name.starts_with(|c: char| c.is_ascii_alphabetic());
         if name.is_empty() {
             return Err(NameError::Empty);
         }
@@ -116,10 +117,20 @@ mod tests {
 
     #[test]
     fn names_of_any_script_stay_and_old_code_pages_are_told_in_ascii() {
-        for name in ["x_file00001_.dcm", "Müller/notes.txt", "日本語.txt", "…", "a b'\"$(id).txt", "-rf"] {
+        for name in [
+            "x_file00001_.dcm",
+            "Müller/notes.txt",
+            "日本語.txt",
+            "…",
+            "a b'\"$(id).txt",
+            "-rf",
+        ] {
             assert_eq!(EntryName::parse(name.as_bytes()).unwrap().as_str(), name);
         }
-        assert_eq!(EntryName::parse(b"M\x81ller.txt").unwrap().as_str(), "M%81ller.txt");
+        assert_eq!(
+            EntryName::parse(b"M\x81ller.txt").unwrap().as_str(),
+            "M%81ller.txt"
+        );
     }
 
     proptest! {

@@ -94,7 +94,9 @@ impl Scene {
             for path in files::entries(&directory).unwrap() {
                 if path.is_dir() {
                     directories.push(path);
-                } else if !path.ends_with("magickbox.sqlite") && !path.display().to_string().contains("sqlite-") {
+                } else if !path.ends_with("magickbox.sqlite")
+                    && !path.display().to_string().contains("sqlite-")
+                {
                     found.push(path.strip_prefix(self.dir.path()).unwrap().display().to_string());
                 }
             }
@@ -114,7 +116,11 @@ fn object(uid: &str, pixels: usize) -> Vec<u8> {
     };
     let mut out = part10::head(&meta, None).unwrap();
     let mut element = |group: u16, element: u16, value: &str| {
-        let value = if value.len() % 2 == 1 { format!("{value}\0") } else { value.to_owned() };
+        let value = if value.len() % 2 == 1 {
+            format!("{value}\0")
+        } else {
+            value.to_owned()
+        };
         out.extend(group.to_le_bytes());
         out.extend(element.to_le_bytes());
         out.extend(b"UI");
@@ -157,7 +163,13 @@ fn a_zip_becomes_a_job_at_once_with_its_objects_and_everything_else() {
     assert_eq!(job.study_instance_uid, "1.2.9");
     assert_eq!(job.arguments.as_deref(), Some("--fast"));
     assert_eq!(job.calling_ae_title, "SENDER");
-    let kinds: Vec<_> = scene.store.events(&job.id).unwrap().into_iter().map(|e| e.kind).collect();
+    let kinds: Vec<_> = scene
+        .store
+        .events(&job.id)
+        .unwrap()
+        .into_iter()
+        .map(|e| e.kind)
+        .collect();
     assert_eq!(kinds, ["pushed", "complete"]);
 
     // A start in between finds nothing amiss; laying out may be repeated.
@@ -168,9 +180,18 @@ fn a_zip_becomes_a_job_at_once_with_its_objects_and_everything_else() {
         clear_output(&scene.layout, &job).unwrap();
     }
     let below = format!("data/streams/bucketA/jobs/{}/INPUT/", job.id);
-    let names = ["1.2.3.1.dcm", "1.2.3.2.dcm", "empty", "half.dcm", "notes/日本.txt"];
+    let names = [
+        "1.2.3.1.dcm",
+        "1.2.3.2.dcm",
+        "empty",
+        "half.dcm",
+        "notes/日本.txt",
+    ];
     assert_eq!(scene.files(), names.map(|name| format!("{below}{name}")));
-    assert_eq!(fs::read(scene.dir.path().join(below + "1.2.3.1.dcm")).unwrap(), object("1.2.3.1", 300_000));
+    assert_eq!(
+        fs::read(scene.dir.path().join(below + "1.2.3.1.dcm")).unwrap(),
+        object("1.2.3.1", 300_000)
+    );
 }
 
 #[test]
@@ -192,24 +213,99 @@ fn what_is_refused_is_refused_by_name_and_leaves_nothing() {
         (vec![Entry::new("a\0", "x")], "control character"),
         (vec![Entry::new("x".repeat(300), "x")], "longer than"),
         (vec![Entry::new("d/".repeat(30) + "x", "x")], "directories deep"),
-        (vec![Entry { mode: 0o120_777, ..Entry::new("l", "/etc/passwd") }], "neither a file nor a directory"),
-        (vec![Entry { mode: 0o020_666, ..one() }], "neither a file nor a directory"),
+        (
+            vec![Entry {
+                mode: 0o120_777,
+                ..Entry::new("l", "/etc/passwd")
+            }],
+            "neither a file nor a directory",
+        ),
+        (
+            vec![Entry {
+                mode: 0o020_666,
+                ..one()
+            }],
+            "neither a file nor a directory",
+        ),
         (vec![one(), one()], "there twice"),
         (vec![one(), Entry::new("x/y", "1")], "there twice"),
         (vec![Entry::new("a/b", "1"), Entry::new("a", "1")], "there twice"),
-        (vec![Entry::new("o", object("1.2.3", 4)), Entry::new("1.2.3.dcm", "1")], "there twice"),
+        (
+            vec![Entry::new("o", object("1.2.3", 4)), Entry::new("1.2.3.dcm", "1")],
+            "there twice",
+        ),
         (vec![Entry { flags: 1, ..one() }], "encrypted"),
-        (vec![Entry { method: Some(14), ..one() }], "method 14"),
-        (vec![Entry { crc: Some(1), ..one() }], "its sum is another"),
-        (vec![Entry { claims: Some(9), ..one() }], "less comes out"),
-        (vec![Entry { claims: Some(0), ..one() }], "more comes out"),
-        (vec![Entry { method: Some(8), deflated: false, ..one() }], "damaged"),
-        (vec![Entry { local_name: Some(b"../y".to_vec()), ..one() }], "one name in the directory"),
-        (vec![one(), Entry::new("y", ""), Entry::new("z", ""), Entry::new("0", "")], "more than 3 entries"),
+        (
+            vec![Entry {
+                method: Some(14),
+                ..one()
+            }],
+            "method 14",
+        ),
+        (
+            vec![Entry {
+                crc: Some(1),
+                ..one()
+            }],
+            "its sum is another",
+        ),
+        (
+            vec![Entry {
+                claims: Some(9),
+                ..one()
+            }],
+            "less comes out",
+        ),
+        (
+            vec![Entry {
+                claims: Some(0),
+                ..one()
+            }],
+            "more comes out",
+        ),
+        (
+            vec![Entry {
+                method: Some(8),
+                deflated: false,
+                ..one()
+            }],
+            "damaged",
+        ),
+        (
+            vec![Entry {
+                local_name: Some(b"../y".to_vec()),
+                ..one()
+            }],
+            "one name in the directory",
+        ),
+        (
+            vec![
+                one(),
+                Entry::new("y", ""),
+                Entry::new("z", ""),
+                Entry::new("0", ""),
+            ],
+            "more than 3 entries",
+        ),
         (vec![bomb.clone()], "taken for a bomb"),
         // It claims little and becomes much.
-        (vec![Entry { claims: Some(10), ..bomb.clone() }], "more comes out"),
-        (vec![Entry { deflated: false, ..bomb }, one()], "raise [http] largest_unpacked"),
+        (
+            vec![Entry {
+                claims: Some(10),
+                ..bomb.clone()
+            }],
+            "more comes out",
+        ),
+        (
+            vec![
+                Entry {
+                    deflated: false,
+                    ..bomb
+                },
+                one(),
+            ],
+            "raise [http] largest_unpacked",
+        ),
     ] {
         let said = scene.push_within(&zip(&entries), &small).unwrap_err().to_string();
         assert!(said.contains(why), "{said:?}, not {why:?}");

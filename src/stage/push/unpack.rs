@@ -95,7 +95,10 @@ impl Unpacker<'_> {
             objects: HashSet::new(),
             out: Unpacked::default(),
             bytes: 0,
-            allowed: archive.bytes().saturating_mul(limits.ratio).max(limits.unsuspected),
+            allowed: archive
+                .bytes()
+                .saturating_mul(limits.ratio)
+                .max(limits.unsuspected),
             until_look: 0,
         };
         run.judge(archive)?;
@@ -125,7 +128,10 @@ impl Run<'_> {
             if entry.kind == Kind::Other {
                 return Err(PushError::Kind { entry: entry_name() });
             }
-            if !self.seen.insert(xxhash3_128::Hasher::oneshot(checked.as_str().as_bytes())) {
+            if !self
+                .seen
+                .insert(xxhash3_128::Hasher::oneshot(checked.as_str().as_bytes()))
+            {
                 return Err(PushError::Duplicate { entry: entry_name() });
             }
             files += u64::from(entry.kind == Kind::File);
@@ -145,7 +151,9 @@ impl Run<'_> {
     fn may_become(&self, bytes: u64) -> Result<(), PushError> {
         let limits = self.with.limits;
         if bytes > limits.expanded {
-            return Err(PushError::TooLarge { limit: limits.expanded });
+            return Err(PushError::TooLarge {
+                limit: limits.expanded,
+            });
         }
         if bytes > self.allowed {
             return Err(PushError::Ratio { most: limits.ratio });
@@ -158,7 +166,10 @@ impl Run<'_> {
             entry: shown(&entry.name),
             why,
         })?;
-        let part = self.with.set.join(format!("{}.part", self.objects.len() as u64 + self.out.others));
+        let part = self
+            .with
+            .set
+            .join(format!("{}.part", self.objects.len() as u64 + self.out.others));
         let content = archive.read(entry)?;
         let written = self.write(&part, content, entry)?;
         match written.object {
@@ -241,9 +252,12 @@ impl Run<'_> {
         let uid = header.sop_instance_uid.to_string();
         if self.objects.contains(&(uid.clone(), hash)) {
             let before = |i: &&NewInstance| i.sop_instance_uid == header.sop_instance_uid && i.hash == hash;
-            let same = self.out.instances.iter().find(before).is_none_or(|other| {
-                same_bytes(part, &self.with.set.join(&other.file)).unwrap_or(false)
-            });
+            let same = self
+                .out
+                .instances
+                .iter()
+                .find(before)
+                .is_none_or(|other| same_bytes(part, &self.with.set.join(&other.file)).unwrap_or(false));
             if same {
                 return files::remove_file(part).map_err(PushError::io("remove a pushed file"));
             }
@@ -273,9 +287,11 @@ impl Run<'_> {
         let path = self.with.others.join(name.as_str());
         let clash = |error: io::Error| match error.kind() {
             // A file and a directory of one name.
-            ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => PushError::Duplicate {
-                entry: shown(&entry.name),
-            },
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
+                PushError::Duplicate {
+                    entry: shown(&entry.name),
+                }
+            }
             _ => PushError::io("name a pushed file")(error),
         };
         let above = path.parent().unwrap_or(self.with.others);
@@ -300,7 +316,12 @@ impl Run<'_> {
                 });
             }
         }
-        for directory in self.directories.iter().map(PathBuf::as_path).chain([self.with.set]) {
+        for directory in self
+            .directories
+            .iter()
+            .map(PathBuf::as_path)
+            .chain([self.with.set])
+        {
             files::sync_directory(directory).map_err(PushError::io("sync the directory of a set"))?;
         }
         Ok(self.out)

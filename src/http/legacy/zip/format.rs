@@ -68,7 +68,11 @@ impl Entry {
     }
 
     fn flags(&self) -> u16 {
-        if self.is_directory() { UTF_8 } else { UTF_8 | SUM_BEHIND }
+        if self.is_directory() {
+            UTF_8
+        } else {
+            UTF_8 | SUM_BEHIND
+        }
     }
 
     /// What comes before the content.
@@ -89,7 +93,11 @@ impl Entry {
             .two(if wide { 20 } else { 0 })
             .bytes(self.name.as_bytes());
         // Its presence says that the sizes behind the content have eight bytes.
-        let record = if wide { record.two(1).two(16).eight(0).eight(0) } else { record };
+        let record = if wide {
+            record.two(1).two(16).eight(0).eight(0)
+        } else {
+            record
+        };
         record.0
     }
 
@@ -117,7 +125,11 @@ impl Entry {
             wide = wide.eight(offset);
         }
         let extra = if wide.0.is_empty() { 0 } else { 4 + wide.0.len() };
-        let mode: u32 = if self.is_directory() { 0o040_755 << 16 | 0x10 } else { 0o100_644 << 16 };
+        let mode: u32 = if self.is_directory() {
+            0o040_755 << 16 | 0x10
+        } else {
+            0o100_644 << 16
+        };
         let record = Record::default()
             .bytes(b"PK\x01\x02")
             .two(MADE_BY_UNIX)

@@ -32,7 +32,9 @@ pub fn stream(plan: Plan, skip: u64) -> impl Stream<Item = io::Result<Bytes>> {
             let Some(mut piece) = writer.next().await? else {
                 return Ok(None);
             };
-            let skipped = usize::try_from(writer.skip).unwrap_or(usize::MAX).min(piece.len());
+            let skipped = usize::try_from(writer.skip)
+                .unwrap_or(usize::MAX)
+                .min(piece.len());
             writer.skip -= skipped as u64;
             let piece = piece.split_off(skipped);
             if !piece.is_empty() {
@@ -90,7 +92,9 @@ impl Writer {
         };
         let (source, left) = (planned.source.clone(), planned.entry.bytes);
         let local = planned.entry.local();
-        let file = spawn_blocking(move || source.open()).await.map_err(io::Error::other)??;
+        let file = spawn_blocking(move || source.open())
+            .await
+            .map_err(io::Error::other)??;
         self.at = match file {
             None => At::Entry(index + 1),
             Some(file) => At::Content(
@@ -136,7 +140,11 @@ impl Writer {
         }
         self.directory += piece.len() as u64;
         let next = index + DIRECTORY_PIECE;
-        self.at = if next < self.plan.entries.len() { At::Directory(next) } else { At::End };
+        self.at = if next < self.plan.entries.len() {
+            At::Directory(next)
+        } else {
+            At::End
+        };
         piece.into()
     }
 }

@@ -21,7 +21,11 @@ async fn read(plan: &Plan, from: u64) -> Vec<u8> {
 fn python(zip: &Path) -> String {
     let script = "import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1])\nassert z.testzip() is None\n\
                   for i in z.infolist(): print(i.filename, i.file_size)";
-    let said = Command::new("python3").args(["-c", script]).arg(zip).output().unwrap();
+    let said = Command::new("python3")
+        .args(["-c", script])
+        .arg(zip)
+        .output()
+        .unwrap();
     String::from_utf8(said.stdout).unwrap() + &String::from_utf8(said.stderr).unwrap()
 }
 
@@ -48,7 +52,10 @@ async fn a_directory_becomes_a_zip_of_the_length_that_was_announced() {
     assert_eq!(again.tag, plan.tag);
     for from in [1, 29, 100_000, 700_010, plan.length - 1] {
         let rest = read(&again, from).await;
-        assert!(rest == bytes[usize::try_from(from).unwrap()..], "from byte {from}");
+        assert!(
+            rest == bytes[usize::try_from(from).unwrap()..],
+            "from byte {from}"
+        );
     }
     fs::write(root.join("none"), "more").unwrap();
     assert_ne!(Plan::of_directory(&root, "tmp.x/OUTPUT/").unwrap().tag, plan.tag);
@@ -77,18 +84,28 @@ fn numbers_beyond_32_bits_get_the_large_forms() {
         let (entry, local) = (&planned.entry, planned.entry.local());
         put(&local, planned.offset);
         put(content, planned.offset + local.len() as u64);
-        put(&entry.behind(sum), planned.offset + local.len() as u64 + entry.bytes);
+        put(
+            &entry.behind(sum),
+            planned.offset + local.len() as u64 + entry.bytes,
+        );
         directory.extend(entry.central(sum, planned.offset));
     }
     put(&directory, plan.directory);
     let length = directory.len() as u64;
-    put(&super::format::end(3, length, plan.directory), plan.directory + length);
+    put(
+        &super::format::end(3, length, plan.directory),
+        plan.directory + length,
+    );
     assert_eq!(fs::metadata(&zip).unwrap().len(), plan.length);
     assert!(plan.entries[2].offset > 4 << 30);
     let script = "import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1])\n\
                   print([(i.filename, i.file_size, hex(i.CRC)) for i in z.infolist()], z.read('d/small'))\n\
                   print(z.open('d/large').read(9))";
-    let said = Command::new("python3").args(["-c", script]).arg(&zip).output().unwrap();
+    let said = Command::new("python3")
+        .args(["-c", script])
+        .arg(&zip)
+        .output()
+        .unwrap();
     let said = String::from_utf8(said.stdout).unwrap() + &String::from_utf8(said.stderr).unwrap();
     let expected = "('d/large', 4294967301, '0xb1c2a1a3'), ('d/small', 4, '0x3bb935c6')] b'text'";
     assert!(said.contains(expected) && said.contains("b'\\x00"), "{said}");
