@@ -106,6 +106,9 @@ pub async fn serve(
     context: Context,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    context
+        .scratch
+        .warm(context.store.clone(), context.layout.clone());
     let door = door::Door::new(socket, tls);
     connections::serve(door, router(context), stopped).await;
     Ok(())

@@ -16,7 +16,7 @@ use crate::support::images::Bucket;
 use crate::support::legacy::{Client, END, PATIENT, Reply, head_of_push, part};
 use crate::support::part10::Object;
 use crate::support::peers::skip;
-use crate::support::under_test::{TestNode, scratch};
+use crate::support::under_test::{MAGICKBOX, TestNode, run, scratch};
 use crate::support::wait::wait_until;
 use crate::support::zip::{Entry, zip};
 
@@ -108,7 +108,7 @@ fn two_gigabytes_come_through_in_constant_memory() {
     needs!(Docker);
     let node = TestNode::with(&Bucket::fixture("gate"), "[storage]\ndurability = \"none\"\n");
     const SIZE: u32 = (2 << 30) + (1 << 20);
-    let disk = rustix::fs::statvfs(&node.data()).unwrap();
+    let disk = rustix::fs::statvfs(node.data()).unwrap();
     if disk.f_bavail.saturating_mul(disk.f_frsize) < 12 << 30 {
         return skip(module_path!(), "less than 12 GiB of the disk are free");
     }
@@ -288,6 +288,18 @@ fn a_job_that_is_restarted_has_everything_that_was_pushed() {
     let input = Path::new(&ended.directory).join("INPUT");
     assert_eq!(fs::read_to_string(input.join("notes/b.txt")).unwrap(), "text");
     assert_eq!(fs::read_dir(input).unwrap().count(), 2);
+    // The files that are no objects are known, and missed when they are gone.
+    let data = node.data();
+    let verify = || run(MAGICKBOX, &["verify", "--data", data.to_str().unwrap()]);
+    let said = verify();
+    assert_eq!(said.code, Some(0), "{said:#?}");
+    fs::remove_file(Path::new(&ended.directory).join("INPUT/notes/b.txt")).unwrap();
+    let said = verify();
+    assert!(
+        said.stdout
+            .contains("files that were pushed with the objects are not there"),
+        "{said:#?}"
+    );
 }
 
 /// No answer but a refusal, and never the node's own fault.
@@ -338,7 +350,7 @@ fn no_parameter_acts_whatever_is_in_it() {
         format!("{scratchdir};{touch}").replace(' ', "%20"),
         format!("$({touch})").replace(' ', "%20"),
         format!("`{touch}`").replace(' ', "%20"),
-        format!("'%20OR%20'1'='1"),
+        "'%20OR%20'1'='1".to_owned(),
         format!("\"{scratchdir}\""),
         "%ff%fe".to_owned(),
         "%zz".to_owned(),

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-use crate::model::{JobId, Layout, Measure, Place};
+use crate::model::{Layout, Measure, Place, Timestamp};
 use crate::store::{JobDetails, ListedJob, PushRow, Result, Store};
 
 use super::super::Context;
@@ -49,15 +49,14 @@ struct Kept {
 #[derive(Debug)]
 struct Text {
     job: ListedJob,
-    id: JobId,
     details: JobDetails,
-    /// All but the age of the log and the end.
-    begin: String,
+    /// What does not come from its log; an object without its end.
+    begin: Arc<str>,
+    /// What does, but for the age of the log.
+    rest: String,
     log: Option<Log>,
     /// Its log may have changed since.
     unsettled: bool,
-    /// What does not come from the log.
-    fixed: Map<String, Value>,
 }
 
 /// What is known of a log.
@@ -93,6 +92,16 @@ pub async fn list(State(context): State<Context>) -> std::result::Result<Respons
 }
 
 impl Scratch {
+    /// Makes the texts before somebody waits for them: after a start there are none.
+    pub fn warm(&self, store: Store, layout: Layout) {
+        let this = self.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = this.jobs(&store, &layout) {
+                tracing::warn!(%error, "make the list of jobs; it is made when it is asked for");
+            }
+        });
+    }
+
     /// The jobs as they stand now.
     fn jobs(&self, store: &Store, layout: &Layout) -> Result<Vec<Arc<Text>>> {
         // A request that broke down left whole texts.
@@ -105,9 +114,8 @@ impl Scratch {
         }
         for job in kept.jobs.iter_mut().filter(|job| job.unsettled) {
             let log = log(layout, &job.details);
-            let settled = job.is_settled();
-            if log != job.log || settled {
-                *job = Arc::new(job.with_log(log, !settled));
+            if log != job.log || job.is_settled() {
+                *job = Arc::new(job.with_log(log));
             }
         }
         Ok(kept.jobs.clone())
@@ -164,82 +172,68 @@ impl Text {
         measures: Vec<Measure>,
         layout: &Layout,
     ) -> Self {
-        let fixed = fixed(&details, push, measures);
+        let mut begin = Value::Object(fixed(&details, push, measures)).to_string();
+        begin.pop();
         let log = log(layout, &details);
-        let text = Self {
-            id: details.id.clone(),
+        let mut text = Self {
             job,
             details,
-            begin: String::new(),
+            begin: begin.into(),
+            rest: String::new(),
             log: None,
             unsettled: false,
-            fixed,
         };
-        let unsettled = !text.is_settled();
-        text.with_log(log, unsettled)
+        text.unsettled = !text.is_settled();
+        text.with_log(log)
     }
 
     /// Whether its log is what it will be.
     fn is_settled(&self) -> bool {
         match self.job.ended_at {
             None => self.details.started_at.is_none(),
-            Some(ended) => ended.plus(LAST_WORDS) < crate::model::Timestamp::now(),
+            Some(ended) => ended.plus(LAST_WORDS) < Timestamp::now(),
         }
     }
 
-    fn with_log(&self, log: Option<Log>, unsettled: bool) -> Self {
-        let mut fields = self.fixed.clone();
-        let Some(log) = log else {
-            fields.insert("lastChangedTime".to_owned(), "0".into());
-            return Self {
-                begin: Value::Object(fields).to_string(),
-                log: None,
-                unsettled,
-                ..self.same()
-            };
-        };
-        let changed = OffsetDateTime::from(log.modified);
-        let text = changed.replace_nanosecond(0).unwrap_or(changed).format(&Rfc2822);
-        fields.insert("lastChangedTime".to_owned(), text.unwrap_or_default().into());
-        let since = log.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let received = self.details.received_at.0.div_euclid(1000);
-        let took = i64::try_from(since.as_secs())
-            .unwrap_or(i64::MAX)
-            .saturating_sub(received);
-        fields.insert("processingTime".to_owned(), took.into());
-        fields.insert("processingLogSize".to_owned(), log.bytes.into());
-        let mut begin = Value::Object(fields).to_string();
-        // Its end follows when it is told: the age of the log is another one each time.
-        begin.pop();
-        begin.push_str(",\"processingLast\":");
-        Self {
-            begin,
-            log: Some(log),
-            unsettled,
-            ..self.same()
-        }
-    }
-
-    fn same(&self) -> Self {
+    fn with_log(&self, log: Option<Log>) -> Self {
+        let received = self.details.received_at;
+        let rest = log.map_or(",\"lastChangedTime\":\"0\"}".to_owned(), |log| log.tell(received));
         Self {
             job: self.job.clone(),
-            id: self.id.clone(),
             details: self.details.clone(),
-            begin: String::new(),
-            log: self.log,
-            unsettled: self.unsettled,
-            fixed: self.fixed.clone(),
+            begin: self.begin.clone(),
+            rest,
+            log,
+            unsettled: !self.is_settled(),
         }
     }
 
     fn tell(&self, now: SystemTime, into: &mut String) {
         use std::fmt::Write as _;
         into.push_str(&self.begin);
+        into.push_str(&self.rest);
         if let Some(log) = self.log {
             let age = now.duration_since(log.modified).unwrap_or_default();
             // A text takes whatever is written.
             let _ = write!(into, "{}}}", age.as_secs());
         }
+    }
+}
+
+impl Log {
+    /// All but its age, which is another one each time it is told.
+    fn tell(self, received: Timestamp) -> String {
+        let changed = OffsetDateTime::from(self.modified);
+        let changed = changed.replace_nanosecond(0).unwrap_or(changed);
+        let since = self.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let took = i64::try_from(since.as_secs())
+            .unwrap_or(i64::MAX)
+            .saturating_sub(received.0.div_euclid(1000));
+        format!(
+            ",\"lastChangedTime\":\"{}\",\"processingTime\":{took},\"processingLogSize\":{},\"processingLast\":",
+            changed.format(&Rfc2822).unwrap_or_default(),
+            self.bytes
+        )
     }
 }
 
