@@ -191,11 +191,16 @@ fn tail(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
 }
 
 pub(super) fn ae_title(text: &str) -> Result<AeTitle, Problem> {
-    AeTitle::parse(text).map_err(|error| Problem::bad_request(format!("{text:?}: {error}")))
+    AeTitle::parse(text).map_err(|error| Problem::bad_request(format!("{:?}: {error}", shown(text))))
 }
 
 pub(super) fn job_id(text: &str) -> Result<JobId, Problem> {
-    JobId::parse(text).map_err(|error| Problem::bad_request(format!("{text:?}: {error}")))
+    JobId::parse(text).map_err(|error| Problem::bad_request(format!("{:?}: {error}", shown(text))))
+}
+
+/// As much of what was asked for as people read.
+fn shown(text: &str) -> String {
+    text.chars().take(80).collect()
 }
 
 fn job_state(name: &str) -> Result<JobState, Problem> {
