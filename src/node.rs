@@ -151,6 +151,7 @@ impl Node {
             routes: routes.clone(),
             queued: queued.clone(),
             deliveries: due.clone(),
+            at_work: stage.at_work().clone(),
             cancelled: told_cancelled,
         };
         let worker = Worker {
@@ -198,6 +199,12 @@ impl Node {
             buckets,
             uploads: uploads.clone(),
             routes,
+            pushes: http::Pushes::new(
+                stage.clone(),
+                config.http.largest_push,
+                config.http.largest_unpacked,
+            ),
+            scratch: http::Scratch::default(),
             access: http::Access {
                 networks: config.http.networks,
                 tokens: config.http.tokens,
