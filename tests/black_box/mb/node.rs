@@ -37,7 +37,10 @@ fn a_directory_goes_there_and_its_results_come_back() {
         object.write(&person.at("study"));
     }
     let told = person.does(&["push", "Copy", "study", "--wait"]);
-    assert_eq!((&told["state"], &told["outcome"]), (&json!("done"), &json!("success")));
+    assert_eq!(
+        (&told["state"], &told["outcome"]),
+        (&json!("done"), &json!("success"))
+    );
     let scratchdir = told["scratchdir"].as_str().unwrap();
     let listed = person.does(&["list", "anna:one"]);
     assert_eq!(listed[0]["scratchdir"], scratchdir);
@@ -97,10 +100,11 @@ fn a_push_that_was_killed_goes_on_where_it_was() {
     let uploaded = || {
         let uploads = fs::read_dir(node.data().join("uploads")).ok()?;
         let large = |path: &std::path::Path| fs::metadata(path).is_ok_and(|m| m.len() > 16 << 20);
-        uploads.flatten().map(|e| e.path()).any(|p| {
-            large(&p) || fs::read_dir(&p).is_ok_and(|d| d.flatten().any(|e| large(&e.path())))
-        })
-        .then_some(())
+        uploads
+            .flatten()
+            .map(|e| e.path())
+            .any(|p| large(&p) || fs::read_dir(&p).is_ok_and(|d| d.flatten().any(|e| large(&e.path()))))
+            .then_some(())
     };
     wait_until(PATIENCE, "a part of the upload", uploaded).unwrap();
     first.kill().unwrap();
