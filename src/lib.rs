@@ -21,7 +21,7 @@
 //! scp        services as acceptor
 //! engine     one driver per job: scheduler, driver, harvest, recovery
 //! delivery   results out
-//! http       the API
+//! http       the API, and the addresses of the original node
 //! node       composition root: Config → running Node
 //! cli        one file per subcommand of the programs
 //! ```
@@ -54,6 +54,9 @@
 //!    function; deliveries are rows of the same transaction.
 //! 9. [`delivery`]'s worker sends, keeps each object's status, tries again on a schedule.
 //! 10. The last delivery settles the job. Each arrow is a row in `events`.
+//!
+//! A study that is pushed as a zip takes another way to step 7: `http` spools it, `stage::push` unpacks it into the directory
+//! of a set that has no row yet, and one transaction makes the rows of its objects and its job, queued.
 //!
 //! A kill -9 between any two of them loses nothing that was answered: a file that is what its name says is taken in at
 //! the next start, and every step from 6 on can be done again.

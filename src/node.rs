@@ -151,6 +151,7 @@ impl Node {
             routes: routes.clone(),
             queued: queued.clone(),
             deliveries: due.clone(),
+            at_work: stage.at_work().clone(),
             cancelled: told_cancelled,
         };
         let destinations = Arc::new(Destinations::new(remotes));
@@ -200,6 +201,12 @@ impl Node {
             buckets,
             uploads: uploads.clone(),
             routes,
+            pushes: http::Pushes::new(
+                stage.clone(),
+                config.http.largest_push,
+                config.http.largest_unpacked,
+            ),
+            scratch: http::Scratch::default(),
             probes,
             access: http::Access {
                 networks: config.http.networks,

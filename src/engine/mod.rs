@@ -44,7 +44,7 @@ use crate::bucket::Buckets;
 use crate::container::Runtime;
 use crate::model::{AeTitle, GpuId, Layout};
 use crate::routing::Routes;
-use crate::stage::{Classifier, StageError};
+use crate::stage::{AtWork, Classifier, StageError};
 use crate::store::{Store, StoreError};
 
 pub use holds::end_overdue_holds;
@@ -71,6 +71,8 @@ pub struct Engine {
     pub queued: Arc<Notify>,
     /// Told when a delivery was created.
     pub deliveries: Arc<Notify>,
+    /// What drivers are at.
+    pub at_work: AtWork,
     /// Told when a job was cancelled: its driver stops its container.
     pub cancelled: watch::Receiver<()>,
 }

@@ -1,13 +1,17 @@
-//! The HTTP side: the API of version 1, whether the node is ready, and numbers for a monitoring system.
+//! The HTTP side: the API of version 1, the original's addresses, whether the node is ready, and numbers for a monitoring
+//! system.
 
 mod actions;
 mod api;
 mod associations;
 mod auth;
 mod buckets;
+mod connections;
 mod door;
+mod legacy;
 mod memory;
 mod problem;
+mod push;
 mod remotes;
 mod routes;
 mod series;
@@ -38,6 +42,8 @@ use crate::telemetry::metrics::{self, METRICS};
 
 pub use auth::Access;
 pub use door::{Peer, Shown};
+pub use legacy::Scratch;
+pub use push::Pushes;
 
 /// What handlers need.
 #[derive(Clone)]
@@ -54,6 +60,10 @@ pub struct Context {
     pub uploads: Uploads,
     /// Where results go.
     pub routes: Routes,
+    /// What takes pushed studies.
+    pub pushes: Pushes,
+    /// The list of jobs as the original told it.
+    pub scratch: Scratch,
     /// Whether destinations answer.
     pub probes: Probes,
     /// Who may use the API.
@@ -85,6 +95,7 @@ pub fn router(context: Context) -> Router {
         .route("/readyz", get(async || "ready\n"))
         .route("/metrics", get(metrics))
         .nest("/api/v1", api::router())
+        .merge(legacy::router())
         .fallback(async || {
             problem::Problem::not_found("there is no such page here; the API is below /api/v1")
         })
@@ -106,8 +117,10 @@ pub async fn serve(
     context: Context,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let service = router(context).into_make_service_with_connect_info::<Peer>();
-    axum::serve(door::Door::new(socket, tls), service)
-        .with_graceful_shutdown(stopped)
-        .await
+    context
+        .scratch
+        .warm(context.store.clone(), context.layout.clone());
+    let door = door::Door::new(socket, tls);
+    connections::serve(door, router(context), stopped).await;
+    Ok(())
 }

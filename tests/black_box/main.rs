@@ -27,6 +27,8 @@ mod first_light;
 mod gpus;
 mod grouping;
 mod install;
+mod legacy;
+mod legacy_push;
 mod mb;
 mod memory;
 mod open;

@@ -8,6 +8,7 @@ pub mod daemon;
 pub mod http_script;
 pub mod images;
 pub mod kit;
+pub mod legacy;
 pub mod node;
 pub mod orthanc;
 pub mod pacs;
@@ -21,6 +22,7 @@ pub mod tls;
 pub mod tmpfs;
 pub mod under_test;
 pub mod wait;
+pub mod zip;
 
 use std::time::Duration;
 

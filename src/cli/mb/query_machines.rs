@@ -21,6 +21,9 @@ const SERVICE: &str = "_magickbox._tcp.local.";
 /// The shortest time for answers: they are spread over half a second, so that not all come at once.
 const SHORTEST: Duration = Duration::from_secs(1);
 
+/// The longest: who is there has answered by then, however patient the settings are.
+const LONGEST: Duration = Duration::from_secs(5);
+
 /// Machines that are listed; a network with more is being played with.
 const MOST_MACHINES: usize = 256;
 
@@ -33,7 +36,7 @@ pub(super) struct QueryMachines {
 
 impl QueryMachines {
     pub fn run(&self) -> Result<Ending> {
-        let found = find(Settings::load()?.time().max(SHORTEST))?;
+        let found = find(Settings::load()?.time().clamp(SHORTEST, LONGEST))?;
         if found.is_empty() {
             warn(
                 "no machine says that it is there; one that you know is added by 'mb activeMachines add <ip> <port>'",

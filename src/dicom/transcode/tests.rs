@@ -148,7 +148,11 @@ fn what_dcmtk_compressed_without_loss_comes_back_to_the_pixel() {
         let image = gray(sample_bytes);
         let mut pixels = pixels(&image);
         if stored == 12 {
-            pixels.iter_mut().skip(1).step_by(2).for_each(|high| *high &= 0x0f);
+            pixels
+                .iter_mut()
+                .skip(1)
+                .step_by(2)
+                .for_each(|high| *high &= 0x0f);
         }
         let mut original = native(&image, &pixels, None);
         for (tag, value) in [(0x0028_0101, stored), (0x0028_0102, stored - 1)] {

@@ -3,6 +3,7 @@
 
 mod dicom;
 mod lists;
+mod node;
 mod pull;
 mod push;
 

@@ -10,7 +10,7 @@ use super::{Person, answer_of_the_original, original, parsed};
 use crate::support::http_script::{Asked, HttpScript, Said};
 
 /// Bytes that no zip makes smaller.
-fn noise(length: usize) -> Vec<u8> {
+pub fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9E37_79B9_7F4A_7C15u64;
     (0..length)
         .map(|_| {
