@@ -184,3 +184,71 @@ pub(super) fn all(
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::config::Config;
+    use crate::model::{Remote, SendLimits};
+
+    fn read(text: &str) -> Result<Vec<Remote>, String> {
+        let config = Config::parse(Path::new("x.toml"), text);
+        config
+            .map(|config| config.remotes)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_kind_of_destination_is_read_with_its_limits() {
+        let remotes = read(include_str!("../../fixtures/config/full.toml")).unwrap();
+        let shown: Vec<_> = remotes
+            .iter()
+            .map(|r| (r.name().as_str(), r.kind(), r.address()))
+            .collect();
+        let expected = [
+            ("PACS", "dicom", "pacs.example:104"),
+            ("ARCHIVE", "dicom-tls", "archive.example:2762"),
+            ("SCANNER", "dicom", "[2001:db8:7::9]:104"),
+            ("RESEARCH", "folder", "/srv/research"),
+            ("CLOUD", "dicomweb", "https://pacs.example/dicom-web"),
+        ];
+        assert_eq!(
+            shown,
+            expected.map(|(name, kind, address)| (name, kind, address.to_owned()))
+        );
+        let limits = SendLimits {
+            bandwidth: Some(10 << 20),
+            associations: 2,
+        };
+        assert_eq!(remotes[0].limits(), limits);
+        assert_eq!(remotes[1].limits(), SendLimits::default());
+    }
+
+    #[test]
+    fn a_destination_that_would_be_sent_to_otherwise_than_it_says_is_found() {
+        let text = "[[remote_ae]]\nae_title = \"A\"\naddress = \"a:1\"\nassociations = 0\ntls = { certificate = \"c\", name = \"a b\" }\n\
+                    [[folder]]\nname = \"$sender\"\npath = \"below\"\nbandwidth = 1\n\
+                    [[dicomweb]]\nname = \"W\"\nurl = \"http://w/x\"\ntoken = \"t\"\n\
+                    [[dicomweb]]\nname = \"W\"\nurl = \"https://w/x?y\"\n\
+                    [[dicomweb]]\nname = \"V\"\nurl = \"https://w/x\"\n";
+        let error = read(text).unwrap_err();
+        for expected in [
+            "remote_ae[0].associations: ",
+            "remote_ae[0].tls.ca: is missing",
+            "remote_ae[0].tls.key: is missing: the certificate's key",
+            "remote_ae[0].tls.name: \"a b\": the name of a host",
+            "folder[0].name: \"$sender\": stands for whoever sent",
+            "folder[0].path: \"below\": the absolute path",
+            "folder[0].bandwidth: ",
+            "dicomweb[0].url: has to be https:// where a token",
+            "dicomweb[1].url: \"https://w/x?y\": a URL without a query",
+            "dicomweb[2].ca: is missing",
+        ] {
+            assert!(error.contains(expected), "{expected} not in\n{error}");
+        }
+        let twice =
+            "[[remote_ae]]\nae_title = \"A\"\naddress = \"a:1\"\n[[folder]]\nname = \"A\"\npath = \"/a\"\n";
+        assert!(read(twice).unwrap_err().contains("folder[0]: A is there twice"));
+    }
+}

@@ -16,6 +16,7 @@ use crate::model::{
 };
 use crate::store::{Store, StoreError};
 use crate::telemetry::field;
+use crate::telemetry::metrics::METRICS;
 
 use super::destinations::{Destinations, advice};
 use super::lanes::{Lanes, Wire, wire};
@@ -201,6 +202,12 @@ impl Worker {
         next_at: Option<Timestamp>,
         error: Option<String>,
     ) -> Result<(), StoreError> {
+        match event {
+            DeliveryEvent::Accepted => METRICS.deliveries_sent.one(),
+            DeliveryEvent::Refused => METRICS.deliveries_refused.one(),
+            DeliveryEvent::GaveUp => METRICS.deliveries_held.one(),
+            _ => {}
+        }
         let _one_at_a_time = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
         // The record first: who sees the job done finds it complete. After a crash in between, the delivery is taken up
         // again, has nothing left to send, and both are written once more.

@@ -333,11 +333,14 @@ fn orthanc_takes_results_by_stow_rs() {
 #[test]
 fn a_dicomweb_server_that_is_busy_is_asked_again_and_one_that_refuses_an_object_gets_the_others() {
     needs!(Docker, Dcmtk);
+    let mut objects = Object::series(3);
+    objects[1].description = "BAD ONE";
+    let uids: Vec<_> = objects.iter().map(|o| o.sop_instance.clone()).collect();
     let first = std::sync::atomic::AtomicBool::new(true);
     let server = HttpScript::start(move |asked| {
         let body = String::from_utf8_lossy(&asked.body).into_owned();
         let parts = body
-            .matches("Content-Type: application/dicom; transfer-syntax=")
+            .matches("\r\nContent-Type: application/dicom\r\n\r\n")
             .count();
         if asked.header("authorization").is_some() || asked.method != "POST" {
             return Said::text(400, "");
@@ -345,8 +348,11 @@ fn a_dicomweb_server_that_is_busy_is_asked_again_and_one_that_refuses_an_object_
         if first.swap(false, std::sync::atomic::Ordering::SeqCst) {
             return Said::text(503, "");
         }
+        let uid = uids.iter().find(|uid| body.contains(uid.as_str()));
         match (parts, body.contains("BAD ONE")) {
-            (1, false) => Said::json(&json!({})),
+            (1, false) => Said::json(&json!({
+                "00081199": { "vr": "SQ", "Value": [{ "00081155": { "vr": "UI", "Value": [uid] } }] }
+            })),
             (1, true) => Said::text(400, "not this"),
             // One of a batch spoils it.
             _ => Said::text(400, ""),
@@ -358,8 +364,6 @@ fn a_dicomweb_server_that_is_busy_is_asked_again_and_one_that_refuses_an_object_
         route(&["WEB"])
     );
     let node = node(&config);
-    let mut objects = Object::series(3);
-    objects[1].description = "BAD ONE";
     send(&node, &objects);
     let job = node.wait_for_end("Copy");
     let mut found = states(&job);

@@ -42,7 +42,7 @@ pub(super) fn write(d: &mut Document, site: &Site) {
     d.text(
         "Of a response with 200, 202 or 409 the Failed SOP Sequence (0008,1198) and the Referenced SOP Sequence (0008,1199) \
          say what became of each object: Failure Reason (0008,1197) and Warning Reason (0008,1196) mean what the table \
-         above says. An object that is not named is stored after 200, sent again after 202, refused after 409.",
+         above says. An object that is not named is sent again after 200 and 202, refused after 409.",
     );
     d.table(
         "HTTP statuses received by the Sending AE",

@@ -31,11 +31,8 @@ pub(super) enum Meaning {
 pub(super) fn of(status: u16, body: &str, uids: &[&str]) -> Meaning {
     let said = parse(body);
     match status {
-        200 | 202 | 409 if !said.is_empty() || status == 200 => {
-            let one = |uid: &&str| said.get(*uid).cloned().unwrap_or_else(|| unnamed(status));
-            Meaning::Each(uids.iter().map(one).collect())
-        }
-        202 => Meaning::Each(uids.iter().map(|_| unnamed(status)).collect()),
+        200 | 202 => Meaning::Each(uids.iter().map(|uid| one(&said, uid, status)).collect()),
+        409 if !said.is_empty() => Meaning::Each(uids.iter().map(|uid| one(&said, uid, status)).collect()),
         // Not acceptable, not well formed, too large, of no supported type, not processable.
         400 | 406 | 409 | 413 | 415 | 422 => Meaning::Batch,
         408 | 425 | 429 | 500 | 502..=504 | 507 | 509 => Meaning::Busy,
@@ -43,16 +40,16 @@ pub(super) fn of(status: u16, body: &str, uids: &[&str]) -> Meaning {
     }
 }
 
-/// An object that the response does not name.
-fn unnamed(status: u16) -> Said {
-    match status {
-        // All were stored.
-        200 => Said::Status(Status::SUCCESS, None),
-        202 => Said::Later(
-            "the server took some of a batch and does not say of this object what it did".to_owned(),
-        ),
-        _ => Said::Refused("the server refused a batch and does not say of this object why".to_owned()),
-    }
+/// What is said of one object. One that is not named is not taken for stored, whatever the status: there are servers that
+/// answer 200 and have dropped a part that they did not understand.
+fn one(said: &HashMap<String, Said>, uid: &str, status: u16) -> Said {
+    let unnamed = || match status {
+        409 => Said::Refused("the server refused a batch and does not say of this object why".to_owned()),
+        _ => Said::Later(format!(
+            "the server answered {status} and does not say that it has stored this object"
+        )),
+    };
+    said.get(uid).cloned().unwrap_or_else(unnamed)
 }
 
 /// What the body says of objects, by SOP Instance UID.
@@ -155,16 +152,18 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_is_not_named_is_taken_for_stored_only_where_all_are() {
-        let none = serde_json::json!({});
-        assert_eq!(each(200, &none), [status(0), status(0), status(0)]);
-        assert!(each(202, &none).iter().all(|said| matches!(said, Said::Later(_))));
+    fn an_object_that_is_not_named_is_never_taken_for_stored() {
+        for code in [200, 202] {
+            let said = each(code, &serde_json::json!({}));
+            assert!(said.iter().all(|said| matches!(said, Said::Later(_))), "{said:?}");
+        }
+        let html = of(200, "<html>", &UIDS);
+        assert!(matches!(html, Meaning::Each(said) if said.iter().all(|s| matches!(s, Said::Later(_)))));
         let one = serde_json::json!({ "00081198": { "Value": [{ "00081155": { "Value": ["1.1"] } }] } });
         let said = each(409, &one);
         assert_eq!(said.first(), Some(&status(0x0110)));
         assert!(said.iter().skip(1).all(|said| matches!(said, Said::Refused(_))));
         assert_eq!(of(409, "", &UIDS), Meaning::Batch);
-        assert_eq!(of(200, "<html>", &UIDS), Meaning::Each(vec![status(0); 3]));
     }
 
     #[test]
