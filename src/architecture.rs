@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Who may import whom; what is not listed may be imported by `node` and `cli` only.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("model", &[]),
     ("files", &[]),
     ("telemetry", &[]),
@@ -12,6 +12,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("dicom", &["model", "config"]),
     ("store", &["model"]),
     ("container", &[]),
+    ("routing", &["model", "files", "telemetry", "dicom"]),
     (
         "stage",
         &["model", "config", "files", "telemetry", "dicom", "store"],
@@ -27,10 +28,28 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ),
     (
         "http",
-        &["model", "stage", "telemetry", "store", "container", "bucket"],
+        &[
+            "model",
+            "files",
+            "routing",
+            "stage",
+            "telemetry",
+            "store",
+            "container",
+            "bucket",
+        ],
     ),
 ];
-const ENGINE: &[&str] = &["model", "files", "dicom", "store", "container", "stage", "bucket"];
+const ENGINE: &[&str] = &[
+    "model",
+    "files",
+    "dicom",
+    "routing",
+    "store",
+    "container",
+    "stage",
+    "bucket",
+];
 
 fn sources(directory: &Path, found: &mut Vec<std::path::PathBuf>) {
     for entry in std::fs::read_dir(directory).unwrap() {

@@ -114,6 +114,38 @@ pub fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
     }
 }
 
+/// Finds the regular files below a directory, without following a link; counts directories that lie deeper than the first
+/// bound.
+///
+/// # Errors
+/// What the system says; that there are more than the second bound.
+pub fn walk(
+    directory: &Path,
+    (deepest, most): (usize, usize),
+    found: &mut Vec<PathBuf>,
+    left_alone: &mut usize,
+) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        // The entry's own type: a link is a link, wherever it leads.
+        let kind = entry.file_type()?;
+        if kind.is_dir() && deepest > 0 {
+            walk(&entry.path(), (deepest - 1, most), found, left_alone)?;
+        } else if kind.is_dir() {
+            *left_alone += 1;
+        } else if kind.is_file() {
+            if found.len() == most {
+                return Err(io::Error::other(format!(
+                    "more than {most} files in {}",
+                    directory.display()
+                )));
+            }
+            found.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
 /// Removes a directory and everything in it; one that is gone is a success.
 ///
 /// # Errors

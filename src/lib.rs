@@ -14,6 +14,7 @@
 //! dicom      what we add to dicom-rs: upper layer, TLS, messages, negotiation, reading a header on the fly, SCU
 //! store      the job store
 //! container  trait Runtime and its Docker implementation
+//! routing    where results go: the rules in force, routing.json, the decision and its reasons
 //! stage      the only code that writes DICOM to disk; when a set is complete; INPUT
 //! bucket     what an image says of itself, and what is wrong with it; installed buckets and the streams they open; what a
 //!            new one begins with
@@ -27,10 +28,11 @@
 //!
 //! # Who may import whom
 //! `model`, `files`, `failpoint`, `telemetry` and `container` import nobody; `failpoint` may be named anywhere. `config` and
-//! `store` import `model`; `dicom` imports `model` and, for TLS, `config`. `stage` imports `config`, `dicom`, `store`,
+//! `store` import `model`; `dicom` imports `model` and, for TLS, `config`. `routing` imports `dicom`, `files`, `telemetry`.
+//! `stage` imports `config`, `dicom`, `store`,
 //! `telemetry`. `bucket` imports `store`, `container`.
-//! `scp` imports `dicom`, `store`, `stage`. `engine` imports `stage`, `bucket`, `container`, `store`, `dicom`. `delivery`
-//! imports `dicom`, `store`. `http` imports `bucket`, `container`, `stage`, `store`, `telemetry`. `node` wires them; `cli`
+//! `scp` imports `dicom`, `store`, `stage`. `engine` imports `stage`, `bucket`, `container`, `store`, `dicom`, `routing`. `delivery`
+//! imports `dicom`, `store`. `http` imports `bucket`, `container`, `files`, `routing`, `stage`, `store`, `telemetry`. `node` wires them; `cli`
 //! starts the node, talks HTTP to one, or runs a bucket by `engine` without one. A unit test below holds the
 //! `use crate::` lines against this.
 //!
@@ -72,6 +74,7 @@ pub mod files;
 pub mod http;
 pub mod model;
 pub mod node;
+pub mod routing;
 pub mod scp;
 pub mod stage;
 pub mod store;

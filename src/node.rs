@@ -25,6 +25,7 @@ use crate::engine::{self, Engine};
 use crate::files;
 use crate::http;
 use crate::model::{Layout, Place};
+use crate::routing::{self, Routes, RoutesConfig};
 use crate::scp::{Listener, Scp, SecurePort};
 use crate::stage::{Keeps, Retention, Stage};
 use crate::store::Store;
@@ -58,6 +59,7 @@ impl Node {
     /// What keeps it from serving, naming the input.
     pub async fn start(config: Config) -> Result<Self> {
         // What the site has to mend is told before anything is begun.
+        let (given, remote_aes, fixed) = (config.routing, config.remote_aes, config.routes);
         let tls = config.dicom.tls.clone().map(open_tls).transpose()?;
         let https = https::open(&config.http)?;
         https::warn(&config.http);
@@ -66,6 +68,18 @@ impl Node {
         let lock = lock(&layout)?;
         // A node that was killed left it: whoever waits for it waits for us.
         files::remove_file(&layout.path(Place::NodeFile)).context("remove run/node.json")?;
+        let rules = RoutesConfig {
+            fixed,
+            site: routing::Site {
+                default_pacs: given.default_pacs,
+            },
+            required: given.file.is_some(),
+            file: layout
+                .root()
+                .join(given.file.unwrap_or_else(|| "routing.json".into())),
+            kept: layout.path(Place::RoutesKept),
+        };
+        let routes = tokio::task::spawn_blocking(move || Routes::open(rules)).await??;
         let store_path = layout.path(Place::Store);
         make_parent(&store_path)?;
         let opening = || format!("open {}", store_path.display());
@@ -131,14 +145,14 @@ impl Node {
             layout: layout.clone(),
             runtime: runtime.clone(),
             buckets: buckets.clone(),
-            routes: Arc::new(config.routes),
+            routes: routes.clone(),
             queued: queued.clone(),
             deliveries: due.clone(),
             cancelled: told_cancelled,
         };
         let worker = Worker {
             config: config.delivery,
-            remote_aes: Arc::new(config.remote_aes),
+            remote_aes: Arc::new(remote_aes),
             store: store.clone(),
             layout: layout.clone(),
             due,
@@ -157,6 +171,7 @@ impl Node {
         let retention = Retention::new(&stage, &storage, move || keeps(&of_buckets));
         let tasks = vec![
             tokio::spawn(uploads.clone().expire()),
+            tokio::spawn(routes.clone().watch()),
             tokio::spawn(retention.run()),
             tokio::spawn(engine::end_overdue_holds(store.clone(), config.engine.hold)),
             tokio::spawn(async move { completion.run().await }),
@@ -177,6 +192,7 @@ impl Node {
             layout: layout.clone(),
             buckets,
             uploads: uploads.clone(),
+            routes,
             access: http::Access {
                 networks: config.http.networks,
                 tokens: config.http.tokens,

@@ -8,6 +8,7 @@ use magickbox::cli::backup::Backup;
 use magickbox::cli::conformance::Conformance;
 use magickbox::cli::job::JobCommand;
 use magickbox::cli::restore::Restore;
+use magickbox::cli::route::RouteCommand;
 use magickbox::cli::serve::Serve;
 use magickbox::cli::token::TokenCommand;
 use magickbox::cli::verify::Verify;
@@ -28,6 +29,7 @@ enum Command {
     Backup(Backup),
     Restore(Restore),
     Job(JobCommand),
+    Route(RouteCommand),
     Verify(Verify),
     Token(TokenCommand),
 }
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
         Command::Job(job) => job.run(),
+        Command::Route(route) => route.run(),
         Command::Verify(verify) => verify.run(),
         Command::Token(token) => token.run(),
     };

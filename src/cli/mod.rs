@@ -8,6 +8,7 @@ pub mod job;
 pub mod mb;
 mod node_client;
 pub mod restore;
+pub mod route;
 pub mod serve;
 mod table;
 mod text;

@@ -26,6 +26,7 @@ pub use delivery::DeliveryConfig;
 pub use dicom::DicomConfig;
 pub use engine::EngineConfig;
 pub use http::{HttpConfig, HttpTlsConfig};
+pub use routes::RoutingConfig;
 pub use storage::{StorageConfig, quarter_above};
 pub use tls::{ClientCertificate, TlsConfig, TlsVersion};
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub remote_aes: Vec<RemoteAe>,
     /// `[[route]]`
     pub routes: Vec<Route>,
+    /// `[routing]`
+    pub routing: RoutingConfig,
     /// `[bucket.AETITLE]`: the site's overrides of info.json, by AE title.
     pub buckets: BTreeMap<AeTitle, Value>,
 }
@@ -154,6 +157,7 @@ impl Config {
             http: http::read(&top.table("http")),
             engine: engine::read(&top.table("engine")),
             delivery,
+            routing: routes::read_routing(&top.table("routing"), &remote_aes),
             remote_aes,
             routes,
             buckets: top
@@ -207,11 +211,21 @@ mod tests {
     fn a_full_file_is_read() {
         let text = include_str!("../../fixtures/config/full.toml");
         let config = Config::parse(Path::new("full.toml"), text).unwrap();
-        assert_eq!(config.remote_aes.len(), 1);
+        assert_eq!(config.remote_aes.len(), 2);
         assert_eq!(
-            config.routes.first().unwrap().to.first().unwrap().as_str(),
+            config
+                .routes
+                .first()
+                .unwrap()
+                .to
+                .first()
+                .unwrap()
+                .peer
+                .ae_title()
+                .as_str(),
             "PACS"
         );
+        assert_eq!(config.routing.default_pacs.unwrap().address, "pacs.example:104");
         assert_eq!(config.buckets.len(), 2);
         assert_eq!(config.dicom.networks.len(), 2);
         assert_eq!(config.callers.len(), 2);

@@ -1,10 +1,38 @@
-//! `[[remote_ae]]` and `[[route]]`: where results go.
+//! `[routing]`, `[[remote_ae]]` and `[[route]]`: where results go.
 
-use regex::{Regex, RegexBuilder};
+use std::path::PathBuf;
+
 use serde_json::Value;
 
 use super::require;
-use crate::model::{AeTitle, Direction, Reader, RemoteAe, Route};
+use crate::model::{
+    AeTitle, AttributeSet, AttributeTag, Destination, Direction, Peer, Reader, RemoteAe, Route, RouteSource,
+    pattern,
+};
+
+/// `[routing]`: the rules of a `routing.json`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoutingConfig {
+    /// The file, below the data directory unless it is absolute; it has to be there. Default: `routing.json`, if it is there.
+    pub file: Option<PathBuf>,
+    /// What `$me` and `$port` stand for. Default: nothing.
+    pub default_pacs: Option<RemoteAe>,
+}
+
+pub(super) fn read_routing(r: &Reader<'_>, remote_aes: &[RemoteAe]) -> RoutingConfig {
+    let config = RoutingConfig {
+        file: r.text("file", |text| match text {
+            "" => Err("the name of a file"),
+            name => Ok(PathBuf::from(name)),
+        }),
+        default_pacs: r.text("default_pacs", |text| {
+            let known = remote_aes.iter().find(|remote| remote.ae_title.as_str() == text);
+            known.cloned().ok_or("is no [[remote_ae]] of this file")
+        }),
+    };
+    r.deny_unknown();
+    config
+}
 
 pub(super) fn read_remote_ae(r: &Reader<'_>, own: &AeTitle) -> Option<RemoteAe> {
     let host_port = |text: &str| match text.rsplit_once(':') {
@@ -28,28 +56,35 @@ pub(super) fn read_remote_ae(r: &Reader<'_>, own: &AeTitle) -> Option<RemoteAe> 
 
 pub(super) fn read_route(r: &Reader<'_>, remote_aes: &[RemoteAe]) -> Option<Route> {
     let name = r.text("name", |t| Ok::<_, String>(t.to_owned()));
-    let route = Route {
-        name: name.clone().unwrap_or_default(),
-        called: r.text("called", pattern),
-        calling: r.text("calling", pattern),
-        outcome: r.text("outcome", pattern),
-        send: r
-            .word(
-                "send",
-                &[("output", Direction::Output), ("input", Direction::Input)],
-            )
-            .unwrap_or_default(),
-        to: r
-            .get("to", |value| destinations(value, remote_aes))
-            .unwrap_or_default(),
-    };
+    let (called, calling) = (r.text("called", pattern), r.text("calling", pattern));
+    let outcome = r.text("outcome", pattern);
+    let send = r.word(
+        "send",
+        &[("output", Direction::Output), ("input", Direction::Input)],
+    );
+    let titles = r.get("to", |value| destinations(value, remote_aes));
+    let which = r.get("which", which);
+    let flag = |key| r.get(key, |value| value.as_bool().ok_or("true or false"));
+    let (enabled, last, fallback) = (flag("enabled"), flag("last"), flag("fallback"));
     r.deny_unknown();
     require(r, &["name", "to"]);
-    name.map(|_| route)
-}
-
-fn pattern(text: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(text).case_insensitive(true).build()
+    let to = titles.unwrap_or_default().into_iter().map(|title| Destination {
+        outcome: outcome.clone(),
+        peer: Peer::Named(title),
+        which: which.clone(),
+        stops: fallback.unwrap_or(false),
+        error_report: false,
+    });
+    Some(Route {
+        name: name?,
+        source: RouteSource::Configuration,
+        enabled: enabled.unwrap_or(true),
+        called,
+        calling,
+        send: send.unwrap_or_default(),
+        to: to.collect(),
+        last: last.unwrap_or(false),
+    })
 }
 
 fn destinations(value: &Value, remote_aes: &[RemoteAe]) -> Result<Vec<AeTitle>, String> {
@@ -67,4 +102,24 @@ fn destinations(value: &Value, remote_aes: &[RemoteAe]) -> Result<Vec<AeTitle>, 
             }
         })
         .collect()
+}
+
+fn which(value: &Value) -> Result<Vec<AttributeSet>, String> {
+    let how = || "a list of tables of attributes and patterns, like [{ \"0008,0060\" = \"MR\" }]".to_owned();
+    let sets = value.as_array().filter(|l| !l.is_empty()).ok_or_else(how)?;
+    let set = |set: &Value| {
+        let table = set.as_object().filter(|t| !t.is_empty()).ok_or_else(how)?;
+        let one = |(tag, wanted): (&String, &Value)| {
+            let tag = AttributeTag::parse(tag).map_err(|error| format!("{tag:?}: {error}"))?;
+            let wanted = wanted.as_str().ok_or_else(how)?;
+            let pattern = pattern(wanted).map_err(|error| format!("{wanted:?}: {error}"))?;
+            Ok((tag, pattern))
+        };
+        table
+            .iter()
+            .map(one)
+            .collect::<Result<_, String>>()
+            .map(AttributeSet)
+    };
+    sets.iter().map(set).collect()
 }

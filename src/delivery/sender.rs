@@ -176,6 +176,8 @@ mod tests {
             job: JobId::generate(created_at),
             stream: title.clone(),
             destination: title,
+            remote: None,
+            after: None,
             route: String::new(),
             direction: Direction::Output,
             state: DeliveryState::Sending,

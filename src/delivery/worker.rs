@@ -1,7 +1,7 @@
 //! Sends what is due: one association per destination at a time, destinations side by side, so that one that is sick
 //! delays no other.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -46,7 +46,15 @@ pub struct Worker {
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// Tells that a destination is free again, however its delivery ended.
-struct Over(mpsc::UnboundedSender<AeTitle>, AeTitle);
+struct Over(mpsc::UnboundedSender<Wire>, Wire);
+
+/// A destination and where it is: two at one address with one AE title are one.
+type Wire = (AeTitle, Option<String>);
+
+fn wire(delivery: &Delivery) -> Wire {
+    let address = delivery.remote.as_ref().map(|remote| remote.address.clone());
+    (delivery.destination.clone(), address)
+}
 
 impl Drop for Over {
     fn drop(&mut self) {
@@ -58,7 +66,7 @@ impl Drop for Over {
 impl Worker {
     /// Sends what is due until the node stops, then waits for the objects under way.
     pub async fn run(self) {
-        let mut busy: HashSet<AeTitle> = HashSet::new();
+        let mut busy: HashSet<Wire> = HashSet::new();
         let (over, mut ended) = mpsc::unbounded_channel();
         while !self.stop.is_raised() {
             let wait = match self.begin_due(&mut busy, &over) {
@@ -84,8 +92,8 @@ impl Worker {
     /// Begins the oldest due delivery of every destination that is not busy; answers how long nothing else is due.
     fn begin_due(
         &self,
-        busy: &mut HashSet<AeTitle>,
-        over: &mpsc::UnboundedSender<AeTitle>,
+        busy: &mut HashSet<Wire>,
+        over: &mpsc::UnboundedSender<Wire>,
     ) -> Result<Duration, StoreError> {
         let now = Timestamp::now();
         let mut wait = AT_LEAST;
@@ -93,16 +101,16 @@ impl Worker {
             // Later than it could have been put off to: the clock was set back since.
             let latest = now.plus(self.config.longest_retry);
             let due = delivery.next_at.filter(|at| *at <= latest).unwrap_or(now);
-            if busy.contains(&delivery.destination) {
+            if busy.contains(&wire(&delivery)) {
                 continue;
             }
             if due > now {
                 wait = wait.min(due.since(now));
                 continue;
             }
-            busy.insert(delivery.destination.clone());
+            busy.insert(wire(&delivery));
             let worker = self.clone();
-            let over = Over(over.clone(), delivery.destination.clone());
+            let over = Over(over.clone(), wire(&delivery));
             tokio::task::spawn_blocking(move || {
                 if let Err(error) = worker.deliver(&delivery) {
                     tracing::error!({ field::DELIVERY } = delivery.id, %error, "keep what became of a delivery; trying again");
@@ -116,11 +124,11 @@ impl Worker {
 
     /// One attempt at one delivery.
     fn deliver(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        let Some(remote) = self
-            .remote_aes
-            .iter()
-            .find(|r| r.ae_title == delivery.destination)
-        else {
+        let named = || {
+            let mut known = self.remote_aes.iter();
+            known.find(|r| r.ae_title == delivery.destination)
+        };
+        let Some(remote) = delivery.remote.as_ref().or_else(named) else {
             let error = format!(
                 "{} is no [[remote_ae]] of the configuration any more",
                 delivery.destination
@@ -221,8 +229,20 @@ impl Worker {
         let path = self.layout.path(Place::Record(&settled.stream, &settled.job));
         let mut record: serde_json::Value = serde_json::from_slice(&std::fs::read(&path)?)?;
         let mut shown = Vec::new();
+        let mut states = HashMap::new();
         for each in self.store.deliveries(&settled.job)? {
             let this = each.id == settled.id;
+            // What stands by follows with the row of this one; it comes after what it stands by for.
+            let before = each.after.and_then(|id| states.get(&id).copied());
+            let follows = before
+                .and_then(DeliveryState::for_standby)
+                .and_then(|event| each.state.next(event));
+            let each_state = if this {
+                state
+            } else {
+                follows.unwrap_or(each.state)
+            };
+            states.insert(each.id, each_state);
             let instances: Vec<_> = self
                 .store
                 .delivery_instances(each.id)?
@@ -234,8 +254,9 @@ impl Worker {
                 .collect();
             shown.push(serde_json::json!({
                 "destination": each.destination.as_str(),
+                "address": each.remote.as_ref().map(|remote| &remote.address),
                 "route": each.route,
-                "state": if this { state } else { each.state }.name(),
+                "state": each_state.name(),
                 "attempts": each.attempts,
                 "error": if this { error } else { each.error.as_deref() },
                 "instances": instances,

@@ -4,9 +4,8 @@ use crate::bucket::Installed;
 use crate::container::label;
 use crate::dicom::part10::FileMeta;
 use crate::files;
-use crate::model::{
-    DeliveryInstance, Direction, Ended, InstanceState, Job, Place, Route, Timestamp, Verdict,
-};
+use crate::model::{DeliveryInstance, Direction, Ended, InstanceState, Job, Place, Timestamp, Verdict};
+use crate::routing::{self, Facts, Offer, Planned};
 use crate::store::NewDelivery;
 
 use super::measures::{self, Found, Plugin};
@@ -23,7 +22,8 @@ pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineErro
     let inputs = list(engine, job, Place::Input(&job.stream, &job.id)).await?.files;
     let mut found = measure(engine, job, &bucket, &outputs).await?;
     found.problems.extend(problem);
-    let deliveries = deliveries(&engine.routes, job, &verdict, &inputs, &outputs);
+    let (deliveries, unreadable) = deliveries(engine, job, &verdict, &inputs, &outputs).await?;
+    found.problems.extend(unreadable);
     write_papers(engine, job, &bucket, &verdict, &inputs, &outputs, &found).await?;
     crate::failpoint::reach("papers-written");
     for problem in found.problems.iter().take(20) {
@@ -107,43 +107,69 @@ async fn measure(
     .await
 }
 
-/// Which results go where: pure, from the routes and what is known of the job.
-fn deliveries(
-    routes: &[Route],
+/// Which results go where, by the rules in force, and what could not be read for it.
+async fn deliveries(
+    engine: &Engine,
     job: &Job,
     verdict: &Verdict,
     inputs: &[OutputFile],
     outputs: &[OutputFile],
-) -> Vec<NewDelivery> {
-    let mut deliveries: Vec<NewDelivery> = Vec::new();
-    let matching = routes
+) -> Result<(Vec<NewDelivery>, Option<String>), EngineError> {
+    let routes = engine.routes.now();
+    let facts = Facts {
+        called: job.stream.as_str(),
+        calling: &job.calling_ae_title,
+        outcome: &verdict.outcome,
+    };
+    let (inputs, outputs) = (dicom(inputs), dicom(outputs));
+    let needed = routing::needed(&routes, facts);
+    let (input, output) = (
+        engine.layout.path(Place::Input(&job.stream, &job.id)),
+        engine.layout.path(Place::Output(&job.stream, &job.id)),
+    );
+    let names = |files: &[(&str, &FileMeta)]| -> Vec<String> {
+        files.iter().map(|(name, _)| (*name).to_owned()).collect()
+    };
+    let (input_names, output_names) = (names(&inputs), names(&outputs));
+    let offer = blocking(move || {
+        Ok(Offer {
+            input: routing::offered(&input, input_names, needed.get(&Direction::Input)),
+            output: routing::offered(&output, output_names, needed.get(&Direction::Output)),
+        })
+    })
+    .await?;
+    let plan = routing::decide(&routes, facts, &offer).plan;
+    let deliveries = plan
+        .into_iter()
+        .map(|planned| new_delivery(planned, &inputs, &outputs));
+    Ok((deliveries.collect(), offer.unreadable()))
+}
+
+/// The DICOM files among them: no other is sent.
+fn dicom(files: &[OutputFile]) -> Vec<(&str, &FileMeta)> {
+    let dicom = files
         .iter()
-        .filter(|r| r.matches(job.stream.as_str(), &job.calling_ae_title, &verdict.outcome));
-    for route in matching {
-        let files = match route.send {
-            Direction::Output => outputs,
-            Direction::Input => inputs,
-        };
-        let instances: Vec<_> = files
-            .iter()
-            .filter_map(|f| f.dicom.as_ref().map(|meta| waiting(&f.path, meta)))
-            .collect();
-        for destination in &route.to {
-            // One result goes to one destination once, however many routes say so.
-            let known = deliveries
-                .iter()
-                .any(|d| d.destination == *destination && d.direction == route.send);
-            if !known && !instances.is_empty() {
-                deliveries.push(NewDelivery {
-                    destination: destination.clone(),
-                    route: route.name.clone(),
-                    direction: route.send,
-                    instances: instances.clone(),
-                });
-            }
-        }
+        .filter_map(|file| Some((file.path.as_str(), file.dicom.as_ref()?)));
+    dicom.collect()
+}
+
+fn new_delivery(
+    planned: Planned,
+    inputs: &[(&str, &FileMeta)],
+    outputs: &[(&str, &FileMeta)],
+) -> NewDelivery {
+    let files = match planned.direction {
+        Direction::Output => outputs,
+        Direction::Input => inputs,
+    };
+    let going = planned.files.iter().filter_map(|place| files.get(*place));
+    NewDelivery {
+        instances: going.map(|(name, meta)| waiting(name, meta)).collect(),
+        peer: planned.peer,
+        route: planned.route,
+        direction: planned.direction,
+        after: planned.after,
     }
-    deliveries
 }
 
 fn waiting(file: &str, meta: &FileMeta) -> DeliveryInstance {
@@ -193,82 +219,4 @@ async fn write_papers(
             .map_err(io("write the job's papers"))
     })
     .await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::tests::job;
-    use crate::model::{AeTitle, Outcome, Uid};
-
-    fn file(path: &str, dicom: bool) -> OutputFile {
-        let uid = |t: &str| Uid::parse(t.as_bytes()).unwrap();
-        let meta = FileMeta {
-            sop_class_uid: uid("1.2"),
-            sop_instance_uid: uid("1.3"),
-            transfer_syntax_uid: uid("1.2.840.10008.1.2.1"),
-        };
-        OutputFile {
-            path: path.into(),
-            bytes: 1,
-            sha256: String::new(),
-            dicom: dicom.then_some(meta),
-        }
-    }
-
-    fn route(name: &str, send: Direction, to: &[&str]) -> Route {
-        let to = to.iter().map(|t| AeTitle::parse(t).unwrap()).collect();
-        Route {
-            name: name.into(),
-            called: None,
-            calling: None,
-            outcome: None,
-            send,
-            to,
-        }
-    }
-
-    #[test]
-    fn a_result_goes_to_each_destination_once_and_only_its_dicom_files() {
-        let routes = [
-            route("one", Direction::Output, &["PACS", "RESEARCH"]),
-            route("two", Direction::Output, &["PACS"]),
-            route("back", Direction::Input, &["PACS"]),
-        ];
-        let verdict = Verdict {
-            outcome: Outcome::Success,
-            reason: None,
-        };
-        let outputs = [file("a.dcm", true), file("a.nii", false)];
-        let made = deliveries(&routes, &job(), &verdict, &[file("i.dcm", true)], &outputs);
-        let shown: Vec<_> = made
-            .iter()
-            .map(|d| {
-                (
-                    d.route.as_str(),
-                    d.destination.as_str(),
-                    d.instances.len(),
-                    d.instances[0].file.as_str(),
-                )
-            })
-            .collect();
-        assert_eq!(
-            shown,
-            [
-                ("one", "PACS", 1, "a.dcm"),
-                ("one", "RESEARCH", 1, "a.dcm"),
-                ("back", "PACS", 1, "i.dcm")
-            ]
-        );
-    }
-
-    #[test]
-    fn nothing_is_delivered_of_a_job_without_dicom_results() {
-        let verdict = Verdict {
-            outcome: Outcome::Success,
-            reason: None,
-        };
-        let routes = [route("one", Direction::Output, &["PACS"])];
-        assert!(deliveries(&routes, &job(), &verdict, &[], &[file("a.nii", false)]).is_empty());
-    }
 }

@@ -40,7 +40,8 @@ use tokio::sync::{Notify, watch};
 
 use crate::bucket::Buckets;
 use crate::container::Runtime;
-use crate::model::{AeTitle, GpuId, Layout, Route};
+use crate::model::{AeTitle, GpuId, Layout};
+use crate::routing::Routes;
 use crate::stage::StageError;
 use crate::store::{Store, StoreError};
 
@@ -61,7 +62,7 @@ pub struct Engine {
     /// The installed buckets.
     pub buckets: Buckets,
     /// Where results go.
-    pub routes: Arc<Vec<Route>>,
+    pub routes: Routes,
     /// Told when a job was queued or one is over.
     pub queued: Arc<Notify>,
     /// Told when a delivery was created.

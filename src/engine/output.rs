@@ -3,12 +3,13 @@
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::dicom::part10::{self, FileMeta};
+use crate::files;
 
 /// Directories below each other that are looked into.
 const DEEPEST: usize = 32;
@@ -86,7 +87,7 @@ impl Listing {
 pub fn files(root: &Path) -> io::Result<Listing> {
     let mut paths = Vec::new();
     let mut listing = Listing::default();
-    walk(root, DEEPEST, &mut paths, &mut listing.left_alone)?;
+    files::walk(root, (DEEPEST, MOST_FILES), &mut paths, &mut listing.left_alone)?;
     paths.sort();
     for path in paths {
         match path.strip_prefix(root).ok().and_then(Path::to_str) {
@@ -95,32 +96,6 @@ pub fn files(root: &Path) -> io::Result<Listing> {
         }
     }
     Ok(listing)
-}
-
-fn walk(
-    directory: &Path,
-    deepest: usize,
-    found: &mut Vec<PathBuf>,
-    left_alone: &mut usize,
-) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        // The entry's own type: a link is a link, wherever it leads.
-        let kind = entry.file_type()?;
-        if kind.is_dir() && deepest > 0 {
-            walk(&entry.path(), deepest - 1, found, left_alone)?;
-        } else if kind.is_dir() {
-            *left_alone += 1;
-        } else if kind.is_file() {
-            if found.len() == MOST_FILES {
-                return Err(io::Error::other(format!(
-                    "more than {MOST_FILES} files in OUTPUT"
-                )));
-            }
-            found.push(entry.path());
-        }
-    }
-    Ok(())
 }
 
 fn read(path: &Path, name: &str) -> io::Result<OutputFile> {

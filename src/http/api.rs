@@ -33,6 +33,7 @@ pub fn router() -> Router<Context> {
         .route("/associations", get(associations::list))
         .merge(super::buckets::router())
         .merge(super::actions::router())
+        .merge(super::routes::router())
 }
 
 /// Runs a question to store or disk off the runtime's threads.

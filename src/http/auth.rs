@@ -101,7 +101,7 @@ fn needed(method: &Method, path: &str) -> Option<Permission> {
     match parts.as_slice() {
         _ if path == "/readyz" => None,
         ["uploads", ..] | ["buckets", _, "memory"] => Some(Permission::Install),
-        _ if sees => Some(Permission::Read),
+        _ if sees || parts == ["routes", "explain"] => Some(Permission::Read),
         ["jobs", ..] | ["buckets", _, "enable" | "disable"] => Some(Permission::Operate),
         // Whatever comes to be here later is for those who may everything, until somebody says otherwise.
         _ => Some(Permission::Install),
@@ -286,6 +286,8 @@ mod tests {
             (Method::POST, "/api/v1/buckets", Some(Install)),
             (Method::DELETE, "/api/v1/buckets/A", Some(Install)),
             (Method::HEAD, "/api/v1/uploads/x", Some(Install)),
+            (Method::POST, "/api/v1/routes/explain", Some(Read)),
+            (Method::PUT, "/api/v1/routes", Some(Install)),
             (Method::POST, "/api/v1/something/new", Some(Install)),
         ] {
             assert_eq!(needed(&method, path), permission, "{method} {path}");

@@ -8,6 +8,7 @@ mod buckets;
 mod door;
 mod memory;
 mod problem;
+mod routes;
 mod uploads;
 mod view;
 
@@ -27,6 +28,7 @@ use crate::bucket::Buckets;
 use crate::bucket::uploads::Uploads;
 use crate::container::Runtime;
 use crate::model::Layout;
+use crate::routing::Routes;
 use crate::stage::Completion;
 use crate::store::Store;
 use crate::telemetry::metrics::{self, METRICS};
@@ -45,6 +47,8 @@ pub struct Context {
     pub buckets: Buckets,
     /// What clients upload.
     pub uploads: Uploads,
+    /// Where results go.
+    pub routes: Routes,
     /// Who may use the API.
     pub access: Access,
     /// The container engine, for what it says of itself.

@@ -120,7 +120,8 @@ impl JobView {
     }
 }
 
-fn delivery(delivery: &Delivery, instances: &[DeliveryInstance]) -> Value {
+/// A delivery and the objects in it.
+pub fn delivery(delivery: &Delivery, instances: &[DeliveryInstance]) -> Value {
     let instances: Vec<_> = instances
         .iter()
         .map(|i| {
@@ -132,7 +133,10 @@ fn delivery(delivery: &Delivery, instances: &[DeliveryInstance]) -> Value {
         })
         .collect();
     json!({
+        "id": delivery.id,
         "destination": delivery.destination.as_str(),
+        "address": delivery.remote.as_ref().map(|remote| &remote.address),
+        "after": delivery.after,
         "route": delivery.route,
         "state": delivery.state.name(),
         "attempts": delivery.attempts,

@@ -9,14 +9,24 @@
 //!   │    Retrying        GaveUp       │
 //!   │  Postponed (from Sending)       │
 //!   └──────── Retried ────────────────┴─ (Held, Refused, Retrying)
-//!  Waiting, Sending, Retrying, Held, Refused ──Cancelled──▶ Cancelled
+//!  Waiting, Sending, Retrying, Held, Refused, Standby ──Cancelled──▶ Cancelled
+//!
+//!           Needed                        an attempt at the delivery before it failed
+//!  Standby ────────▶ Waiting
+//!     └────────────▶ NotNeeded            the delivery before it was sent, or not needed itself
+//!         Spared
 //! ```
+//!
+//! A delivery stands by where a rule names its destination for the case that one before it fails. It is the earlier
+//! delivery that owns it: what becomes of that one and what follows for this one is one transaction. The first attempt
+//! that fails is enough, for a study that a PACS does not take has to be somewhere soon; the earlier one is tried on all
+//! the same.
 //!
 //! The worker owns Waiting, Sending and Retrying: each attempt has the deadlines of `[delivery]`, all of them end at
 //! `give_up`. Held and Refused are an operator's, who retries or cancels them. They need no deadline: their job is over, and
 //! retention leaves its files alone until somebody has decided. `Sending` may begin again: a crash cut it off.
 
-use super::{AeTitle, Direction, JobId, Timestamp};
+use super::{AeTitle, Direction, JobId, RemoteAe, Timestamp};
 
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +45,10 @@ pub enum DeliveryState {
     Held,
     /// An operator does not want it any more.
     Cancelled,
+    /// For the case that another delivery fails.
+    Standby,
+    /// That one did not fail.
+    NotNeeded,
 }
 
 /// What happens to a delivery.
@@ -54,11 +68,15 @@ pub enum DeliveryEvent {
     Retried,
     /// An operator does not want it any more.
     Cancelled,
+    /// An attempt at the delivery before it failed.
+    Needed,
+    /// The delivery before it did not fail.
+    Spared,
 }
 
 impl DeliveryState {
     /// All states.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Waiting,
         Self::Sending,
         Self::Retrying,
@@ -66,6 +84,8 @@ impl DeliveryState {
         Self::Refused,
         Self::Held,
         Self::Cancelled,
+        Self::Standby,
+        Self::NotNeeded,
     ];
 
     /// The state's name in the store and in the API.
@@ -79,6 +99,8 @@ impl DeliveryState {
             Self::Refused => "refused",
             Self::Held => "held",
             Self::Cancelled => "cancelled",
+            Self::Standby => "standby",
+            Self::NotNeeded => "not-needed",
         }
     }
 
@@ -91,7 +113,21 @@ impl DeliveryState {
     /// Whether the worker has nothing more to do with it.
     #[must_use]
     pub const fn is_settled(self) -> bool {
-        matches!(self, Self::Sent | Self::Refused | Self::Held | Self::Cancelled)
+        matches!(
+            self,
+            Self::Sent | Self::Refused | Self::Held | Self::Cancelled | Self::NotNeeded
+        )
+    }
+
+    /// What this state of a delivery means for one that stands by for it; `None`: nothing yet.
+    #[must_use]
+    pub const fn for_standby(self) -> Option<DeliveryEvent> {
+        match self {
+            Self::Sent | Self::NotNeeded => Some(DeliveryEvent::Spared),
+            Self::Retrying | Self::Refused | Self::Held => Some(DeliveryEvent::Needed),
+            // One that is cancelled is so with its job.
+            Self::Waiting | Self::Sending | Self::Standby | Self::Cancelled => None,
+        }
     }
 
     /// Where `event` leads; `None` when it cannot happen here.
@@ -105,9 +141,12 @@ impl DeliveryState {
             (Self::Sending, E::Postponed) => Self::Retrying,
             (Self::Waiting | Self::Retrying | Self::Sending, E::GaveUp) => Self::Held,
             (Self::Retrying | Self::Refused | Self::Held, E::Retried) => Self::Waiting,
-            (Self::Waiting | Self::Sending | Self::Retrying | Self::Refused | Self::Held, E::Cancelled) => {
-                Self::Cancelled
-            }
+            (Self::Standby, E::Needed) => Self::Waiting,
+            (Self::Standby, E::Spared) => Self::NotNeeded,
+            (
+                Self::Waiting | Self::Sending | Self::Retrying | Self::Refused | Self::Held | Self::Standby,
+                E::Cancelled,
+            ) => Self::Cancelled,
             _ => return None,
         })
     }
@@ -155,6 +194,10 @@ pub struct Delivery {
     pub stream: AeTitle,
     /// AE title of the remote AE.
     pub destination: AeTitle,
+    /// Where that is, if the rule said so; else the `[[remote_ae]]` of that AE title does.
+    pub remote: Option<RemoteAe>,
+    /// The delivery that had to fail before this one, by its number.
+    pub after: Option<i64>,
     /// The route that caused it.
     pub route: String,
     /// Which directory its files are in.
@@ -194,7 +237,7 @@ mod tests {
 
     use super::*;
 
-    const EVENTS: [DeliveryEvent; 7] = [
+    const EVENTS: [DeliveryEvent; 9] = [
         DeliveryEvent::Begun,
         DeliveryEvent::Accepted,
         DeliveryEvent::Refused,
@@ -202,15 +245,38 @@ mod tests {
         DeliveryEvent::GaveUp,
         DeliveryEvent::Retried,
         DeliveryEvent::Cancelled,
+        DeliveryEvent::Needed,
+        DeliveryEvent::Spared,
     ];
 
     #[test]
     fn every_cell_of_the_table_is_as_drawn() {
         use DeliveryState::*;
+        let left_to_a_person = [
+            None,
+            None,
+            None,
+            None,
+            None,
+            Some(Waiting),
+            Some(Cancelled),
+            None,
+            None,
+        ];
         let drawn = [
             (
                 Waiting,
-                [Some(Sending), None, None, None, Some(Held), None, Some(Cancelled)],
+                [
+                    Some(Sending),
+                    None,
+                    None,
+                    None,
+                    Some(Held),
+                    None,
+                    Some(Cancelled),
+                    None,
+                    None,
+                ],
             ),
             (
                 Sending,
@@ -222,6 +288,8 @@ mod tests {
                     Some(Held),
                     None,
                     Some(Cancelled),
+                    None,
+                    None,
                 ],
             ),
             (
@@ -234,22 +302,50 @@ mod tests {
                     Some(Held),
                     Some(Waiting),
                     Some(Cancelled),
+                    None,
+                    None,
                 ],
             ),
-            (Sent, [None; 7]),
+            (Sent, [None; 9]),
+            (Refused, left_to_a_person),
+            (Held, left_to_a_person),
+            (Cancelled, [None; 9]),
             (
-                Refused,
-                [None, None, None, None, None, Some(Waiting), Some(Cancelled)],
+                Standby,
+                [
+                    None,
+                    None,
+                    None,
+                    None,
+                    None,
+                    None,
+                    Some(Cancelled),
+                    Some(Waiting),
+                    Some(NotNeeded),
+                ],
             ),
-            (
-                Held,
-                [None, None, None, None, None, Some(Waiting), Some(Cancelled)],
-            ),
-            (Cancelled, [None; 7]),
+            (NotNeeded, [None; 9]),
         ];
         assert_eq!(drawn.map(|(state, _)| state), DeliveryState::ALL);
         for (state, row) in drawn {
             assert_eq!(EVENTS.map(|event| state.next(event)), row, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn what_stands_by_goes_when_the_one_before_fails_and_only_then() {
+        use DeliveryState::*;
+        let needed = [Retrying, Refused, Held];
+        let spared = [Sent, NotNeeded];
+        for state in DeliveryState::ALL {
+            let event = match state {
+                _ if needed.contains(&state) => Some(DeliveryEvent::Needed),
+                _ if spared.contains(&state) => Some(DeliveryEvent::Spared),
+                _ => None,
+            };
+            assert_eq!(state.for_standby(), event, "{state:?}");
+            // Nothing stands by for ever: whatever is settled decides, but for a job that is cancelled whole.
+            assert!(!state.is_settled() || event.is_some() || state == Cancelled);
         }
     }
 
@@ -265,10 +361,13 @@ mod tests {
         fn whatever_happens_what_was_sent_stays_sent_and_all_else_can_be_cancelled(
             events in proptest::collection::vec(0..EVENTS.len(), 0..40)
         ) {
-            let mut state = DeliveryState::Waiting;
+            let mut state = DeliveryState::Standby;
             for event in events.into_iter().map(|i| EVENTS[i]) {
                 state = state.next(event).unwrap_or(state);
-                let over = matches!(state, DeliveryState::Sent | DeliveryState::Cancelled);
+                let over = matches!(
+                    state,
+                    DeliveryState::Sent | DeliveryState::Cancelled | DeliveryState::NotNeeded
+                );
                 prop_assert_eq!(state.next(DeliveryEvent::Cancelled).is_none(), over);
                 prop_assert!(!over || EVENTS.iter().all(|e| state.next(*e).is_none()));
             }

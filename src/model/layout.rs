@@ -9,6 +9,8 @@ use super::{AeTitle, JobId, UploadId};
 pub enum Place<'a> {
     /// The job store.
     Store,
+    /// The routing.json that was in force last.
+    RoutesKept,
     /// Held by the node that runs on this directory.
     Lock,
     /// Who that is and where it listens.
@@ -77,6 +79,7 @@ impl Layout {
         let job = |title: &AeTitle, id: &JobId| stream(title).join("jobs").join(id.as_str());
         match place {
             Place::Store => self.0.join("store/magickbox.sqlite"),
+            Place::RoutesKept => self.0.join("store/routing.json"),
             Place::Lock => self.0.join("run/lock"),
             Place::NodeFile => self.0.join("run/node.json"),
             Place::BucketLog(title) => self.0.join("logs").join(format!("bucket{}.log", title.encoded())),

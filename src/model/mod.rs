@@ -46,7 +46,10 @@ pub use origin::Origin;
 pub use outcome::{Ended, Outcome, Verdict};
 pub use priority::Priority;
 pub use reader::{Finding, Reader};
-pub use route::{Direction, RemoteAe, Route};
+pub use route::{
+    AttributeSet, AttributeTag, AttributeTagError, Destination, Direction, PatternError, Peer, RemoteAe,
+    Route, RouteSource, pattern,
+};
 pub use settings::Settings;
 pub use stream::{Stream, StreamTable};
 pub use timestamp::Timestamp;

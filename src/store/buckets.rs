@@ -111,7 +111,7 @@ impl Store {
             let open: u64 = db.query_row(
                 "SELECT count(*) FROM jobs j WHERE j.stream = ?1 AND j.removed_at IS NULL \
                  AND (j.state NOT IN ('done', 'failed', 'cancelled') OR j.committed_at IS NOT NULL \
-                      OR EXISTS (SELECT 1 FROM deliveries d WHERE d.job = j.seq AND d.state NOT IN ('sent', 'cancelled')))",
+                      OR EXISTS (SELECT 1 FROM deliveries d WHERE d.job = j.seq AND d.state NOT IN ('sent', 'cancelled', 'not-needed')))",
                 [ae_title.as_str()],
                 |row| row.get(0),
             )?;

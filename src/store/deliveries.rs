@@ -6,28 +6,23 @@ use super::events::record;
 use super::jobs::{advance, ae_title, job_id, set_verdict, state_of};
 use super::{Pending, Result, Store, StoreError, measures};
 use crate::model::{
-    AeTitle, Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, Direction, InstanceState, JobEvent,
-    JobId, JobState, Measure, Timestamp, Verdict,
+    Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, Direction, InstanceState, JobEvent, JobId,
+    JobState, Measure, Peer, RemoteAe, Timestamp, Verdict,
 };
 
 /// A delivery that a harvest decided on.
 #[derive(Clone, Debug)]
 pub struct NewDelivery {
-    /// AE title of the remote AE.
-    pub destination: AeTitle,
+    /// Who takes it.
+    pub peer: Peer,
     /// The route that caused it.
     pub route: String,
     /// Which directory its files are in.
     pub direction: Direction,
+    /// The delivery, by its place among those of its harvest, that has to fail before this one goes.
+    pub after: Option<usize>,
     /// What is to be sent; at least one.
     pub instances: Vec<DeliveryInstance>,
-}
-
-const fn direction_name(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Output => "output",
-        Direction::Input => "input",
-    }
 }
 
 impl Store {
@@ -45,8 +40,10 @@ impl Store {
             let due = !deliveries.is_empty();
             advance(db, &id, JobEvent::Harvested { deliveries: due })?;
             measures::replace(db, &id, &found)?;
+            let mut numbers = Vec::new();
             for delivery in &deliveries {
-                insert(db, &id, delivery, at)?;
+                let after = delivery.after.and_then(|place| numbers.get(place).copied());
+                numbers.push(insert(db, &id, delivery, after, at)?);
             }
             set_verdict(db, &id, &verdict, (!due).then_some(at))?;
             let text = format!(
@@ -132,6 +129,7 @@ impl Store {
                 "delivery",
                 &format!("to {destination}: {}{why}", state.name()),
             )?;
+            follow(db, &job, id, state)?;
             if state.is_settled() {
                 settle(db, &job, at)
             } else {
@@ -189,16 +187,62 @@ impl Store {
     }
 }
 
-fn insert(db: &Connection, job: &JobId, new: &NewDelivery, at: Timestamp) -> Result<()> {
+/// Moves what stands by for a delivery that came to this state, and what stands by for that.
+fn follow(db: &Connection, job: &JobId, id: i64, state: DeliveryState) -> Result<()> {
+    let Some(event) = state.for_standby() else {
+        return Ok(());
+    };
+    let mut statement =
+        db.prepare_cached("SELECT id, state, destination FROM deliveries WHERE after = ?1 ORDER BY id")?;
+    let rows = statement.query_map([id], |row| {
+        Ok((
+            row.get::<_, i64>(0)?,
+            row.get::<_, String>(1)?,
+            row.get::<_, String>(2)?,
+        ))
+    })?;
+    let rows: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
+    for (next, name, destination) in rows {
+        let Some(to) = DeliveryState::from_name(&name).and_then(|s| s.next(event)) else {
+            continue;
+        };
+        db.execute(
+            "UPDATE deliveries SET state = ?2 WHERE id = ?1",
+            params![next, to.name()],
+        )?;
+        let why = match event {
+            DeliveryEvent::Needed => "goes, for the one before it failed",
+            _ => "not needed, for the one before it did not fail",
+        };
+        record(db, job, "delivery", &format!("to {destination}: {why}"))?;
+        // A delivery stands by for an earlier one only: there is no circle.
+        follow(db, job, next, to)?;
+    }
+    Ok(())
+}
+
+fn insert(db: &Connection, job: &JobId, new: &NewDelivery, after: Option<i64>, at: Timestamp) -> Result<i64> {
+    let state = match after {
+        Some(_) => DeliveryState::Standby,
+        None => DeliveryState::Waiting,
+    };
+    let given = match &new.peer {
+        Peer::Given(remote) => Some(remote),
+        Peer::Named(_) => None,
+    };
     let id: i64 = db.query_row(
-        "INSERT INTO deliveries (job, destination, route, direction, state, created_at) \
-         VALUES ((SELECT seq FROM jobs WHERE id = ?1), ?2, ?3, ?4, 'waiting', ?5) RETURNING id",
+        "INSERT INTO deliveries (job, destination, route, direction, state, created_at, address, calling, after) \
+         VALUES ((SELECT seq FROM jobs WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id",
         params![
             job.as_str(),
-            new.destination.as_str(),
+            new.peer.ae_title().as_str(),
             new.route,
-            direction_name(new.direction),
-            at.0
+            new.direction.name(),
+            state.name(),
+            at.0,
+            given.map(|remote| &remote.address),
+            given.map(|remote| remote.calling.as_str()),
+            after,
         ],
         |row| row.get(0),
     )?;
@@ -216,7 +260,7 @@ fn insert(db: &Connection, job: &JobId, new: &NewDelivery, at: Timestamp) -> Res
             i.state.name()
         ])?;
     }
-    Ok(())
+    Ok(id)
 }
 
 /// Moves a delivery along its table; `None` where the event cannot happen to it any more.
@@ -233,7 +277,7 @@ fn advance_delivery(db: &Connection, id: i64, event: DeliveryEvent) -> Result<Op
 pub(super) fn settle(db: &Connection, job: &JobId, at: Timestamp) -> Result<()> {
     let open: u32 = db.query_row(
         "SELECT count(*) FROM deliveries WHERE job = (SELECT seq FROM jobs WHERE id = ?1) \
-         AND state NOT IN ('sent', 'refused', 'held', 'cancelled')",
+         AND state NOT IN ('sent', 'refused', 'held', 'cancelled', 'not-needed')",
         [job.as_str()],
         |row| row.get(0),
     )?;
@@ -251,7 +295,7 @@ pub(super) fn settle(db: &Connection, job: &JobId, at: Timestamp) -> Result<()> 
 fn query(db: &Connection, condition: &str, values: impl rusqlite::Params) -> Result<Vec<Delivery>> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT d.id, j.id, j.stream, d.destination, d.route, d.direction, d.state, d.attempts, d.created_at, \
-         d.next_at, d.error FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
+         d.next_at, d.error, d.address, d.calling, d.after FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
     ))?;
     let mut rows = statement.query(values)?;
     let mut deliveries = Vec::new();
@@ -264,11 +308,23 @@ fn query(db: &Connection, condition: &str, values: impl rusqlite::Params) -> Res
 fn read(row: &Row<'_>) -> Result<Delivery> {
     let text = |i: usize| -> Result<String> { Ok(row.get(i)?) };
     let state = text(6)?;
+    let destination = ae_title(&text(3)?)?;
+    let given: (Option<String>, Option<String>) = (row.get(11)?, row.get(12)?);
+    let remote = match given {
+        (Some(address), Some(calling)) => Some(RemoteAe {
+            ae_title: destination.clone(),
+            address,
+            calling: ae_title(&calling)?,
+        }),
+        _ => None,
+    };
     Ok(Delivery {
         id: row.get(0)?,
         job: job_id(&text(1)?)?,
         stream: ae_title(&text(2)?)?,
-        destination: ae_title(&text(3)?)?,
+        destination,
+        remote,
+        after: row.get(13)?,
         route: text(4)?,
         direction: if text(5)? == "input" {
             Direction::Input

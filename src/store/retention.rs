@@ -37,7 +37,7 @@ fn may_be_removed() -> String {
         "jobs.removed_at IS NULL AND jobs.removed_why IS NULL AND jobs.ended_at IS NOT NULL \
          AND +jobs.state IN {OVER} AND jobs.committed_at IS NULL \
          AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.job = jobs.seq \
-                         AND d.state NOT IN ('sent', 'cancelled')) \
+                         AND d.state NOT IN ('sent', 'cancelled', 'not-needed')) \
          AND NOT EXISTS (SELECT 1 FROM jobs n WHERE n.stream = jobs.stream AND n.group_key = jobs.group_key \
                          AND n.state NOT IN {OVER}) \
          AND jobs.id NOT IN (SELECT n.made_from FROM jobs n WHERE n.made_from IS NOT NULL AND n.state IN \

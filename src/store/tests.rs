@@ -77,7 +77,8 @@ fn delivering(store: &Store) -> (JobId, Delivery) {
     store.start(&job, bucket(), now).wait().unwrap();
     store.ended(&job, Ended::default(), None, now).wait().unwrap();
     let new = NewDelivery {
-        destination: AeTitle::parse("PACS").unwrap(),
+        peer: crate::model::Peer::Named(AeTitle::parse("PACS").unwrap()),
+        after: None,
         route: "r".into(),
         direction: Direction::Output,
         instances: vec![],

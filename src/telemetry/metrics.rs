@@ -94,6 +94,10 @@ pub struct Metrics {
     pub jobs_removed: Counter,
     /// When the TLS certificate expires, in seconds since 1970; 0 where there is none.
     pub tls_certificate_expiry: Gauge,
+    /// Rules in force that say where results go.
+    pub routing_rules: Gauge,
+    /// 1 while the newest routing.json is not in force.
+    pub routing_refused: Gauge,
 }
 
 impl Metrics {
@@ -112,6 +116,8 @@ impl Metrics {
             receiving_stopped: Gauge::new(),
             jobs_removed: Counter::new(),
             tls_certificate_expiry: Gauge::new(),
+            routing_rules: Gauge::new(),
+            routing_refused: Gauge::new(),
         }
     }
 
@@ -187,6 +193,18 @@ impl Metrics {
             "counter",
             "Jobs whose files were removed by age or to make room.",
             &[("", self.jobs_removed.value())],
+        );
+        family(
+            "routing_rules",
+            "gauge",
+            "Rules in force that say where results go.",
+            &[("", self.routing_rules.value())],
+        );
+        family(
+            "routing_refused",
+            "gauge",
+            "1 while the newest routing.json is not in force, because it is wrong or gone.",
+            &[("", self.routing_refused.value())],
         );
         // A certificate that is not there does not expire in 1970.
         let expiry = self.tls_certificate_expiry.value();

@@ -38,6 +38,7 @@ mod recovery;
 mod refusals;
 mod retention;
 mod returning;
+mod routing;
 mod run;
 mod sandbox;
 #[path = "../support/mod.rs"]

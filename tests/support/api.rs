@@ -52,6 +52,8 @@ pub struct Measure {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Delivery {
     pub destination: String,
+    #[serde(default)]
+    pub address: Option<String>,
     pub route: String,
     pub state: String,
     pub attempts: u32,
@@ -209,6 +211,20 @@ impl Api {
         Ok(Answer {
             status: response.status().as_u16(),
             body,
+        })
+    }
+
+    /// Sends a text as it is; a refusal is an [`Answer`].
+    ///
+    /// # Errors
+    /// When the node does not answer.
+    pub fn put_text(&self, path: &str, text: &str) -> Result<Answer> {
+        let url = format!("{}{path}", self.base);
+        let mut response = self.agent.put(url).send(text)?;
+        let body = response.body_mut().read_to_string()?;
+        Ok(Answer {
+            status: response.status().as_u16(),
+            body: serde_json::from_str(&body).with_context(|| format!("PUT {path}: {body}"))?,
         })
     }
 

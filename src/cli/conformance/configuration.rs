@@ -5,8 +5,8 @@ use std::fmt::Display;
 use super::markdown::Document;
 use super::security::{access, tls};
 use super::site::{Site, bytes, duration};
-use crate::config::{Config, DeliveryConfig, DicomConfig, StorageConfig};
-use crate::model::{Direction, Durability, RemoteAe, Route};
+use crate::config::{Config, DeliveryConfig, DicomConfig, RoutingConfig, StorageConfig};
+use crate::model::{AttributeSet, Durability, RemoteAe, Route};
 
 /// One key of the configuration.
 pub(super) struct Setting {
@@ -345,6 +345,27 @@ fn delivery(config: &Config) -> Vec<Setting> {
     ]
 }
 
+fn routing(config: &Config) -> Vec<Setting> {
+    let RoutingConfig { file, default_pacs } = &config.routing;
+    let file = file.as_ref().map(|file| file.display().to_string());
+    vec![
+        setting(
+            "file",
+            "the file with the rules, read again when it changes",
+            "a path below the data directory, or an absolute one",
+            file.unwrap_or_else(|| "routing.json, if it is there".to_owned()),
+        ),
+        setting(
+            "default_pacs",
+            "what `$me` and `$port` of the file stand for",
+            "an AE Title of `[[remote_ae]]`",
+            default_pacs
+                .as_ref()
+                .map_or_else(|| "none".to_owned(), |pacs| pacs.ae_title.to_string()),
+        ),
+    ]
+}
+
 fn remote_aes(d: &mut Document, site: &Site) {
     let remote = |r: &RemoteAe| [r.ae_title.to_string(), r.address.clone(), r.calling.to_string()];
     d.table(
@@ -354,8 +375,10 @@ fn remote_aes(d: &mut Document, site: &Site) {
     );
     d.text(
         "A route sends to its remote AEs what it matches. Patterns are regular expressions, searched without regard to \
-         case.",
+         case. A later AE Title of a fallback is sent to only when a transfer to the one before it failed. Rules of a \
+         `routing.json` follow these in the same order of evaluation; `magickbox route list` prints them.",
     );
+    table(d, site, "Rules of a `routing.json`, `[routing]`", routing);
     d.table(
         "Routes, `[[route]]`",
         [
@@ -365,27 +388,43 @@ fn remote_aes(d: &mut Document, site: &Site) {
             "Outcome",
             "What is sent",
             "To",
+            "Ends the search",
         ],
         site.config.routes.iter().map(route),
     );
 }
 
-fn route(route: &Route) -> [String; 6] {
+fn route(route: &Route) -> [String; 7] {
     let pattern = |p: &Option<regex::Regex>, without: &str| {
         p.as_ref()
             .map_or_else(|| without.to_owned(), |p| code(p.as_str()))
     };
-    let sent = match route.send {
-        Direction::Output => "output",
-        Direction::Input => "input",
-    };
-    let to: Vec<_> = route.to.iter().map(ToString::to_string).collect();
+    let first = route.to.first();
+    let which = first.and_then(|to| to.which.as_ref());
+    let sent = which.map_or_else(
+        || route.send.name().to_owned(),
+        |sets| format!("{} where {}", route.send.name(), chosen(sets)),
+    );
+    let to: Vec<_> = route.to.iter().map(|to| to.peer.ae_title().as_str()).collect();
+    let fallback = first.is_some_and(|to| to.stops);
+    let name = if route.enabled { "" } else { " (off)" };
     [
-        route.name.clone(),
+        format!("{}{name}", route.name),
         pattern(&route.called, "any"),
         pattern(&route.calling, "any"),
-        pattern(&route.outcome, "success"),
-        sent.to_owned(),
-        to.join(", "),
+        first.map_or_else(String::new, |to| pattern(&to.outcome, "success")),
+        sent,
+        to.join(if fallback { ", else " } else { ", " }),
+        if route.last { "yes" } else { "no" }.to_owned(),
     ]
+}
+
+fn chosen(sets: &[AttributeSet]) -> String {
+    let set = |AttributeSet(patterns): &AttributeSet| {
+        let one = patterns
+            .iter()
+            .map(|(tag, p)| format!("({tag}) is {}", code(p.as_str())));
+        one.collect::<Vec<_>>().join(" and ")
+    };
+    sets.iter().map(set).collect::<Vec<_>>().join(", or ")
 }

@@ -1,0 +1,303 @@
+//! `/api/v1/routes`: the rules that say where results go, and why a result would or would not go somewhere.
+
+use std::collections::BTreeMap;
+use std::path::{Path as FilePath, PathBuf};
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use regex::Regex;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::model::{
+    AttributeSet, AttributeTag, Destination, Direction, JobId, Layout, Outcome, Peer, Place, Route,
+    RouteSource,
+};
+use crate::routing::{self, Attributes, Decision, Facts, Offer, Offered, RoutesError, Rules};
+use crate::store::{Store, StoreError};
+
+use super::Context;
+use super::api::{ask, job_id};
+use super::problem::Problem;
+use super::view;
+
+/// Files of a job that are looked at to explain where they go.
+const MOST_FILES: usize = 20_000;
+
+/// Directories below each other that are looked into.
+const DEEPEST: usize = 32;
+
+pub fn router() -> Router<Context> {
+    Router::new()
+        .route("/routes", get(list).put(save))
+        .route("/routes/file", get(file))
+        .route("/routes/explain", post(explain))
+}
+
+async fn list(State(context): State<Context>) -> Json<Value> {
+    Json(shown(&context, &context.routes.rules()))
+}
+
+/// The text of routing.json that is in force.
+async fn file(State(context): State<Context>) -> Response {
+    let text = context.routes.rules().text.to_string();
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+}
+
+/// Puts the body in the place of routing.json, and in force. A wrong one changes nothing.
+async fn save(State(context): State<Context>, body: Bytes) -> Result<Json<Value>, Problem> {
+    let saved = ask({
+        let routes = context.routes.clone();
+        move || Ok(routes.save(&body))
+    });
+    let rules = saved.await?.map_err(|error| match &error {
+        RoutesError::Wrong { findings, .. } => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("the rules are refused, those before stay:\n{findings}"),
+        ),
+        RoutesError::Gone(_) | RoutesError::Io { .. } => {
+            tracing::error!(%error, "save routing.json");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+        }
+    })?;
+    tracing::info!(rules = rules.routes.len(), "routing.json was saved");
+    Ok(Json(shown(&context, &rules)))
+}
+
+fn shown(context: &Context, rules: &Rules) -> Value {
+    let tags = rules.routes.iter().flat_map(|route| &route.to);
+    let tags = tags.filter_map(|to| to.which.as_ref()).flatten();
+    let mut tags: Vec<_> = tags
+        .flat_map(|AttributeSet(patterns)| patterns.iter().map(|(tag, _)| tag.to_string()))
+        .collect();
+    tags.sort();
+    tags.dedup();
+    json!({
+        "file": context.routes.file(),
+        "loaded_at": rules.loaded_at,
+        "refused": rules.refusal,
+        "warnings": rules.warnings,
+        "rules": rules.routes.iter().map(rule).collect::<Vec<_>>(),
+        // What somebody has to read of a file to have it explained.
+        "attributes": tags,
+    })
+}
+
+fn text(pattern: Option<&Regex>) -> Option<&str> {
+    pattern.map(Regex::as_str)
+}
+
+fn rule(route: &Route) -> Value {
+    json!({
+        "name": route.name,
+        "source": match route.source {
+            RouteSource::Configuration => "configuration",
+            RouteSource::RoutingJson => "routing.json",
+        },
+        "enabled": route.enabled,
+        "called": text(route.called.as_ref()),
+        "calling": text(route.calling.as_ref()),
+        "sends": route.send.name(),
+        "last": route.last,
+        "to": route.to.iter().map(destination).collect::<Vec<_>>(),
+    })
+}
+
+fn destination(to: &Destination) -> Value {
+    let set = |AttributeSet(patterns): &AttributeSet| -> Value {
+        let one = |(tag, pattern): &(AttributeTag, Regex)| (tag.to_string(), pattern.as_str().into());
+        Value::Object(patterns.iter().map(one).collect())
+    };
+    let given = match &to.peer {
+        Peer::Named(_) => None,
+        Peer::Given(remote) => Some(remote),
+    };
+    json!({
+        "ae_title": to.peer.ae_title().as_str(),
+        "address": given.map(|remote| &remote.address),
+        "calling_ae_title": given.map(|remote| remote.calling.as_str()),
+        "outcome": text(to.outcome.as_ref()).unwrap_or("^success$"),
+        "which": to.which.as_ref().map(|sets| sets.iter().map(set).collect::<Vec<_>>()),
+        "stops": to.stops,
+        "error_report_wanted": to.error_report,
+    })
+}
+
+/// What is to be explained: a job, or files as if they were results.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    job: Option<String>,
+    called: Option<String>,
+    calling: Option<String>,
+    outcome: Option<String>,
+    #[serde(default)]
+    files: Vec<AskedFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedFile {
+    name: String,
+    #[serde(default)]
+    attributes: BTreeMap<String, String>,
+}
+
+async fn explain(
+    State(context): State<Context>,
+    body: Result<Json<Question>, JsonRejection>,
+) -> Result<Json<Value>, Problem> {
+    let Json(question) = body?;
+    match &question.job {
+        Some(id) if question.files.is_empty() => {
+            let id = job_id(id)?;
+            let answer = ask(move || of_job(&context, &id, &question));
+            answer.await?.map(Json)
+        }
+        Some(_) => Err(Problem::bad_request("give a job or files, not both")),
+        None => of_files(&context.routes.now(), question).map(Json),
+    }
+}
+
+fn of_files(routes: &[Route], question: Question) -> Result<Value, Problem> {
+    let called = question.called.ok_or_else(|| {
+        Problem::bad_request("called is missing: the AE title that a result would have been made for")
+    })?;
+    let mut files = Vec::new();
+    for file in question.files {
+        let mut attributes = BTreeMap::new();
+        for (tag, value) in file.attributes {
+            let tag = AttributeTag::parse(&tag)
+                .map_err(|error| Problem::bad_request(format!("{tag:?}: {error}")))?;
+            attributes.insert(tag, value);
+        }
+        files.push(Offered {
+            file: file.name,
+            attributes: Attributes::Read(attributes),
+        });
+    }
+    let outcome = Outcome::from_word(question.outcome.as_deref().unwrap_or("success"));
+    let offer = Offer {
+        output: files.clone(),
+        input: files,
+    };
+    let calling = question.calling.unwrap_or_default();
+    let facts = Facts {
+        called: &called,
+        calling: &calling,
+        outcome: &outcome,
+    };
+    let decision = routing::decide(routes, facts, &offer);
+    Ok(answer(facts, &decision, &offer))
+}
+
+/// What would become of a job by the rules in force, beside what became of it.
+fn of_job(context: &Context, id: &JobId, question: &Question) -> Result<Result<Value, Problem>, StoreError> {
+    let Some(job) = context.store.job(id)? else {
+        return Ok(Err(Problem::not_found(format!("there is no job {id}"))));
+    };
+    let routes = context.routes.now();
+    let assumed = question.outcome.is_none() && job.outcome.is_none();
+    let outcome = match &question.outcome {
+        Some(word) => Outcome::from_word(word),
+        None => job.outcome.clone().unwrap_or(Outcome::Success),
+    };
+    let called = question.called.clone().unwrap_or_else(|| job.stream.to_string());
+    let calling = question.calling.clone().unwrap_or(job.calling_ae_title);
+    let facts = Facts {
+        called: &called,
+        calling: &calling,
+        outcome: &outcome,
+    };
+    let needed = routing::needed(&routes, facts);
+    let layout: &Layout = &context.layout;
+    let mut notes = Vec::new();
+    let mut files = |place: Place<'_>, direction| {
+        let directory = layout.path(place);
+        let names = names(&directory).unwrap_or_else(|error| {
+            if error.kind() != std::io::ErrorKind::NotFound {
+                notes.push(error.to_string());
+            }
+            Vec::new()
+        });
+        routing::offered(&directory, names, needed.get(&direction))
+    };
+    let offer = Offer {
+        output: files(Place::Output(&job.stream, id), Direction::Output),
+        input: files(Place::Input(&job.stream, id), Direction::Input),
+    };
+    if job.removed_at.is_some() {
+        notes.push("the files of the job were removed: only the rules can be looked at".to_owned());
+    } else if assumed {
+        notes.push(
+            "the job has not ended yet: this is how it would be if it ended now, with success".to_owned(),
+        );
+    }
+    let decision = routing::decide(&routes, facts, &offer);
+    let mut answer = answer(facts, &decision, &offer);
+    if let Some(answer) = answer.as_object_mut() {
+        answer.insert("job".to_owned(), id.as_str().into());
+        answer.insert("notes".to_owned(), notes.into());
+        answer.insert("became".to_owned(), became(&context.store, id)?);
+    }
+    Ok(Ok(answer))
+}
+
+/// The DICOM files of a directory.
+fn names(directory: &FilePath) -> std::io::Result<Vec<String>> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    crate::files::walk(directory, (DEEPEST, MOST_FILES), &mut paths, &mut 0)?;
+    paths.sort();
+    let mut names = Vec::new();
+    for path in paths {
+        let name = path.strip_prefix(directory).ok().and_then(FilePath::to_str);
+        if let Some(name) = name
+            && routing::is_dicom(&path)?
+        {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
+}
+
+fn became(store: &Store, id: &JobId) -> Result<Value, StoreError> {
+    let mut deliveries = Vec::new();
+    for delivery in store.deliveries(id)? {
+        let instances = store.delivery_instances(delivery.id)?;
+        deliveries.push(view::delivery(&delivery, &instances));
+    }
+    Ok(deliveries.into())
+}
+
+fn answer(facts: Facts<'_>, decision: &Decision, offer: &Offer) -> Value {
+    let plan: Vec<_> = decision
+        .plan
+        .iter()
+        .map(|planned| {
+            let files = match planned.direction {
+                Direction::Output => &offer.output,
+                Direction::Input => &offer.input,
+            };
+            let names = planned.files.iter().filter_map(|place| files.get(*place));
+            json!({
+                "to": planned.peer.ae_title().as_str(),
+                "route": planned.route,
+                "sends": planned.direction.name(),
+                "after": planned.after,
+                "files": names.map(|f| &f.file).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({
+        "called": facts.called,
+        "calling": facts.calling,
+        "outcome": facts.outcome.word(),
+        "rules": decision.rules,
+        "plan": plan,
+    })
+}

@@ -1,0 +1,386 @@
+//! What each key of a rule means, one test a row of the original's table, from the text of a routing.json to the decision.
+
+use super::super::json::{Site, parse};
+use super::*;
+use crate::model::{AeTitle, RemoteAe};
+
+fn pacs() -> RemoteAe {
+    RemoteAe {
+        ae_title: AeTitle::parse("PACS").unwrap(),
+        address: "pacs.example:104".into(),
+        calling: AeTitle::parse("NODE").unwrap(),
+    }
+}
+
+fn rules(text: &str) -> Vec<Route> {
+    let site = Site {
+        default_pacs: Some(pacs()),
+    };
+    parse(text.as_bytes(), &site).unwrap().0
+}
+
+/// A destination with that AE title and more keys.
+fn to(title: &str, more: &str) -> String {
+    format!(r#"{{ "IP": "10.0.0.1", "PORT": 104, "AETitleSender": "me", "AETitleTo": "{title}"{more} }}"#)
+}
+
+/// A rule with these keys that sends what succeeded to A.
+fn rule(keys: &str) -> String {
+    format!(
+        r#"{{ "name": "r", {keys} "send": [ {{ "success": {} }} ] }}"#,
+        to("A", "")
+    )
+}
+
+fn file(name: &str, attributes: &[(&str, &str)]) -> Offered {
+    let read = attributes
+        .iter()
+        .map(|(tag, value)| (AttributeTag::parse(tag).unwrap(), (*value).to_owned()));
+    Offered {
+        file: name.into(),
+        attributes: Attributes::Read(read.collect()),
+    }
+}
+
+fn offer() -> Offer {
+    Offer {
+        output: vec![file("a.dcm", &[]), file("b.dcm", &[])],
+        input: vec![file("i.dcm", &[])],
+    }
+}
+
+fn decided(rules_text: &str, called: &str, calling: &str, outcome: &str, offer: &Offer) -> Decision {
+    let outcome = Outcome::from_word(outcome);
+    let facts = Facts {
+        called,
+        calling,
+        outcome: &outcome,
+    };
+    decide(
+        &rules(&format!(r#"{{ "routing": [ {rules_text} ] }}"#)),
+        facts,
+        offer,
+    )
+}
+
+/// Where the two results of a job of ProcRSI from PACS go.
+fn goes(rules: &str, outcome: &str) -> Vec<String> {
+    shown(&decided(rules, "ProcRSI", "PACS", outcome, &offer()))
+}
+
+fn shown(decision: &Decision) -> Vec<String> {
+    let shown = decision.plan.iter().map(|p| {
+        let after = p.after.map_or(String::new(), |a| format!(" after {a}"));
+        format!("{} {}{after}", p.peer.ae_title(), p.files.len())
+    });
+    shown.collect()
+}
+
+#[test]
+fn aetitlein_is_searched_in_the_called_ae_title_without_regard_to_case() {
+    for (keys, expected) in [
+        (r#""AETitleIn": "rsi","#, true),
+        (r#""AETitleIn": "^Proc","#, true),
+        (r#""AETitleIn": "^rsi","#, false),
+        (r#""AETitleIn": ".*","#, true),
+        (r#""AETitleIn": "PACS","#, false),
+        ("", true),
+    ] {
+        assert_eq!(goes(&rule(keys), "success") == ["A 2"], expected, "{keys}");
+    }
+}
+
+#[test]
+fn aetitlefrom_is_searched_in_the_calling_ae_title_and_both_have_to_hold() {
+    for (keys, expected) in [
+        (r#""AETitleFrom": "pac","#, true),
+        (r#""AETitleFrom": "ProcRSI","#, false),
+        (r#""AETitleIn": "ProcRSI", "AETitleFrom": "SCANNER","#, false),
+        (r#""AETitleIn": "ProcRSI", "AETitleFrom": "PACS","#, true),
+    ] {
+        assert_eq!(goes(&rule(keys), "success") == ["A 2"], expected, "{keys}");
+    }
+}
+
+#[test]
+fn status_and_enabled_turn_a_rule_off() {
+    for key in ["status", "enabled"] {
+        for (value, on) in [
+            ("0", false),
+            ("\"0\"", false),
+            ("\"F\"", false),
+            ("\"f\"", false),
+            ("false", false),
+            ("1", true),
+            ("\"1\"", true),
+            ("\"T\"", true),
+            ("true", true),
+            ("null", true),
+        ] {
+            let goes = goes(&rule(&format!("\"{key}\": {value},")), "success");
+            assert_eq!(goes == ["A 2"], on, "{key}: {value}");
+        }
+    }
+}
+
+#[test]
+fn routedirectory_says_whether_results_or_what_was_received_is_sent() {
+    for (keys, direction) in [
+        ("", Direction::Output),
+        (r#""RouteDirectory": "OUTPUT","#, Direction::Output),
+        (r#""RouteDirectory": "INPUT","#, Direction::Input),
+    ] {
+        let decision = decided(&rule(keys), "ProcRSI", "PACS", "success", &offer());
+        assert_eq!(decision.plan[0].direction, direction, "{keys}");
+        let files = if direction == Direction::Input { 1 } else { 2 };
+        assert_eq!(decision.plan[0].files.len(), files);
+    }
+}
+
+#[test]
+fn break_of_a_rule_that_matched_ends_the_search() {
+    let rules = |stop: &str, called: &str| {
+        let first = format!(
+            r#"{{ "name": "first", "AETitleIn": "{called}", "break": {stop}, "send": [ {{ ".*": {} }} ] }}"#,
+            to("A", "")
+        );
+        let second = format!(
+            r#"{{ "name": "second", "send": [ {{ ".*": {} }} ] }}"#,
+            to("B", "")
+        );
+        format!("{first}, {second}")
+    };
+    for (stop, expected) in [
+        ("0", vec!["A 2", "B 2"]),
+        ("1", vec!["A 2"]),
+        ("\"1\"", vec!["A 2"]),
+        ("2", vec!["A 2"]),
+    ] {
+        assert_eq!(goes(&rules(stop, "Proc"), "success"), expected, "break {stop}");
+    }
+    // One that did not match ends nothing.
+    assert_eq!(goes(&rules("1", "Other"), "success"), ["B 2"]);
+    let decision = decided(&rules("1", "Proc"), "ProcRSI", "PACS", "success", &offer());
+    assert_eq!(decision.rules[1].not_reached.as_deref(), Some("first"));
+}
+
+#[test]
+fn each_key_of_send_is_searched_in_the_outcome_and_all_that_are_found_send() {
+    let send = format!(
+        r#"{{ "name": "r", "send": [ {{ "success": {}, "fail|partial": {} }}, {{ ".*": {} }} ] }}"#,
+        to("A", ""),
+        to("B", ""),
+        to("C", "")
+    );
+    for (outcome, expected) in [
+        ("success", vec!["A 2", "C 2"]),
+        ("failed", vec!["B 2", "C 2"]),
+        ("partial", vec!["B 2", "C 2"]),
+        // Searched, not compared: a bucket's own word.
+        ("unSUCCESSful", vec!["A 2", "C 2"]),
+    ] {
+        assert_eq!(goes(&send, outcome), expected, "{outcome}");
+    }
+}
+
+#[test]
+fn ip_and_port_say_where_and_me_and_port_are_the_default_pacs() {
+    for (place, address) in [
+        (r#""IP": "192.168.0.1", "PORT": "403""#, "192.168.0.1:403"),
+        (r#""IP": "192.168.0.1", "PORT": 403"#, "192.168.0.1:403"),
+        (r#""IP": "2001:db8::7", "PORT": 104"#, "[2001:db8::7]:104"),
+        (r#""IP": "$me", "PORT": "$port""#, "pacs.example:104"),
+        (r#""IP": "$me", "PORT": "11112""#, "pacs.example:11112"),
+    ] {
+        let text = format!(
+            r#"{{ "name": "r", "send": [ {{ ".*": {{ {place}, "AETitleSender": "me", "AETitleTo": "PACS" }} }} ] }}"#
+        );
+        let decision = decided(&text, "ProcRSI", "PACS", "success", &offer());
+        let Peer::Given(remote) = &decision.plan[0].peer else {
+            panic!("{decision:?}")
+        };
+        assert_eq!(remote.address, address);
+    }
+}
+
+#[test]
+fn aetitlesender_calls_and_aetitleto_is_called() {
+    let decision = decided(&rule(""), "ProcRSI", "PACS", "success", &offer());
+    let Peer::Given(remote) = &decision.plan[0].peer else {
+        panic!("{decision:?}")
+    };
+    assert_eq!((remote.calling.as_str(), remote.ae_title.as_str()), ("me", "A"));
+}
+
+#[test]
+fn break_of_a_destination_keeps_later_ones_of_its_rule_for_when_it_fails() {
+    let stop = r#", "break": 1"#;
+    let send = |first: &str, second: &str| {
+        format!(
+            r#"{{ "name": "r", "send": [ {{ "succ": {}, "success": {} }}, {{ ".*": {} }} ] }}"#,
+            to("A", first),
+            to("B", second),
+            to("C", "")
+        )
+    };
+    assert_eq!(goes(&send("", ""), "success"), ["A 2", "B 2", "C 2"]);
+    assert_eq!(
+        goes(&send(r#", "break": "0""#, ""), "success"),
+        ["A 2", "B 2", "C 2"]
+    );
+    assert_eq!(
+        goes(&send(stop, ""), "success"),
+        ["A 2", "B 2 after 0", "C 2 after 0"]
+    );
+    assert_eq!(goes(&send("", stop), "success"), ["A 2", "B 2", "C 2 after 1"]);
+    assert_eq!(
+        goes(&send(stop, stop), "success"),
+        ["A 2", "B 2 after 0", "C 2 after 1"]
+    );
+    // Another rule does not wait.
+    let two = format!("{}, {}", send(stop, ""), rule("").replace("\"A\"", "\"C\""));
+    assert_eq!(
+        goes(&two, "success"),
+        ["A 2", "B 2 after 0", "C 2 after 0", "C 2"]
+    );
+}
+
+#[test]
+fn a_destination_that_gets_no_file_keeps_no_other_waiting() {
+    let which = r#", "break": 1, "which": [ { "0008,0060": "SR" } ]"#;
+    let text = format!(
+        r#"{{ "name": "r", "send": [ {{ "success": {} }}, {{ "success": {} }} ] }}"#,
+        to("A", which),
+        to("B", "")
+    );
+    assert_eq!(goes(&text, "success"), ["B 2"]);
+}
+
+#[test]
+fn which_sends_a_file_if_all_patterns_of_a_set_are_found() {
+    let which = r#", "which": [ { "0008,103e": "^T1", "0008,0060": "MR" }, { "0008,0060": "SR" } ]"#;
+    let text = format!(
+        r#"{{ "name": "r", "send": [ {{ "success": {} }} ] }}"#,
+        to("A", which)
+    );
+    let offer = Offer {
+        output: vec![
+            file("both", &[("0008,103E", "t1 axial"), ("0008,0060", "MR")]),
+            file("one", &[("0008,103E", "axial T1"), ("0008,0060", "MR")]),
+            file("other set", &[("0008,0060", "SR")]),
+            file("nothing", &[]),
+            Offered {
+                file: "unreadable".into(),
+                attributes: Attributes::Unreadable("broken".into()),
+            },
+        ],
+        input: vec![],
+    };
+    let decision = decided(&text, "ProcRSI", "PACS", "success", &offer);
+    assert_eq!(decision.plan[0].files, [0, 2]);
+    let left: Vec<_> = decision.rules[0].to[0]
+        .left_out
+        .iter()
+        .map(|l| l.file.as_str())
+        .collect();
+    assert_eq!(left, ["one", "nothing", "unreadable"]);
+    assert_eq!(offer.unreadable().unwrap().split(' ').next(), Some("1"));
+    // Only what a rule that matches asks for is read.
+    let routes = rules(&format!(r#"{{ "routing": [ {text} ] }}"#));
+    let facts = |outcome| Facts {
+        called: "ProcRSI",
+        calling: "PACS",
+        outcome,
+    };
+    let tags: Vec<_> = needed(&routes, facts(&Outcome::Success))[&Direction::Output]
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(tags, ["0008,0060", "0008,103e"]);
+    assert!(needed(&routes, facts(&Outcome::Failed)).is_empty());
+}
+
+#[test]
+fn senderrorasdcm_is_seen_and_not_done() {
+    let wanted = format!(
+        r#"{{ "name": "r", "send": [ {{ "failed": {} }} ] }}"#,
+        to("A", r#", "sendErrorAsDcm": 1"#)
+    );
+    let decision = decided(&wanted, "ProcRSI", "PACS", "failed", &offer());
+    assert!(decision.rules[0].to[0].error_report_wanted);
+    assert_eq!(shown(&decision), ["A 2"]);
+}
+
+#[test]
+fn what_may_tell_a_person_is_not_shown() {
+    let which = r#", "which": [ { "0010,0020": "^X", "0008,0060": "MR" } ]"#;
+    let text = format!(
+        r#"{{ "name": "r", "send": [ {{ "success": {} }} ] }}"#,
+        to("A", which)
+    );
+    let offer = Offer {
+        output: vec![file("f", &[("0010,0020", "12345"), ("0008,0060", "MR")])],
+        input: vec![],
+    };
+    let decision = decided(&text, "ProcRSI", "PACS", "success", &offer);
+    assert!(!format!("{decision:?}").contains("12345"));
+}
+
+fn named(name: &str, send: Direction, titles: &[&str]) -> Route {
+    let title = |t: &&str| Destination::named(AeTitle::parse(t).unwrap());
+    Route {
+        name: name.into(),
+        source: RouteSource::Configuration,
+        enabled: true,
+        called: None,
+        calling: None,
+        send,
+        to: titles.iter().map(title).collect(),
+        last: false,
+    }
+}
+
+#[test]
+fn a_result_goes_to_each_destination_once() {
+    let routes = [
+        named("one", Direction::Output, &["PACS", "RESEARCH"]),
+        named("two", Direction::Output, &["PACS"]),
+        named("back", Direction::Input, &["PACS"]),
+    ];
+    let outcome = Outcome::Success;
+    let facts = Facts {
+        called: "A",
+        calling: "B",
+        outcome: &outcome,
+    };
+    let decision = decide(&routes, facts, &offer());
+    let made: Vec<_> = decision
+        .plan
+        .iter()
+        .map(|p| (p.route.as_str(), p.peer.ae_title().as_str(), p.direction.name()))
+        .collect();
+    assert_eq!(
+        made,
+        [
+            ("one", "PACS", "output"),
+            ("one", "RESEARCH", "output"),
+            ("back", "PACS", "input")
+        ]
+    );
+    assert_eq!(decision.rules[1].to[0].verdict, Verdict::Already);
+    assert!(decide(&routes, facts, &Offer::default()).plan.is_empty());
+}
+
+#[test]
+fn without_an_outcome_a_rule_of_the_configuration_sends_success_only() {
+    let routes = [named("one", Direction::Output, &["PACS"])];
+    for (word, expected) in [("success", 1), ("failed", 0), ("unsuccessful", 0)] {
+        let outcome = Outcome::from_word(word);
+        let facts = Facts {
+            called: "A",
+            calling: "B",
+            outcome: &outcome,
+        };
+        assert_eq!(decide(&routes, facts, &offer()).plan.len(), expected, "{word}");
+    }
+}

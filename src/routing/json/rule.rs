@@ -1,0 +1,153 @@
+//! One rule, its destinations, and what of the files goes there.
+
+use super::Site;
+use super::table::Table;
+use crate::model::{
+    AeTitle, AttributeSet, AttributeTag, Destination, Direction, Peer, RemoteAe, Route, RouteSource,
+};
+
+/// What stands for the site's default PACS.
+const ME: &str = "$me";
+const PORT: &str = "$port";
+
+pub(super) fn read(index: usize, table: &Table<'_>, site: &Site) -> Option<Route> {
+    let named = table.get("name").and_then(super::table::word);
+    let name = named.map_or_else(|| format!("rule {}", index + 1), |n| printable(n));
+    let off = [table.switch_quiet("status"), table.switch_quiet("enabled")].contains(&Some(false));
+    let rule = table.as_rule(name.clone(), off);
+    // Asked again under the rule's name: what is wrong with them is told with it.
+    rule.text("name", |_| Ok(()));
+    rule.switch("status");
+    rule.switch("enabled");
+    let (called, calling) = (rule.pattern("AETitleIn"), rule.pattern("AETitleFrom"));
+    let send = rule.text("RouteDirectory", |text| {
+        match text.trim().to_ascii_uppercase().as_str() {
+            "OUTPUT" | "" => Ok(Direction::Output),
+            "INPUT" => Ok(Direction::Input),
+            _ => Err("OUTPUT or INPUT".to_owned()),
+        }
+    });
+    let last = rule.switch("break").unwrap_or_default();
+    let mut to = Vec::new();
+    match rule.tables("send") {
+        None => rule.warn("send", "is missing: the rule sends nothing"),
+        Some(sends) => {
+            for send in &sends {
+                destinations(send, site, &mut to);
+            }
+        }
+    }
+    rule.warn_unknown();
+    Some(Route {
+        name,
+        source: RouteSource::RoutingJson,
+        enabled: !off,
+        called,
+        calling,
+        send: send.unwrap_or_default(),
+        to,
+        last,
+    })
+}
+
+/// A name on one line, not too long.
+fn printable(name: &str) -> String {
+    let plain = name.chars().map(|c| if c.is_control() { ' ' } else { c });
+    plain.take(200).collect::<String>().trim().to_owned()
+}
+
+/// One object of `send`: each key is a pattern, each value a destination.
+fn destinations<'a>(send: &Table<'a>, site: &Site, to: &mut Vec<Destination>) {
+    for (word, value) in send.entries() {
+        let Some(object) = value.as_object() else {
+            send.error(word, "has to be an object: a destination");
+            continue;
+        };
+        let outcome = send.compiled(word, word);
+        let table = send.below(word, object);
+        to.extend(destination(&table, site).map(|d| Destination { outcome, ..d }));
+    }
+}
+
+fn destination(table: &Table<'_>, site: &Site) -> Option<Destination> {
+    let pacs = || {
+        site.default_pacs
+            .as_ref()
+            .ok_or("stands for the site's default PACS: name a [[remote_ae]] as default_pacs in [routing]")
+            .map_err(str::to_owned)
+    };
+    let host = table.text("IP", |text| match text.trim() {
+        ME => Ok(split(&pacs()?.address).0.to_owned()),
+        host => host_name(host),
+    });
+    let port = table.text("PORT", |text| match text.trim() {
+        PORT => Ok(split(&pacs()?.address).1.to_owned()),
+        port => match port.parse::<u16>() {
+            Ok(port) if port > 0 => Ok(port.to_string()),
+            _ => Err("a port from 1 to 65535, or $port".to_owned()),
+        },
+    });
+    let title = |text: &str| AeTitle::parse(text).map_err(|error| error.to_string());
+    let (calling, ae_title) = (table.text("AETitleSender", title), table.text("AETitleTo", title));
+    for key in ["IP", "PORT", "AETitleSender", "AETitleTo"] {
+        if table.get(key).is_none() {
+            table.error(key, "is missing");
+        }
+    }
+    let stops = table.switch("break").unwrap_or_default();
+    let which = which(table);
+    let error_report = table.switch("sendErrorAsDcm").unwrap_or_default();
+    if error_report {
+        table.warn(
+            "sendErrorAsDcm",
+            "no series \"Error Report\" is made yet: only the files go",
+        );
+    }
+    table.warn_unknown();
+    Some(Destination {
+        outcome: None,
+        peer: Peer::Given(RemoteAe {
+            ae_title: ae_title?,
+            address: format!("{}:{}", host?, port?),
+            calling: calling?,
+        }),
+        which,
+        stops,
+        error_report,
+    })
+}
+
+/// Host and port of an address that the configuration checked.
+fn split(address: &str) -> (&str, &str) {
+    address.rsplit_once(':').unwrap_or((address, ""))
+}
+
+fn host_name(host: &str) -> Result<String, String> {
+    if host.parse::<std::net::Ipv6Addr>().is_ok() {
+        return Ok(format!("[{host}]"));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    if host.is_empty() || host.len() > 253 || !host.chars().all(plain) {
+        return Err("a host's name or address, or $me".to_owned());
+    }
+    Ok(host.to_owned())
+}
+
+/// The attribute sets; absent: every file goes.
+fn which(table: &Table<'_>) -> Option<Vec<AttributeSet>> {
+    let sets = table.tables("which")?;
+    if sets.is_empty() {
+        table.warn("which", "is empty: no file goes there");
+    }
+    let read = sets.iter().map(|set| {
+        let mut patterns = Vec::new();
+        for (key, value) in set.entries() {
+            match AttributeTag::parse(key) {
+                Ok(tag) => patterns.extend(set.pattern_of(key, value).map(|pattern| (tag, pattern))),
+                Err(error) => set.error(key, &error.to_string()),
+            }
+        }
+        AttributeSet(patterns)
+    });
+    Some(read.collect())
+}
