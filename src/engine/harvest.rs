@@ -169,6 +169,7 @@ fn new_delivery(
         route: planned.route,
         direction: planned.direction,
         after: planned.after,
+        gate: planned.gate,
     }
 }
 

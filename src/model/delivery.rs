@@ -26,7 +26,7 @@
 //! `give_up`. Held and Refused are an operator's, who retries or cancels them. They need no deadline: their job is over, and
 //! retention leaves its files alone until somebody has decided. `Sending` may begin again: a crash cut it off.
 
-use super::{AeTitle, Direction, JobId, RemoteAe, Timestamp};
+use super::{AeTitle, Direction, GateMode, GateState, JobId, RemoteAe, Timestamp};
 
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,6 +212,10 @@ pub struct Delivery {
     pub next_at: Option<Timestamp>,
     /// What went wrong last.
     pub error: Option<String>,
+    /// How its objects are held against their input before they leave.
+    pub gate: GateMode,
+    /// What came of that.
+    pub gate_state: GateState,
 }
 
 /// One object of a delivery.

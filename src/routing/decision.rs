@@ -7,7 +7,7 @@ use regex::Regex;
 use serde::Serialize;
 
 use super::attributes::{Attributes, read};
-use crate::model::{AttributeSet, AttributeTag, Destination, Direction, Outcome, Peer, Route, RouteSource};
+use crate::model::{AttributeSet, AttributeTag, Destination, Direction, GateMode, Outcome, Peer, Route, RouteSource};
 
 /// Files that are named one by one where they are left out.
 const NAMED: usize = 20;
@@ -92,6 +92,8 @@ pub struct Planned {
     pub files: Vec<usize>,
     /// The delivery, by its place in the plan, that has to fail before this one goes.
     pub after: Option<usize>,
+    /// How they are held against their input before they leave.
+    pub gate: GateMode,
 }
 
 /// One look at a pattern.
@@ -328,6 +330,7 @@ fn send(
         direction: route.send,
         files: going,
         after: *stopper,
+        gate: route.gate,
     };
     // One result goes to one destination once, however many rules say so. One that only stands by may never go.
     let known = plan.iter().position(|p| {

@@ -337,6 +337,7 @@ fn named(name: &str, send: Direction, titles: &[&str]) -> Route {
         send,
         to: titles.iter().map(title).collect(),
         last: false,
+        gate: Default::default(),
     }
 }
 

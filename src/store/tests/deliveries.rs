@@ -19,6 +19,7 @@ fn a_job_is_settled_by_its_last_delivery() {
         after: None,
         route: "r".into(),
         direction: crate::model::Direction::Output,
+        gate: crate::model::GateMode::Repair,
         instances: vec![],
     };
     let verdict = Verdict {
@@ -68,6 +69,7 @@ fn chain(store: &Store, uid: &str, now: Timestamp) -> (JobId, Vec<crate::model::
         after,
         route: "r".into(),
         direction: crate::model::Direction::Output,
+        gate: crate::model::GateMode::Repair,
         instances: vec![],
     };
     let plan = vec![to("A", None), to("B", Some(0)), to("C", Some(1)), to("D", None)];
