@@ -77,6 +77,7 @@ fn delivering(store: &Store) -> (JobId, Delivery) {
     store.start(&job, bucket(), now).wait().unwrap();
     store.ended(&job, Ended::default(), None, now).wait().unwrap();
     let new = NewDelivery {
+        gate: crate::model::GateMode::Repair,
         peer: crate::model::Peer::Named(AeTitle::parse("PACS").unwrap()),
         after: None,
         route: "r".into(),

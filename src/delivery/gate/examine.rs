@@ -299,3 +299,6 @@ impl Examined {
         self.edits.insert(tag, Edit::Set(vr, value));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,8 @@ mod copies;
 mod encode;
 mod examine;
 mod input;
+#[cfg(test)]
+mod made;
 mod object;
 mod provenance;
 mod rewrite;

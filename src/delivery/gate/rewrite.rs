@@ -132,3 +132,6 @@ fn data_set(source: &mut File, pieces: &[Piece], out: &mut impl Write) -> io::Re
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -412,3 +412,6 @@ pub(super) const fn has_character_set(vr: [u8; 2]) -> bool {
         b"LO" | b"LT" | b"PN" | b"SH" | b"ST" | b"UC" | b"UT"
     )
 }
+
+#[cfg(test)]
+mod tests;
