@@ -69,7 +69,8 @@ fn a_site_gets_its_own_titles_ports_and_limits() {
         "| ProcT1 | Receiving AE |",
         "| NODE | Sending AE",
         "| PACS | pacs.example:104 | RESEARCH |",
-        "| volumes to the PACS | `^ProcT1$` | `SCANNER` | `success\\|partial` | output | PACS |",
+        "| volumes to the PACS (off) | `^ProcT1$` | `SCANNER` | `success\\|partial` | output where (0008,0060) is `MR\\|SR` \
+         and (0008,103e) is `^T1` | PACS, else ARCHIVE | yes |",
         "| 0.0.0.0:104 | in | DICOM, Receiving AE |",
         "(`private_sop_classes`): `1.2.840.113619.4.30`.",
         "`durability = \"none\"` is configured",

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::require;
 use crate::model::{
-    AeTitle, AttributeSet, AttributeTag, Destination, Direction, GateMode, Peer, Reader, RemoteAe, Route, RouteSource,
-    pattern,
+    AeTitle, AttributeSet, AttributeTag, Destination, Direction, GateMode, Peer, Reader, RemoteAe, Route,
+    RouteSource, pattern,
 };
 
 /// `[routing]`: the rules of a `routing.json`.

@@ -161,6 +161,7 @@ impl Worker {
         let place = match delivery.direction {
             Direction::Output => Place::Output(&delivery.stream, &delivery.job),
             Direction::Input => Place::Input(&delivery.stream, &delivery.job),
+            Direction::Report => Place::Report(&delivery.stream, &delivery.job),
         };
         let timeouts = ScuTimeouts {
             connect: self.config.connect,
@@ -282,6 +283,7 @@ impl Worker {
             shown.push(serde_json::json!({
                 "destination": each.destination.as_str(),
                 "address": each.remote.as_ref().map(|remote| &remote.address),
+                "sends": each.direction.name(),
                 "route": each.route,
                 "state": each_state.name(),
                 "attempts": each.attempts,

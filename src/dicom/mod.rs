@@ -7,6 +7,7 @@ pub mod identity;
 pub mod negotiation;
 pub mod part10;
 pub mod scu;
+pub mod secondary_capture;
 pub mod status;
 pub mod tls;
 pub mod transfer_capability;

@@ -10,7 +10,7 @@ use crate::store::NewDelivery;
 
 use super::measures::{self, Found, Plugin};
 use super::output::{self, Hashed, Listing, OutputFile};
-use super::{Engine, EngineError, blocking, driver, io, record};
+use super::{Engine, EngineError, blocking, driver, error_report, io, is_shortage, record};
 
 /// Harvesting → Delivering or Done.
 pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineError> {
@@ -114,7 +114,7 @@ async fn deliveries(
     verdict: &Verdict,
     inputs: &[OutputFile],
     outputs: &[OutputFile],
-) -> Result<(Vec<NewDelivery>, Option<String>), EngineError> {
+) -> Result<(Vec<NewDelivery>, Vec<String>), EngineError> {
     let routes = engine.routes.now();
     let facts = Facts {
         called: job.stream.as_str(),
@@ -131,18 +131,58 @@ async fn deliveries(
         files.iter().map(|(name, _)| (*name).to_owned()).collect()
     };
     let (input_names, output_names) = (names(&inputs), names(&outputs));
+    let (reports, problem) = match inputs.first() {
+        Some((object, _)) if routing::wants_report(&routes, facts) => {
+            report(engine, job, verdict, object).await?
+        }
+        _ => (Vec::new(), None),
+    };
+    let report_names = reports.iter().map(|(name, _)| name.clone()).collect();
     let offer = blocking(move || {
         Ok(Offer {
             input: routing::offered(&input, input_names, needed.get(&Direction::Input)),
             output: routing::offered(&output, output_names, needed.get(&Direction::Output)),
+            report: routing::offered(&output, report_names, None),
         })
     })
     .await?;
     let plan = routing::decide(&routes, facts, &offer).plan;
-    let deliveries = plan
-        .into_iter()
-        .map(|planned| new_delivery(planned, &inputs, &outputs));
-    Ok((deliveries.collect(), offer.unreadable()))
+    let reports: Vec<_> = reports.iter().map(|(name, meta)| (name.as_str(), meta)).collect();
+    let deliveries = plan.into_iter().map(|planned| {
+        let files = match planned.direction {
+            Direction::Output => &outputs,
+            Direction::Input => &inputs,
+            Direction::Report => &reports,
+        };
+        new_delivery(planned, files)
+    });
+    let problems = offer.unreadable().into_iter().chain(problem);
+    Ok((deliveries.collect(), problems.collect()))
+}
+
+/// Files of the series "Error Report"; why there are none does not keep the results.
+async fn report(
+    engine: &Engine,
+    job: &Job,
+    verdict: &Verdict,
+    object: &str,
+) -> Result<(Vec<(String, FileMeta)>, Option<String>), EngineError> {
+    let path = |place| engine.layout.path(place);
+    let directory = path(Place::Report(&job.stream, &job.id));
+    let log = path(Place::ProcessingLog(&job.stream, &job.id));
+    let object = path(Place::Input(&job.stream, &job.id)).join(object);
+    let (job, verdict) = (job.clone(), verdict.clone());
+    blocking(
+        move || match error_report::make(&directory, &log, &object, &job, &verdict) {
+            Ok(files) => Ok((files, None)),
+            Err(error) if is_shortage(&error) => Err(io("make the error report")(error)),
+            Err(error) => {
+                let problem = format!("the series \"Error Report\" was not made: {error}");
+                Ok((Vec::new(), Some(problem)))
+            }
+        },
+    )
+    .await
 }
 
 /// The DICOM files among them: no other is sent.
@@ -153,15 +193,7 @@ fn dicom(files: &[OutputFile]) -> Vec<(&str, &FileMeta)> {
     dicom.collect()
 }
 
-fn new_delivery(
-    planned: Planned,
-    inputs: &[(&str, &FileMeta)],
-    outputs: &[(&str, &FileMeta)],
-) -> NewDelivery {
-    let files = match planned.direction {
-        Direction::Output => outputs,
-        Direction::Input => inputs,
-    };
+fn new_delivery(planned: Planned, files: &[(&str, &FileMeta)]) -> NewDelivery {
     let going = planned.files.iter().filter_map(|place| files.get(*place));
     NewDelivery {
         instances: going.map(|(name, meta)| waiting(name, meta)).collect(),

@@ -9,6 +9,7 @@
 //! watching   until the container ends: time, output, an operator; the same for the node and for `buckets run`
 //! run        what a container of a bucket looks like; the same for the node and for `buckets run`
 //! harvest    after the end: proc.json, measures, results, deliveries, record
+//! error_report the end of the log as images, where a route asks for it
 //! output_size how much it has written so far
 //! output     what a bucket left behind, read without trusting it
 //! measures   the plugin and measures.json
@@ -19,6 +20,7 @@
 //! ```
 
 mod driver;
+mod error_report;
 mod harvest;
 mod holds;
 mod last_papers;

@@ -16,8 +16,8 @@ use crate::store::{Store, StoreError};
 use crate::telemetry::field;
 
 use super::Context;
-use super::auth::Caller;
 use super::api::{ask, job as show, job_id};
+use super::auth::Caller;
 use super::problem::Problem;
 use super::view::JobView;
 
@@ -86,10 +86,15 @@ async fn release_delivery(
 ) -> Shown {
     let job = known(&context.store, &id)?;
     let number = delivery.parse().map_err(|_| {
-        Problem::bad_request(format!("{delivery:?} is no delivery: give the id that the job shows with it"))
+        Problem::bad_request(format!(
+            "{delivery:?} is no delivery: give the id that the job shows with it"
+        ))
     });
     let delivery: i64 = number?;
-    let released = context.store.gate_release(&job, delivery, who, Timestamp::now()).await;
+    let released = context
+        .store
+        .gate_release(&job, delivery, who, Timestamp::now())
+        .await;
     released.map_err(refused)?;
     tracing::info!(job.id = %job, { field::DELIVERY } = delivery, "delivery released at the gate by an operator");
     tell(&context);

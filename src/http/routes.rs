@@ -125,7 +125,7 @@ fn destination(to: &Destination) -> Value {
         "outcome": text(to.outcome.as_ref()).unwrap_or("^success$"),
         "which": to.which.as_ref().map(|sets| sets.iter().map(set).collect::<Vec<_>>()),
         "stops": to.stops,
-        "error_report_wanted": to.error_report,
+        "error_report": to.error_report,
     })
 }
 
@@ -186,6 +186,7 @@ fn of_files(routes: &[Route], question: Question) -> Result<Value, Problem> {
     let offer = Offer {
         output: files.clone(),
         input: files,
+        report: Vec::new(),
     };
     let calling = question.calling.unwrap_or_default();
     let facts = Facts {
@@ -193,6 +194,7 @@ fn of_files(routes: &[Route], question: Question) -> Result<Value, Problem> {
         calling: &calling,
         outcome: &outcome,
     };
+    let offer = with_report(routes, facts, offer);
     let decision = routing::decide(routes, facts, &offer);
     Ok(answer(facts, &decision, &offer))
 }
@@ -231,7 +233,9 @@ fn of_job(context: &Context, id: &JobId, question: &Question) -> Result<Result<V
     let offer = Offer {
         output: files(Place::Output(&job.stream, id), Direction::Output),
         input: files(Place::Input(&job.stream, id), Direction::Input),
+        report: Vec::new(),
     };
+    let offer = with_report(&routes, facts, offer);
     if job.removed_at.is_some() {
         notes.push("the files of the job were removed: only the rules can be looked at".to_owned());
     } else if assumed {
@@ -247,6 +251,18 @@ fn of_job(context: &Context, id: &JobId, question: &Question) -> Result<Result<V
         answer.insert("became".to_owned(), became(&context.store, id)?);
     }
     Ok(Ok(answer))
+}
+
+/// With the end of the log, if it would be made.
+fn with_report(routes: &[Route], facts: Facts<'_>, offer: Offer) -> Offer {
+    let mut report = Vec::new();
+    if routing::wants_report(routes, facts) {
+        report.push(Offered {
+            file: "error-report-1.dcm".to_owned(),
+            attributes: Attributes::default(),
+        });
+    }
+    Offer { report, ..offer }
 }
 
 /// The DICOM files of a directory.
@@ -283,6 +299,7 @@ fn answer(facts: Facts<'_>, decision: &Decision, offer: &Offer) -> Value {
             let files = match planned.direction {
                 Direction::Output => &offer.output,
                 Direction::Input => &offer.input,
+                Direction::Report => &offer.report,
             };
             let names = planned.files.iter().filter_map(|place| files.get(*place));
             json!({

@@ -148,6 +148,7 @@ pub fn delivery(delivery: &Delivery, instances: &[DeliveryInstance]) -> Value {
         "destination": delivery.destination.as_str(),
         "address": delivery.remote.as_ref().map(|remote| &remote.address),
         "after": delivery.after,
+        "sends": delivery.direction.name(),
         "route": delivery.route,
         "state": delivery.state.name(),
         "attempts": delivery.attempts,
@@ -160,7 +161,11 @@ pub fn delivery(delivery: &Delivery, instances: &[DeliveryInstance]) -> Value {
 
 /// What the gate found: the one place where the values are shown.
 fn finding(found: &GateFindings) -> Value {
-    let GateFindings { finding, objects, file } = found;
+    let GateFindings {
+        finding,
+        objects,
+        file,
+    } = found;
     json!({
         "action": finding.action.word(),
         "attribute": finding.attribute,

@@ -171,6 +171,9 @@ mod tests {
             why: "contradicts the input".into(),
         };
         let shown = format!("{finding:?}");
-        assert!(!shown.contains("secret") && shown.contains("0010,0020"), "{shown}");
+        assert!(
+            !shown.contains("secret") && shown.contains("0010,0020"),
+            "{shown}"
+        );
     }
 }

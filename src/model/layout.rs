@@ -41,6 +41,8 @@ pub enum Place<'a> {
     Input(&'a AeTitle, &'a JobId),
     /// Objects that were replaced by a later one of the same SOP Instance UID.
     Replaced(&'a AeTitle, &'a JobId),
+    /// The end of its log as images, where a route asks for it.
+    Report(&'a AeTitle, &'a JobId),
     /// What the bucket left behind.
     Output(&'a AeTitle, &'a JobId),
     /// Copies of results with the gate's repairs: what is sent. Made again where they are gone.
@@ -100,6 +102,7 @@ impl Layout {
             Place::Job(title, id) => job(title, id),
             Place::Input(title, id) => job(title, id).join("INPUT"),
             Place::Replaced(title, id) => job(title, id).join("replaced"),
+            Place::Report(title, id) => job(title, id).join("report"),
             Place::Output(title, id) => job(title, id).join("OUTPUT"),
             Place::Outgoing(title, id) => job(title, id).join("outgoing"),
             Place::JobInfo(title, id) => job(title, id).join("info.json"),

@@ -1,13 +1,14 @@
 //! Which file goes where, and why: one pure function decides, and tells what it looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
+use super::attributes::Attributes;
+use super::offer::{Offer, Offered};
+use super::trace::{Check, LeftOut, RuleTrace, SendTrace, Verdict};
+use crate::model::{
+    AttributeSet, AttributeTag, Destination, Direction, GateMode, Outcome, Peer, Route, RouteSource,
+};
 use regex::Regex;
-use serde::Serialize;
-
-use super::attributes::{Attributes, read};
-use crate::model::{AttributeSet, AttributeTag, Destination, Direction, GateMode, Outcome, Peer, Route, RouteSource};
 
 /// Files that are named one by one where they are left out.
 const NAMED: usize = 20;
@@ -21,62 +22,6 @@ pub struct Facts<'a> {
     pub calling: &'a str,
     /// How it ended.
     pub outcome: &'a Outcome,
-}
-
-/// A DICOM file that may be sent.
-#[derive(Clone, Debug, Default)]
-pub struct Offered {
-    /// Relative to its directory.
-    pub file: String,
-    /// What [`needed`] asked for.
-    pub attributes: Attributes,
-}
-
-/// The DICOM files of a job.
-#[derive(Clone, Debug, Default)]
-pub struct Offer {
-    /// What the bucket left behind.
-    pub output: Vec<Offered>,
-    /// What the job received.
-    pub input: Vec<Offered>,
-}
-
-/// Files of a directory with what is needed of their attributes.
-#[must_use]
-pub fn offered(
-    directory: &Path,
-    files: Vec<String>,
-    needed: Option<&BTreeSet<AttributeTag>>,
-) -> Vec<Offered> {
-    let offer = |file: String| Offered {
-        attributes: needed.map_or_else(Attributes::default, |tags| read(&directory.join(&file), tags)),
-        file,
-    };
-    files.into_iter().map(offer).collect()
-}
-
-impl Offer {
-    /// What a person should know of it. Names are not told: they may be a patient's.
-    #[must_use]
-    pub fn unreadable(&self) -> Option<String> {
-        let why = |file: &Offered| match &file.attributes {
-            Attributes::Read(_) => None,
-            Attributes::Unreadable(why) => Some(why.clone()),
-        };
-        let all: Vec<_> = self.output.iter().chain(&self.input).filter_map(why).collect();
-        let first = all.first()?;
-        let count = all.len();
-        Some(format!(
-            "{count} files go nowhere that `which` chooses for: their attributes could not be read, {first}"
-        ))
-    }
-
-    fn of(&self, direction: Direction) -> &[Offered] {
-        match direction {
-            Direction::Output => &self.output,
-            Direction::Input => &self.input,
-        }
-    }
 }
 
 /// A delivery to be.
@@ -94,93 +39,6 @@ pub struct Planned {
     pub after: Option<usize>,
     /// How they are held against their input before they leave.
     pub gate: GateMode,
-}
-
-/// One look at a pattern.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// The rule's key, as its file calls it.
-    pub key: String,
-    /// The pattern; absent ones hold.
-    pub pattern: Option<String>,
-    /// What it was searched in; `None` where that is not to be shown, or not there.
-    pub value: Option<String>,
-    /// Whether it was found.
-    pub holds: bool,
-}
-
-/// A file that does not go to a destination.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LeftOut {
-    /// The file.
-    pub file: String,
-    /// Why its attributes could not be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unreadable: Option<String>,
-    /// The first pattern of each set that was not found.
-    pub misses: Vec<Check>,
-}
-
-/// What becomes of a destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// Files go there.
-    Sends,
-    /// Files go there if an earlier destination of the rule fails.
-    StandsBy,
-    /// An earlier rule sends the same files there.
-    Already,
-    /// No file is to go there.
-    NoFiles,
-    /// The job ended otherwise.
-    OtherOutcome,
-}
-
-/// What was found about one destination of a rule that matched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SendTrace {
-    /// AE title of the destination.
-    pub to: String,
-    /// Where it is, if the rule says so; else a `[[remote_ae]]` does.
-    pub address: Option<String>,
-    /// What becomes of it.
-    pub verdict: Verdict,
-    /// The pattern of the outcome.
-    pub outcome: Check,
-    /// How many files go.
-    pub files: usize,
-    /// Of how many.
-    pub of: usize,
-    /// The destination that has to fail before.
-    pub after: Option<String>,
-    /// Files that do not go, the first of them.
-    pub left_out: Vec<LeftOut>,
-    /// The rule wants the end of the log as a series; that is not made.
-    pub error_report_wanted: bool,
-}
-
-/// What was found about one rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RuleTrace {
-    /// Its name.
-    pub name: String,
-    /// `configuration` or `routing.json`.
-    pub source: &'static str,
-    /// Whether it is on.
-    pub enabled: bool,
-    /// The rule before it after which no other is looked at.
-    pub not_reached: Option<String>,
-    /// Whether it matched.
-    pub matches: bool,
-    /// Whether it ends the search.
-    pub last: bool,
-    /// What is sent: `output` or `input`.
-    pub sends: &'static str,
-    /// Its patterns.
-    pub checks: Vec<Check>,
-    /// Its destinations, if it matched.
-    pub to: Vec<SendTrace>,
 }
 
 /// Which file goes where, and why.
@@ -204,6 +62,16 @@ pub fn needed(routes: &[Route], facts: Facts<'_>) -> BTreeMap<Direction, BTreeSe
     }
     needed.retain(|_, tags| !tags.is_empty());
     needed
+}
+
+/// Whether a rule that matches wants the end of the log sent along.
+#[must_use]
+pub fn wants_report(routes: &[Route], facts: Facts<'_>) -> bool {
+    let matching = looked_at(routes, facts)
+        .into_iter()
+        .filter(|(_, rule)| rule.matches);
+    let mut wanted = matching.flat_map(|(route, _)| route.to.iter().map(move |to| (route, to)));
+    wanted.any(|(route, to)| to.error_report && outcome(route, to, facts).holds)
 }
 
 /// Which file goes where.
@@ -305,7 +173,7 @@ fn send(
         of: files.len(),
         after: None,
         left_out: Vec::new(),
-        error_report_wanted: destination.error_report,
+        error_report: false,
     };
     if !trace.outcome.holds {
         return trace;
@@ -319,43 +187,57 @@ fn send(
         }
     }
     trace.files = going.len();
-    if going.is_empty() {
-        // Sent nowhere is not sent: later destinations do not wait for it.
-        trace.verdict = Verdict::NoFiles;
-        return trace;
-    }
-    let planned = Planned {
-        peer: destination.peer.clone(),
-        route: route.name.clone(),
-        direction: route.send,
-        files: going,
-        after: *stopper,
-        gate: route.gate,
+    let report = if destination.error_report {
+        offer.report.len()
+    } else {
+        0
     };
-    // One result goes to one destination once, however many rules say so. One that only stands by may never go.
-    let known = plan.iter().position(|p| {
+    trace.error_report = report > 0;
+    let after = *stopper;
+    let before = after.and_then(|after| plan.get(after));
+    trace.after = before.map(|p| p.peer.ae_title().to_string());
+    let parts = [(route.send, going), (Direction::Report, (0..report).collect())];
+    let mut places = Vec::new();
+    let mut new = false;
+    for (direction, files) in parts.into_iter().filter(|(_, files)| !files.is_empty()) {
+        let planned = Planned {
+            peer: destination.peer.clone(),
+            route: route.name.clone(),
+            direction,
+            files,
+            after,
+            gate: route.gate,
+        };
+        let known = known(plan, &planned);
+        new |= known.is_none();
+        places.push(known.unwrap_or(plan.len()));
+        if known.is_none() {
+            plan.push(planned);
+        }
+    }
+    trace.verdict = match (places.is_empty(), new, after) {
+        // Sent nowhere is not sent: later destinations do not wait for it.
+        (true, ..) => Verdict::NoFiles,
+        (false, false, _) => Verdict::Already,
+        (false, true, Some(_)) => Verdict::StandsBy,
+        (false, true, None) => Verdict::Sends,
+    };
+    if destination.stops {
+        *stopper = places.first().copied().or(*stopper);
+    }
+    trace
+}
+
+/// The delivery that brings the same there already. One result goes to one destination once, however many rules say so;
+/// one that only stands by may never go.
+fn known(plan: &[Planned], planned: &Planned) -> Option<usize> {
+    plan.iter().position(|p| {
         p.after.is_none()
             && p.peer == planned.peer
             && p.direction == planned.direction
-            && planned.files.iter().all(|file| p.files.contains(file))
-    });
-    let place = if let Some(known) = known {
-        trace.verdict = Verdict::Already;
-        known
-    } else {
-        let after = planned.after.and_then(|after| plan.get(after));
-        trace.after = after.map(|p| p.peer.ae_title().to_string());
-        trace.verdict = match planned.after {
-            Some(_) => Verdict::StandsBy,
-            None => Verdict::Sends,
-        };
-        plan.push(planned);
-        plan.len() - 1
-    };
-    if destination.stops {
-        *stopper = Some(place);
-    }
-    trace
+            // Both in order.
+            && planned.files.iter().all(|file| p.files.binary_search(file).is_ok())
+    })
 }
 
 /// Why a file does not go to a destination; `None`: it goes.

@@ -6,8 +6,8 @@ use super::events::record;
 use super::jobs::{advance, ae_title, job_id, set_verdict, state_of};
 use super::{Pending, Result, Store, StoreError, measures};
 use crate::model::{
-    Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, Direction, GateMode, GateState, InstanceState, JobEvent, JobId,
-    JobState, Measure, Peer, RemoteAe, Timestamp, Verdict,
+    Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, Direction, GateMode, GateState, InstanceState,
+    JobEvent, JobId, JobState, Measure, Peer, RemoteAe, Timestamp, Verdict,
 };
 
 /// A delivery that a harvest decided on.
@@ -329,10 +329,10 @@ fn read(row: &Row<'_>) -> Result<Delivery> {
         remote,
         after: row.get(13)?,
         route: text(4)?,
-        direction: if text(5)? == "input" {
-            Direction::Input
-        } else {
-            Direction::Output
+        direction: match text(5)?.as_str() {
+            "input" => Direction::Input,
+            "report" => Direction::Report,
+            _ => Direction::Output,
         },
         state: DeliveryState::from_name(&state)
             .ok_or_else(|| StoreError::State(format!("{state:?} is no state of a delivery")))?,

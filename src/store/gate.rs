@@ -9,8 +9,8 @@ use super::events::record;
 use super::jobs::{advance, state_of};
 use super::{Pending, Result, Store, StoreError};
 use crate::model::{
-    DeliveryEvent, DeliveryState, GateAction, GateFinding, GateFindings, GateState, JobEvent, JobId, JobState,
-    Timestamp,
+    DeliveryEvent, DeliveryState, GateAction, GateFinding, GateFindings, GateState, JobEvent, JobId,
+    JobState, Timestamp,
 };
 
 /// Findings of one decision that become events.
@@ -223,7 +223,12 @@ fn decided(
         "INSERT INTO gate_findings (delivery, action, attribute, result, input, why, objects, file) \
          VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
     )?;
-    for GateFindings { finding, objects, file } in findings {
+    for GateFindings {
+        finding,
+        objects,
+        file,
+    } in findings
+    {
         insert.execute(params![
             delivery,
             finding.action.word(),
@@ -238,18 +243,33 @@ fn decided(
     // The same deviation with other values is one line here.
     let mut told: Vec<(String, u32)> = Vec::new();
     for GateFindings { finding, objects, .. } in findings {
-        let text = format!("{}: {}: {}", finding.action.word(), finding.attribute, finding.why);
+        let text = format!(
+            "{}: {}: {}",
+            finding.action.word(),
+            finding.attribute,
+            finding.why
+        );
         match told.iter_mut().find(|(known, _)| *known == text) {
             Some((_, count)) => *count = count.saturating_add(*objects),
             None => told.push((text, *objects)),
         }
     }
     for (text, objects) in told.iter().take(TOLD) {
-        record(db, job, "gate", &format!("to {destination}: {text}; objects: {objects}"))?;
+        record(
+            db,
+            job,
+            "gate",
+            &format!("to {destination}: {text}; objects: {objects}"),
+        )?;
     }
     match told.len().saturating_sub(TOLD) {
         0 => Ok(()),
-        more => record(db, job, "gate", &format!("to {destination}: {more} more, see the delivery's findings")),
+        more => record(
+            db,
+            job,
+            "gate",
+            &format!("to {destination}: {more} more, see the delivery's findings"),
+        ),
     }
 }
 

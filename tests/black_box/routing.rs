@@ -229,6 +229,44 @@ fn a_destination_that_is_away_hands_over_at_once_and_gets_it_later_all_the_same(
 }
 
 #[test]
+fn the_end_of_the_log_goes_along_as_a_series_of_the_study_where_a_rule_asks_for_it() {
+    needs!(Docker, Dcmtk, Orthanc);
+    let pacs = TestPacs::start(Address::reserve("PACS"));
+    let rules = format!(
+        r#"{{ "routing": [ {{ "name": "r", "send": [ {{ "failed": {} }} ] }} ] }}"#,
+        to(pacs.orthanc.address(), "PACS", r#", "sendErrorAsDcm": 1"#)
+    );
+    let node = node(&rules, "");
+    node.install(&Bucket::fixture("fails"));
+    let object = Object::new();
+    object.write(&node.scratch("sent"));
+    assert!(senders::storescu(node.dicom_port(), "Fails", &node.scratch("sent")).success);
+    let job = node.wait_for_end("Fails");
+    assert_eq!(job.outcome.as_deref(), Some("failed"));
+    assert_eq!(went(&job), [("PACS", "sent", 1)], "{job:#?}");
+    assert_eq!(pacs.orthanc.holdings().unwrap().instances, 1);
+    let path = PathBuf::from(&job.directory).join("report/error-report-1.dcm");
+    let report = dicom_object::open_file(path).unwrap();
+    let text = |keyword: &str| {
+        let element = report.element_by_name(keyword).unwrap();
+        element.to_str().unwrap().into_owned()
+    };
+    assert_eq!(text("StudyInstanceUID"), object.study);
+    assert_ne!(text("SeriesInstanceUID"), object.series);
+    assert_eq!(
+        (text("PatientName"), text("PatientID")),
+        ("Test^Object".into(), "T1".into())
+    );
+    assert_eq!(text("SeriesDescription"), "Error Report");
+    let said = route(&node, &["explain", &job.id]);
+    assert!(
+        said.stdout.contains("as the series \"Error Report\""),
+        "{said:#?}"
+    );
+    assert!(said.stdout.contains("So it goes to PACS (1 file)."), "{said:#?}");
+}
+
+#[test]
 fn a_node_that_dies_while_one_hands_over_to_the_next_leaves_none_of_them_waiting() {
     needs!(Docker, Dcmtk, Orthanc);
     let pacs = TestPacs::start(Address::reserve("PACS"));

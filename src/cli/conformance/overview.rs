@@ -76,8 +76,8 @@ fn content(d: &mut Document, site: &Site) {
     d.heading("1.1", "Content and Transfer");
     d.text(
         "Objects of every class below are received (Storage SCP), kept unchanged while their job lives, given to \
-         buckets, and sent (Storage SCU) where a route says so. The node itself creates and displays none; a bucket may \
-         create objects of any class, and its own description says which. The last column names the order in \
+         buckets, and sent (Storage SCU) where a route says so. The node itself displays none and creates none but error \
+         reports (Annex A); a bucket may create objects of any class, and its own description says which. The last column names the order in \
          which a transfer syntax is chosen: see 7.2.1.4, where they are listed; each of them is taken for every class.",
     );
     d.table(

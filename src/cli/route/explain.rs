@@ -138,11 +138,10 @@ fn destination(out: &mut String, to: &Value, sends: &str, paint: Paint) {
         _ => (paint.bad("✗"), otherwise(to)),
     };
     let _ = writeln!(out, "    {sign} → {title}: {why}");
-    if to.get("error_report_wanted") == Some(&Value::Bool(true)) && said("verdict") != "other-outcome" {
+    if to.get("error_report") == Some(&Value::Bool(true)) {
         let _ = writeln!(
             out,
-            "        {} sendErrorAsDcm: no series \"Error Report\" is made yet",
-            paint.warning("!")
+            "        and the end of processing.log, as the series \"Error Report\""
         );
     }
     let left_out = list(to, "left_out");

@@ -92,7 +92,7 @@ fn one(out: &mut String, number: usize, rule: &Value, paint: Paint) {
             let _ = writeln!(out, "         files whose {}", plain(&all.join(" and ")));
         }
         if to.get("stops") == Some(&Value::Bool(true)) {
-            let _ = writeln!(out, "         what follows only if it fails");
+            let _ = writeln!(out, "         what follows goes only if this one fails");
         }
     }
     if is("last") {

@@ -45,7 +45,12 @@ pub(super) fn read_with(
         return own;
     }
     let values = [None, Some(set.value())];
-    examined.missing(mode, shown(), values, "missing, and needed for its text: filled in from the input");
+    examined.missing(
+        mode,
+        shown(),
+        values,
+        "missing, and needed for its text: filled in from the input",
+    );
     examined.set(CHARACTER_SET, *b"CS", set.value().into_bytes());
     set.clone()
 }
@@ -68,7 +73,8 @@ pub(super) fn fill(
     let mut sets = fills.iter().map(|(_, value)| value.set.clone());
     let carries = |set: &CharacterSet| Some((set.clone(), in_set(set, fills)?));
     let becomes = if own_is_ascii {
-        sets.find_map(|set| carries(&set)).or_else(|| carries(&CharacterSet::unicode()))
+        sets.find_map(|set| carries(&set))
+            .or_else(|| carries(&CharacterSet::unicode()))
     } else {
         carries(&CharacterSet::unicode()).filter(|_| anew(object, &set, examined))
     };
@@ -78,7 +84,8 @@ pub(super) fn fill(
         examined.hold(shown(), values(fills.first().map(|(_, value)| &value.set)), why);
         return;
     };
-    let why = "it cannot carry the text that is missing: one that can, the object's own text says the same in it";
+    let why =
+        "it cannot carry the text that is missing: one that can, the object's own text says the same in it";
     examined.missing(mode, shown(), values(Some(&becomes)), why);
     examined.set(CHARACTER_SET, *b"CS", becomes.value().into_bytes());
     put(examined, fills, written);
@@ -107,7 +114,12 @@ fn anew(object: &Object, set: &CharacterSet, examined: &mut Examined) -> bool {
     }
     let unicode = CharacterSet::unicode();
     let text = |bytes: &[u8]| unicode.encode(&set.decode(bytes)?);
-    let Some(all) = object.texts.iter().map(|t| text(&t.bytes)).collect::<Option<Vec<_>>>() else {
+    let Some(all) = object
+        .texts
+        .iter()
+        .map(|t| text(&t.bytes))
+        .collect::<Option<Vec<_>>>()
+    else {
         return false;
     };
     for (text, bytes) in object.texts.iter().zip(all) {

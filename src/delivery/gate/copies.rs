@@ -41,7 +41,10 @@ pub(super) fn is_copy(path: &Path, original: &Path) -> io::Result<bool> {
     let mut left = length;
     while left > 0 {
         let now = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-        let (a, b) = (a.get_mut(..now).unwrap_or_default(), b.get_mut(..now).unwrap_or_default());
+        let (a, b) = (
+            a.get_mut(..now).unwrap_or_default(),
+            b.get_mut(..now).unwrap_or_default(),
+        );
         own.read_exact(a)?;
         right.read_exact(b)?;
         if a != b {

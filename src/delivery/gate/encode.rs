@@ -57,7 +57,11 @@ impl Encoder {
         let mut bytes = self.header(tag, vr, u32::try_from(padded).ok()?)?;
         bytes.extend_from_slice(value);
         if padded > value.len() {
-            bytes.push(if matches!(&vr, b"UI" | b"OB" | b"UN") { 0 } else { b' ' });
+            bytes.push(if matches!(&vr, b"UI" | b"OB" | b"UN") {
+                0
+            } else {
+                b' '
+            });
         }
         Some(bytes)
     }

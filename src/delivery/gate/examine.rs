@@ -16,7 +16,9 @@
 //!   Series Instance UID is made up, the same whenever it is asked for.
 //! - **A copy of an input object** is none the bucket made: see the module above.
 
-use super::attribute::{self, Attribute, Kind, SERIES_INSTANCE, SOP_CLASS, SOP_INSTANCE, STUDY_ID, STUDY_INSTANCE};
+use super::attribute::{
+    self, Attribute, Kind, SERIES_INSTANCE, SOP_CLASS, SOP_INSTANCE, STUDY_ID, STUDY_INSTANCE,
+};
 use super::characters;
 use super::encode::Encoder;
 use super::input::Input;
@@ -127,8 +129,13 @@ fn class_and_instance(case: &Case<'_>, object: &Object, known: Known, examined: 
     }
     let class = &object.meta.sop_class_uid;
     if provenance::storage_class(class.as_str()).is_none() {
-        let why = "no class of objects that the standard knows (PS3.6 table A-1): most PACS drop such an object";
-        examined.hold(attribute::shown("SOP Class UID", SOP_CLASS), [Some(class.to_string()), None], why);
+        let why =
+            "no class of objects that the standard knows (PS3.6 table A-1): most PACS drop such an object";
+        examined.hold(
+            attribute::shown("SOP Class UID", SOP_CLASS),
+            [Some(class.to_string()), None],
+            why,
+        );
     }
     let instance = &object.meta.sop_instance_uid;
     let shown = || attribute::shown("SOP Instance UID", SOP_INSTANCE);
@@ -157,7 +164,9 @@ fn series(case: &Case<'_>, object: &Object, known: Known, examined: &mut Examine
     let own = object.facts.uid(SERIES_INSTANCE);
     let values = [Some(own.clone()), None];
     if own.is_empty() {
-        let made = case.equipment.series_uid(case.job, object.meta.sop_class_uid.as_str());
+        let made = case
+            .equipment
+            .series_uid(case.job, object.meta.sop_class_uid.as_str());
         examined.missing(case.mode, shown, values, "missing: a new one");
         examined.set(SERIES_INSTANCE, *b"UI", made.into_bytes());
     } else if !is_valid(&own) {
@@ -182,7 +191,10 @@ fn identity(case: &Case<'_>, object: &Object, examined: &mut Examined) {
     }
     let mut wanted: Vec<(Attribute, &[Value])> = Vec::new();
     for attribute in Attribute::PATIENT {
-        wanted.push((attribute, case.input.patient.get(&attribute).map_or(&[], Vec::as_slice)));
+        wanted.push((
+            attribute,
+            case.input.patient.get(&attribute).map_or(&[], Vec::as_slice),
+        ));
     }
     let mut fills = Vec::new();
     let own = object.facts.uid(STUDY_INSTANCE.tag);
@@ -191,7 +203,10 @@ fn identity(case: &Case<'_>, object: &Object, examined: &mut Examined) {
             if own.is_empty() {
                 let values = [None, Some(uid.clone())];
                 examined.missing(case.mode, STUDY_INSTANCE.shown(), values, FROM_INPUT);
-                fills.push((STUDY_INSTANCE, Value::new(uid.as_bytes(), &CharacterSet::default())));
+                fills.push((
+                    STUDY_INSTANCE,
+                    Value::new(uid.as_bytes(), &CharacterSet::default()),
+                ));
             }
             for attribute in Attribute::STUDY {
                 wanted.push((attribute, study.get(&attribute).map_or(&[], Vec::as_slice)));
@@ -200,7 +215,9 @@ fn identity(case: &Case<'_>, object: &Object, examined: &mut Examined) {
         None => {
             let known: Vec<_> = case.input.studies.keys().take(5).map(String::as_str).collect();
             let why = match own.is_empty() {
-                true => "missing, and the input is of several studies: of which of them the result is nobody can tell",
+                true => {
+                    "missing, and the input is of several studies: of which of them the result is nobody can tell"
+                }
                 false => "no study of the input",
             };
             examined.hold(STUDY_INSTANCE.shown(), [Some(own), Some(known.join(", "))], why);
@@ -274,18 +291,33 @@ fn origin(case: &Case<'_>, object: &Object, examined: &mut Examined) {
     }
     let class = object.meta.sop_class_uid.as_str();
     // Whatever names a source: in the object, by frame, by series.
-    let references = [0x0008_2112, 0x0008_1115, 0x0008_1140, 0x0042_0013, 0x5200_9229, 0x5200_9230];
+    let references = [
+        0x0008_2112,
+        0x0008_1115,
+        0x0008_1140,
+        0x0042_0013,
+        0x5200_9229,
+        0x5200_9230,
+    ];
     let Some(sequence) = provenance::sequence_of(class) else {
         return;
     };
-    if references.into_iter().any(|tag| has(tag).is_some_and(|e| e.end > e.value)) {
+    if references
+        .into_iter()
+        .any(|tag| has(tag).is_some_and(|e| e.end > e.value))
+    {
         return;
     }
     let shown = attribute::shown("Source references", sequence);
     match provenance::sources(class, case.input, encoder) {
         Some((tag, items)) => {
             examined.set(tag, *b"SQ", items);
-            examined.find(GateAction::Added, shown, [None, None], "the objects of the input are named");
+            examined.find(
+                GateAction::Added,
+                shown,
+                [None, None],
+                "the objects of the input are named",
+            );
         }
         None => {
             let why = format!("not added: the input has no image, or more than {MOST_SOURCES} objects");

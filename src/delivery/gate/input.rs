@@ -26,11 +26,19 @@ impl Input {
     /// Adds an object.
     pub fn add(&mut self, facts: &Facts) {
         for attribute in Attribute::PATIENT {
-            merge(self.patient.entry(attribute).or_default(), facts.value(attribute), attribute);
+            merge(
+                self.patient.entry(attribute).or_default(),
+                facts.value(attribute),
+                attribute,
+            );
         }
         let study = self.studies.entry(facts.uid(STUDY_INSTANCE.tag)).or_default();
         for attribute in Attribute::STUDY {
-            merge(study.entry(attribute).or_default(), facts.value(attribute), attribute);
+            merge(
+                study.entry(attribute).or_default(),
+                facts.value(attribute),
+                attribute,
+            );
         }
         self.series.insert(facts.uid(SERIES_INSTANCE));
         self.objects.insert(facts.uid(SOP_INSTANCE), facts.uid(SOP_CLASS));

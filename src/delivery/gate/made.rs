@@ -92,13 +92,19 @@ impl Made {
     }
 
     pub fn in_encoding(self, (encoding, syntax): (Encoding, &'static str)) -> Self {
-        Self { encoding, syntax, ..self }
+        Self {
+            encoding,
+            syntax,
+            ..self
+        }
     }
 
     pub fn data_set(&self) -> Vec<u8> {
         let encoder = self.encoder();
         let elements = self.elements.iter();
-        elements.flat_map(|(tag, (vr, value))| encoder.element(*tag, *vr, value).unwrap()).collect()
+        elements
+            .flat_map(|(tag, (vr, value))| encoder.element(*tag, *vr, value).unwrap())
+            .collect()
     }
 
     pub fn encoder(&self) -> Encoder {

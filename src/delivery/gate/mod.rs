@@ -60,8 +60,8 @@ use self::provenance::Equipment;
 use crate::dicom::upper_layer::Stop;
 use crate::files;
 use crate::model::{
-    Delivery, DeliveryInstance, Direction, GateAction, GateFinding, GateFindings, GateMode, GateState, Job, Layout,
-    Place,
+    Delivery, DeliveryInstance, Direction, GateAction, GateFinding, GateFindings, GateMode, GateState, Job,
+    Layout, Place,
 };
 use crate::store::{ResultUid, Store, StoreError};
 
@@ -141,7 +141,9 @@ impl Gate<'_> {
     }
 
     fn outgoing(&self, instance: &DeliveryInstance) -> PathBuf {
-        let directory = self.layout.path(Place::Outgoing(&self.delivery.stream, &self.delivery.job));
+        let directory = self
+            .layout
+            .path(Place::Outgoing(&self.delivery.stream, &self.delivery.job));
         directory.join(format!("{}.dcm", instance.sop_instance_uid))
     }
 
@@ -236,7 +238,9 @@ impl Round<'_> {
             match object::identity(&path) {
                 Ok((_, facts)) => self.input.add(&facts),
                 Err(ObjectError::Object(why)) => {
-                    let why = format!("an object of the input cannot be read, {why}: what a result should say nobody can tell");
+                    let why = format!(
+                        "an object of the input cannot be read, {why}: what a result should say nobody can tell"
+                    );
                     self.keep(&examine::unreadable(why), "");
                 }
                 Err(ObjectError::Io(source)) => return Err(disk("read INPUT")(source)),
@@ -256,7 +260,9 @@ impl Round<'_> {
     fn look_at(&mut self, instance: &DeliveryInstance) -> Result<(), GateError> {
         self.go_on()?;
         let path = self.output.join(&instance.file);
-        let original = self.input_directory.join(format!("{}.dcm", instance.sop_instance_uid));
+        let original = self
+            .input_directory
+            .join(format!("{}.dcm", instance.sop_instance_uid));
         if copies::is_copy(&path, &original).map_err(disk("compare a result with the input"))? {
             return Ok(());
         }
@@ -301,7 +307,9 @@ impl Round<'_> {
             instance: taken.instance || twice,
             series: taken.series,
         };
-        self.results.entry(instance.sop_instance_uid.clone()).or_insert(result);
+        self.results
+            .entry(instance.sop_instance_uid.clone())
+            .or_insert(result);
         let examined = examine(&self.case(), &object, known);
         Ok(Ok((object, examined)))
     }
@@ -338,7 +346,10 @@ impl Round<'_> {
             let pieces = rewrite::pieces(&object.elements, object.extent, &examined.edits)
                 .map_err(|error| disk("write what is sent")(io::Error::other(error)))?;
             // Another delivery of the job may write the same.
-            let beside = self.scratch.join(format!(".{}.{}.part", instance.sop_instance_uid, self.gate.delivery.id));
+            let beside = self.scratch.join(format!(
+                ".{}.{}.part",
+                instance.sop_instance_uid, self.gate.delivery.id
+            ));
             rewrite::write(&mut object, &pieces, &beside, &self.gate.outgoing(instance))
                 .map_err(disk("write what is sent"))?;
         }

@@ -199,15 +199,27 @@ fn inflate(packed: File, scratch: &Path) -> Result<File, ObjectError> {
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             // The disk has errors of its own: these kinds are the decoder's.
-            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
-                return Err(ObjectError::Object("its deflated data set cannot be inflated".to_owned()));
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+                ) =>
+            {
+                return Err(ObjectError::Object(
+                    "its deflated data set cannot be inflated".to_owned(),
+                ));
             }
             Err(error) => return Err(ObjectError::Io(error)),
         };
-        plain.write_all(buffer.get(..read).unwrap_or_default()).map_err(ObjectError::Io)?;
+        plain
+            .write_all(buffer.get(..read).unwrap_or_default())
+            .map_err(ObjectError::Io)?;
         length += read as u64;
         if length > LARGEST_INFLATED {
-            let why = format!("its deflated data set is larger than {} GiB", LARGEST_INFLATED >> 30);
+            let why = format!(
+                "its deflated data set is larger than {} GiB",
+                LARGEST_INFLATED >> 30
+            );
             return Err(ObjectError::Object(why));
         }
     }
@@ -245,7 +257,12 @@ pub(super) fn identity(path: &Path) -> Result<(FileMeta, Facts), ObjectError> {
             end: u64::try_from(plain.len()).unwrap_or(u64::MAX),
             encoding: Encoding::ExplicitLittle,
         };
-        walk::walk(&mut BufReader::new(Cursor::new(plain)), extent, Some(LAST), &mut take)?;
+        walk::walk(
+            &mut BufReader::new(Cursor::new(plain)),
+            extent,
+            Some(LAST),
+            &mut take,
+        )?;
     } else {
         let extent = Extent { begin, end, encoding };
         walk::walk(&mut BufReader::new(file), extent, Some(LAST), &mut take)?;

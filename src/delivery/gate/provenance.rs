@@ -41,7 +41,9 @@ impl Equipment {
     pub fn of(node: &str, job: &Job, info: Option<&serde_json::Value>) -> Self {
         let word = |key: &str| {
             let value = info.and_then(|info| info.get(key));
-            value.map_or_else(String::new, |v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
+            value.map_or_else(String::new, |v| {
+                v.as_str().map_or_else(|| v.to_string(), str::to_owned)
+            })
         };
         Self {
             node: node.to_owned(),
@@ -95,7 +97,10 @@ impl Equipment {
         for (to, from) in number.iter_mut().zip(hash) {
             *to = from;
         }
-        format!("2.25.{}", uuid::Builder::from_custom_bytes(number).into_uuid().as_u128())
+        format!(
+            "2.25.{}",
+            uuid::Builder::from_custom_bytes(number).into_uuid().as_u128()
+        )
     }
 }
 

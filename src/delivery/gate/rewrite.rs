@@ -77,7 +77,13 @@ impl Pieces {
         Ok(())
     }
 
-    fn add(&mut self, tag: u32, edit: &Edit, there: Option<&Element>, encoder: Encoder) -> Result<(), Unwritable> {
+    fn add(
+        &mut self,
+        tag: u32,
+        edit: &Edit,
+        there: Option<&Element>,
+        encoder: Encoder,
+    ) -> Result<(), Unwritable> {
         match (edit, there) {
             (Edit::Set(vr, value), _) => self.new(encoder.element(tag, *vr, value)),
             (Edit::Append(items), None) => self.new(encoder.element(tag, *b"SQ", items)),
@@ -101,7 +107,8 @@ pub(super) fn write(object: &mut Object, pieces: &[Piece], beside: &Path, target
     let syntax = object.meta.transfer_syntax_uid.as_str();
     if transfer_syntax::encoding(syntax) == Some(Encoding::Deflated) {
         let begin = file.stream_position()?;
-        let packed = flate2::write::DeflateEncoder::new(BufWriter::new(&mut file), flate2::Compression::default());
+        let packed =
+            flate2::write::DeflateEncoder::new(BufWriter::new(&mut file), flate2::Compression::default());
         let mut packed = packed;
         data_set(&mut object.source, pieces, &mut packed)?;
         packed.finish()?.flush()?;

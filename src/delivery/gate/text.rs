@@ -195,8 +195,16 @@ mod tests {
         for (terms, bytes, text) in [
             ("ISO_IR 100", &b"Buc^J\xe9r\xf4me"[..], "Buc^Jérôme"),
             ("ISO_IR 144", b"\xbb\xee\xda", "Люк"),
-            ("ISO_IR 192", "Wang^XiaoDong=王^小東".as_bytes(), "Wang^XiaoDong=王^小東"),
-            ("GB18030", b"Wang^XiaoDong=\xcd\xf5^\xd0\xa1\xb6\xab", "Wang^XiaoDong=王^小东"),
+            (
+                "ISO_IR 192",
+                "Wang^XiaoDong=王^小東".as_bytes(),
+                "Wang^XiaoDong=王^小東",
+            ),
+            (
+                "GB18030",
+                b"Wang^XiaoDong=\xcd\xf5^\xd0\xa1\xb6\xab",
+                "Wang^XiaoDong=王^小东",
+            ),
             (
                 "\\ISO 2022 IR 87",
                 b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B",
@@ -239,7 +247,11 @@ mod tests {
             assert_eq!(set(terms).decode(bytes), None, "{terms}");
         }
         for terms in ["", "ISO_IR 100", "ISO_IR 999", "ISO_IR 192", "\\ISO 2022 IR 149"] {
-            assert_eq!(set(terms).decode(b"Doe^John").as_deref(), Some("Doe^John"), "{terms}");
+            assert_eq!(
+                set(terms).decode(b"Doe^John").as_deref(),
+                Some("Doe^John"),
+                "{terms}"
+            );
         }
     }
 

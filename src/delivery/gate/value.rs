@@ -34,7 +34,10 @@ impl Value {
     pub fn new(bytes: &[u8], set: &CharacterSet) -> Self {
         let is_padding = |b: &u8| matches!(b, b' ' | 0);
         let begin = bytes.iter().position(|b| !is_padding(b)).unwrap_or(bytes.len());
-        let end = bytes.iter().rposition(|b| !is_padding(b)).map_or(begin, |at| at + 1);
+        let end = bytes
+            .iter()
+            .rposition(|b| !is_padding(b))
+            .map_or(begin, |at| at + 1);
         Self {
             bytes: bytes.get(begin..end).unwrap_or_default().to_vec(),
             set: set.clone(),
@@ -55,7 +58,8 @@ impl Value {
 
     /// For people; what cannot be read is shown as its bytes.
     pub fn shown(&self) -> String {
-        self.text().unwrap_or_else(|| self.bytes.escape_ascii().to_string())
+        self.text()
+            .unwrap_or_else(|| self.bytes.escape_ascii().to_string())
     }
 
     /// What this value is to the one it should be.
@@ -142,12 +146,20 @@ mod tests {
             ("Yamada^Tarou", "Yamada^Tarou=山田^太郎=", Sameness::Missing),
             ("Yamada^Tarou==", "Yamada^Tarou", Sameness::Same),
             ("Yamada^Tarou=山田", "Yamada^Tarou", Sameness::Different),
-            ("Yamada^Tarou=山本^太郎", "Yamada^Tarou=山田^太郎", Sameness::Different),
+            (
+                "Yamada^Tarou=山本^太郎",
+                "Yamada^Tarou=山田^太郎",
+                Sameness::Different,
+            ),
             ("=山田^太郎", "Yamada^Tarou=山田^太郎", Sameness::Missing),
             ("MÜLLER", "Müller", Sameness::Same),
         ] {
             let unicode = |text: &str| value(text.as_bytes(), "ISO_IR 192");
-            assert_eq!(unicode(own).against(&unicode(right), NAME), expected, "{own} {right}");
+            assert_eq!(
+                unicode(own).against(&unicode(right), NAME),
+                expected,
+                "{own} {right}"
+            );
         }
     }
 

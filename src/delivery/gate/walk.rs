@@ -194,7 +194,9 @@ impl<R: Read + Seek> Walker<'_, R> {
                 0 => self.close(),
                 _ => return malformed("an item's delimiter has a length"),
             },
-            _ if header.tag >> 16 == 0xFFFE => return malformed("a delimiter stands where an element is due"),
+            _ if header.tag >> 16 == 0xFFFE => {
+                return malformed("a delimiter stands where an element is due");
+            }
             _ => {
                 if self.stack.is_empty() {
                     if last.is_some_and(|last| header.tag > last) {
@@ -391,8 +393,27 @@ fn vr_of(tag: u32) -> [u8; 2] {
 pub(super) const fn has_short_length(vr: [u8; 2]) -> bool {
     matches!(
         &vr,
-        b"AE" | b"AS" | b"AT" | b"CS" | b"DA" | b"DS" | b"DT" | b"FL" | b"FD" | b"IS" | b"LO" | b"LT" | b"PN"
-            | b"SH" | b"SL" | b"SS" | b"ST" | b"TM" | b"UI" | b"UL" | b"US"
+        b"AE"
+            | b"AS"
+            | b"AT"
+            | b"CS"
+            | b"DA"
+            | b"DS"
+            | b"DT"
+            | b"FL"
+            | b"FD"
+            | b"IS"
+            | b"LO"
+            | b"LT"
+            | b"PN"
+            | b"SH"
+            | b"SL"
+            | b"SS"
+            | b"ST"
+            | b"TM"
+            | b"UI"
+            | b"UL"
+            | b"US"
     )
 }
 
@@ -407,10 +428,7 @@ const fn is_text(vr: [u8; 2]) -> bool {
 
 /// Value representations that Specific Character Set is for (PS3.5 §6.1.2.2).
 pub(super) const fn has_character_set(vr: [u8; 2]) -> bool {
-    matches!(
-        &vr,
-        b"LO" | b"LT" | b"PN" | b"SH" | b"ST" | b"UC" | b"UT"
-    )
+    matches!(&vr, b"LO" | b"LT" | b"PN" | b"SH" | b"ST" | b"UC" | b"UT")
 }
 
 #[cfg(test)]

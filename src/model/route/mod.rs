@@ -29,6 +29,8 @@ pub enum Direction {
     Output,
     /// What the job received.
     Input,
+    /// The end of its log, as images of the study.
+    Report,
 }
 
 impl Direction {
@@ -38,6 +40,7 @@ impl Direction {
         match self {
             Self::Output => "output",
             Self::Input => "input",
+            Self::Report => "report",
         }
     }
 }
@@ -82,7 +85,7 @@ pub struct Destination {
     pub which: Option<Vec<AttributeSet>>,
     /// Later destinations of the rule are for when this one fails.
     pub stops: bool,
-    /// The end of the log is wanted as a series of its own.
+    /// The end of the log goes along, as a series of its own.
     pub error_report: bool,
 }
 

@@ -1,8 +1,10 @@
 //! What each key of a rule means, one test a row of the original's table, from the text of a routing.json to the decision.
 
+use proptest::prelude::*;
+
 use super::super::json::{Site, parse};
 use super::*;
-use crate::model::{AeTitle, RemoteAe};
+use crate::model::{AeTitle, RemoteAe, pattern};
 
 fn pacs() -> RemoteAe {
     RemoteAe {
@@ -46,6 +48,7 @@ fn offer() -> Offer {
     Offer {
         output: vec![file("a.dcm", &[]), file("b.dcm", &[])],
         input: vec![file("i.dcm", &[])],
+        report: vec![],
     }
 }
 
@@ -275,6 +278,7 @@ fn which_sends_a_file_if_all_patterns_of_a_set_are_found() {
             },
         ],
         input: vec![],
+        report: vec![],
     };
     let decision = decided(&text, "ProcRSI", "PACS", "success", &offer);
     assert_eq!(decision.plan[0].files, [0, 2]);
@@ -301,14 +305,43 @@ fn which_sends_a_file_if_all_patterns_of_a_set_are_found() {
 }
 
 #[test]
-fn senderrorasdcm_is_seen_and_not_done() {
-    let wanted = format!(
-        r#"{{ "name": "r", "send": [ {{ "failed": {} }} ] }}"#,
-        to("A", r#", "sendErrorAsDcm": 1"#)
+fn senderrorasdcm_sends_the_end_of_the_log_along_also_where_there_is_no_result() {
+    let text = format!(
+        r#"{{ "name": "r", "send": [ {{ "failed": {} }}, {{ ".*": {} }} ] }}"#,
+        to("A", r#", "sendErrorAsDcm": 1, "break": 1"#),
+        to("B", "")
     );
-    let decision = decided(&wanted, "ProcRSI", "PACS", "failed", &offer());
-    assert!(decision.rules[0].to[0].error_report_wanted);
-    assert_eq!(shown(&decision), ["A 2"]);
+    let routes = rules(&format!(r#"{{ "routing": [ {text} ] }}"#));
+    for (outcome, wanted) in [(Outcome::Failed, true), (Outcome::Success, false)] {
+        let facts = Facts {
+            called: "ProcRSI",
+            calling: "PACS",
+            outcome: &outcome,
+        };
+        assert_eq!(wants_report(&routes, facts), wanted);
+    }
+    let mut offer = offer();
+    offer.report = vec![file("error-report-1.dcm", &[])];
+    let decision = decided(&text, "ProcRSI", "PACS", "failed", &offer);
+    let made = |decision: &Decision| -> Vec<_> {
+        let made = decision.plan.iter();
+        made.map(|p| (p.peer.ae_title().to_string(), p.direction.name(), p.after))
+            .collect()
+    };
+    let to = |title: &str, sends, after| (title.to_owned(), sends, after);
+    assert_eq!(
+        made(&decision),
+        [
+            to("A", "output", None),
+            to("A", "report", None),
+            to("B", "output", Some(0))
+        ]
+    );
+    assert!(decision.rules[0].to[0].error_report && !decision.rules[0].to[1].error_report);
+    offer.output.clear();
+    let decision = decided(&text, "ProcRSI", "PACS", "failed", &offer);
+    assert_eq!(made(&decision), [to("A", "report", None)]);
+    assert_eq!(decision.rules[0].to[0].verdict, Verdict::Sends);
 }
 
 #[test]
@@ -321,6 +354,7 @@ fn what_may_tell_a_person_is_not_shown() {
     let offer = Offer {
         output: vec![file("f", &[("0010,0020", "12345"), ("0008,0060", "MR")])],
         input: vec![],
+        report: vec![],
     };
     let decision = decided(&text, "ProcRSI", "PACS", "success", &offer);
     assert!(!format!("{decision:?}").contains("12345"));
@@ -383,5 +417,57 @@ fn without_an_outcome_a_rule_of_the_configuration_sends_success_only() {
             outcome: &outcome,
         };
         assert_eq!(decide(&routes, facts, &offer()).plan.len(), expected, "{word}");
+    }
+}
+
+/// A rule of the configuration: whether it is on, matches, ends the search, hands over, and to whom.
+fn any_route() -> impl Strategy<Value = Route> {
+    let titles = proptest::collection::vec(proptest::sample::select(vec!["A", "B", "C"]), 0..4);
+    let flags = any::<[bool; 5]>();
+    (titles, flags).prop_map(|(titles, [enabled, matches, last, input, stops])| {
+        let send = if input {
+            Direction::Input
+        } else {
+            Direction::Output
+        };
+        let mut route = named("r", send, &titles);
+        route.enabled = enabled;
+        route.last = last;
+        route.called = Some(pattern(if matches { "Proc" } else { "Other" }).unwrap());
+        route.to.iter_mut().for_each(|to| to.stops = stops);
+        route
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_rules_what_is_planned_can_be_done_and_is_what_is_explained(
+        routes in proptest::collection::vec(any_route(), 0..6)
+    ) {
+        let outcome = Outcome::Success;
+        let facts = Facts { called: "ProcRSI", calling: "PACS", outcome: &outcome };
+        let Decision { plan, rules } = decide(&routes, facts, &offer());
+        for (place, planned) in plan.iter().enumerate() {
+            prop_assert!(!planned.files.is_empty());
+            prop_assert!(planned.after.is_none_or(|after| after < place));
+        }
+        // Nothing goes twice to one destination, unless one of the two may not go at all.
+        for (place, one) in plan.iter().enumerate().filter(|(_, p)| p.after.is_none()) {
+            let twice = |other: &Planned| {
+                other.after.is_none() && (&other.peer, other.direction) == (&one.peer, one.direction)
+            };
+            prop_assert!(!plan.iter().skip(place + 1).any(twice));
+        }
+        let explained = rules.iter().flat_map(|rule| &rule.to);
+        let explained: Vec<_> = explained
+            .filter(|to| matches!(to.verdict, Verdict::Sends | Verdict::StandsBy))
+            .map(|to| (to.to.as_str(), to.files, to.verdict == Verdict::StandsBy))
+            .collect();
+        let planned: Vec<_> = plan
+            .iter()
+            .map(|p| (p.peer.ae_title().as_str(), p.files.len(), p.after.is_some()))
+            .collect();
+        prop_assert_eq!(explained, planned);
+        prop_assert_eq!(rules.len(), routes.len());
     }
 }

@@ -12,7 +12,7 @@ const PORT: &str = "$port";
 
 pub(super) fn read(index: usize, table: &Table<'_>, site: &Site) -> Option<Route> {
     let named = table.get("name").and_then(super::table::word);
-    let name = named.map_or_else(|| format!("rule {}", index + 1), |n| printable(n));
+    let name = named.map_or_else(|| format!("rule {}", index + 1), printable);
     let off = [table.switch_quiet("status"), table.switch_quiet("enabled")].contains(&Some(false));
     let rule = table.as_rule(name.clone(), off);
     // Asked again under the rule's name: what is wrong with them is told with it.
@@ -99,12 +99,6 @@ fn destination(table: &Table<'_>, site: &Site) -> Option<Destination> {
     let stops = table.switch("break").unwrap_or_default();
     let which = which(table);
     let error_report = table.switch("sendErrorAsDcm").unwrap_or_default();
-    if error_report {
-        table.warn(
-            "sendErrorAsDcm",
-            "no series \"Error Report\" is made yet: only the files go",
-        );
-    }
     table.warn_unknown();
     Some(Destination {
         outcome: None,

@@ -45,23 +45,34 @@ fn judged_as(mode: GateMode, inputs: &[Made], result: &Made, known: Known) -> (E
 }
 
 fn judged(result: Made) -> (Examined, Option<Made>) {
-    judged_as(GateMode::Repair, &[Made::input(1), Made::input(2)], &result, Known::default())
+    judged_as(
+        GateMode::Repair,
+        &[Made::input(1), Made::input(2)],
+        &result,
+        Known::default(),
+    )
 }
 
 /// What was held: attribute, the result's value, the input's.
 fn held(examined: &Examined) -> Vec<(&str, Option<&str>, Option<&str>)> {
     let held = examined.findings.iter().filter(|f| f.action == GateAction::Held);
-    held.map(|f| (f.attribute.as_str(), f.result.as_deref(), f.input.as_deref())).collect()
+    held.map(|f| (f.attribute.as_str(), f.result.as_deref(), f.input.as_deref()))
+        .collect()
 }
 
 fn filled(examined: &Examined) -> Vec<&str> {
-    let filled = examined.findings.iter().filter(|f| f.action == GateAction::Filled);
+    let filled = examined
+        .findings
+        .iter()
+        .filter(|f| f.action == GateAction::Filled);
     filled.map(|f| f.attribute.as_str()).collect()
 }
 
 fn value(made: &Option<Made>, tag: u32) -> String {
     let made = made.as_ref().expect("it goes");
-    made.elements.get(&tag).map_or_else(String::new, |(_, value)| String::from_utf8_lossy(value).into_owned())
+    made.elements.get(&tag).map_or_else(String::new, |(_, value)| {
+        String::from_utf8_lossy(value).into_owned()
+    })
 }
 
 #[test]
@@ -72,7 +83,11 @@ fn a_result_of_the_same_patient_and_study_goes_and_says_where_it_comes_from() {
         let (examined, sent) = judged_as(GateMode::Strict, &inputs, &result, Known::default());
         assert_eq!(held(&examined), [], "{encoding:?}");
         assert_eq!(filled(&examined), [""; 0]);
-        let added: Vec<_> = examined.findings.iter().map(|f| (f.action, f.attribute.as_str())).collect();
+        let added: Vec<_> = examined
+            .findings
+            .iter()
+            .map(|f| (f.action, f.attribute.as_str()))
+            .collect();
         assert_eq!(
             added,
             [
@@ -85,7 +100,14 @@ fn a_result_of_the_same_patient_and_study_goes_and_says_where_it_comes_from() {
             panic!("no item");
         };
         let item = String::from_utf8_lossy(item);
-        for word in ["lungs", "1.2", "sha256:00", "0123456789abcdef0123456789abcdef", "109102", "PROC"] {
+        for word in [
+            "lungs",
+            "1.2",
+            "sha256:00",
+            "0123456789abcdef0123456789abcdef",
+            "109102",
+            "PROC",
+        ] {
             assert!(item.contains(word), "{word}");
         }
     }
@@ -95,15 +117,30 @@ fn a_result_of_the_same_patient_and_study_goes_and_says_where_it_comes_from() {
 fn whatever_contradicts_the_input_is_held_with_both_values() {
     for (tag, wrong, shown, right) in [
         (0x0010_0020, "A2", "Patient ID (0010,0020)", "A1"),
-        (0x0010_0021, "ELSEWHERE", "Issuer of Patient ID (0010,0021)", "HOSPITAL"),
+        (
+            0x0010_0021,
+            "ELSEWHERE",
+            "Issuer of Patient ID (0010,0021)",
+            "HOSPITAL",
+        ),
         (0x0010_0010, "Doe^Jane", "Patient's Name (0010,0010)", "Doe^John"),
-        (0x0010_0030, "19700103", "Patient's Birth Date (0010,0030)", "19700102"),
+        (
+            0x0010_0030,
+            "19700103",
+            "Patient's Birth Date (0010,0030)",
+            "19700102",
+        ),
         (0x0010_0040, "F", "Patient's Sex (0010,0040)", "M"),
         (0x0020_000D, "1.2.4", "Study Instance UID (0020,000D)", "1.2.3"),
         (0x0020_0010, "S2", "Study ID (0020,0010)", "S1"),
         (0x0008_0050, "ACC2", "Accession Number (0008,0050)", "ACC1"),
         (0x0008_0020, "20260102", "Study Date (0008,0020)", "20260101"),
-        (0x0008_0090, "Other^Doctor", "Referring Physician's Name (0008,0090)", "Ref^Erring"),
+        (
+            0x0008_0090,
+            "Other^Doctor",
+            "Referring Physician's Name (0008,0090)",
+            "Ref^Erring",
+        ),
     ] {
         for mode in [GateMode::Repair, GateMode::Strict] {
             let result = Made::result().with(tag, wrong);
@@ -139,7 +176,11 @@ fn what_the_input_does_not_say_the_result_does_not_know_either() {
 
 #[test]
 fn what_is_missing_is_filled_in_and_held_in_the_strict_mode() {
-    let all: Vec<_> = Attribute::PATIENT.into_iter().chain(Attribute::STUDY).chain([STUDY_INSTANCE]).collect();
+    let all: Vec<_> = Attribute::PATIENT
+        .into_iter()
+        .chain(Attribute::STUDY)
+        .chain([STUDY_INSTANCE])
+        .collect();
     for attribute in &all {
         for result in [
             Made::result().without(attribute.tag),
@@ -149,17 +190,25 @@ fn what_is_missing_is_filled_in_and_held_in_the_strict_mode() {
             let (examined, sent) = judged(result.clone());
             assert_eq!(held(&examined), []);
             assert_eq!(filled(&examined), [attribute.shown()]);
-            assert_eq!(value(&sent, attribute.tag), value(&Some(Made::input(1)), attribute.tag));
+            assert_eq!(
+                value(&sent, attribute.tag),
+                value(&Some(Made::input(1)), attribute.tag)
+            );
             let strict = judged_as(GateMode::Strict, &[Made::input(1)], &result, Known::default());
             assert_eq!(held(&strict.0).len(), 1);
         }
     }
     // A bucket that knew of pixels only.
-    let bare = all.iter().fold(Made::result(), |made, attribute| made.without(attribute.tag));
+    let bare = all
+        .iter()
+        .fold(Made::result(), |made, attribute| made.without(attribute.tag));
     let (examined, sent) = judged(bare);
     assert_eq!(filled(&examined).len(), all.len());
     for attribute in all {
-        assert_eq!(value(&sent, attribute.tag), value(&Some(Made::input(1)), attribute.tag));
+        assert_eq!(
+            value(&sent, attribute.tag),
+            value(&Some(Made::input(1)), attribute.tag)
+        );
     }
 }
 
@@ -171,7 +220,12 @@ fn of_two_patients_nothing_the_bucket_made_goes() {
         Made::input(2).with(0x0010_0030, "19800101"),
         Made::input(2).with(0x0010_0021, "ELSEWHERE"),
     ] {
-        let (examined, _) = judged_as(GateMode::Repair, &[Made::input(1), other], &Made::result(), Known::default());
+        let (examined, _) = judged_as(
+            GateMode::Repair,
+            &[Made::input(1), other],
+            &Made::result(),
+            Known::default(),
+        );
         assert_eq!(held(&examined).len(), 1);
         let why = &examined.findings[0].why;
         assert!(why.starts_with("the input is of two patients"), "{why}");
@@ -182,24 +236,47 @@ fn of_two_patients_nothing_the_bucket_made_goes() {
         Made::input(2).without(0x0010_0030),
         Made::input(2).with(0x0010_0020, " A1 "),
     ] {
-        let (examined, _) = judged_as(GateMode::Repair, &[same, Made::input(1)], &Made::result(), Known::default());
+        let (examined, _) = judged_as(
+            GateMode::Repair,
+            &[same, Made::input(1)],
+            &Made::result(),
+            Known::default(),
+        );
         assert_eq!(held(&examined), []);
     }
 }
 
 #[test]
 fn of_several_studies_the_result_names_its_own() {
-    let second = Made::input(2).with(0x0020_000D, "1.2.9").with(0x0008_0050, "ACC9").with(0x0020_0010, "S9");
+    let second = Made::input(2)
+        .with(0x0020_000D, "1.2.9")
+        .with(0x0008_0050, "ACC9")
+        .with(0x0020_0010, "S9");
     let inputs = [Made::input(1), second];
-    let of_second = Made::result().with(0x0020_000D, "1.2.9").without(0x0008_0050).with(0x0020_0010, "S9");
+    let of_second = Made::result()
+        .with(0x0020_000D, "1.2.9")
+        .without(0x0008_0050)
+        .with(0x0020_0010, "S9");
     let (examined, sent) = judged_as(GateMode::Repair, &inputs, &of_second, Known::default());
     assert_eq!(held(&examined), []);
     assert_eq!(value(&sent, 0x0008_0050), "ACC9");
     let mixed = Made::result().with(0x0020_000D, "1.2.9");
     let (examined, _) = judged_as(GateMode::Repair, &inputs, &mixed, Known::default());
-    assert_eq!(held(&examined).len(), 2, "accession number and Study ID are of the other study");
-    let (examined, _) = judged_as(GateMode::Repair, &inputs, &Made::result().without(0x0020_000D), Known::default());
-    assert_eq!(held(&examined), [("Study Instance UID (0020,000D)", None, Some("1.2.3, 1.2.9"))]);
+    assert_eq!(
+        held(&examined).len(),
+        2,
+        "accession number and Study ID are of the other study"
+    );
+    let (examined, _) = judged_as(
+        GateMode::Repair,
+        &inputs,
+        &Made::result().without(0x0020_000D),
+        Known::default(),
+    );
+    assert_eq!(
+        held(&examined),
+        [("Study Instance UID (0020,000D)", None, Some("1.2.3, 1.2.9"))]
+    );
 }
 
 #[test]
@@ -226,9 +303,17 @@ fn names_of_objects_and_series_are_valid_and_nobody_else_s() {
         ..Made::result().with(0x0008_0018, uid)
     };
     for (result, known, attribute) in [
-        (named("1.2.3.4.1").with(0x0020_4000, "changed"), Known::default(), instance),
+        (
+            named("1.2.3.4.1").with(0x0020_4000, "changed"),
+            Known::default(),
+            instance,
+        ),
         (named("2.25.077"), Known::default(), instance),
-        (Made::result().with(0x0008_0018, "2.25.99"), Known::default(), instance),
+        (
+            Made::result().with(0x0008_0018, "2.25.99"),
+            Known::default(),
+            instance,
+        ),
         (
             Made::result(),
             Known {
@@ -237,8 +322,16 @@ fn names_of_objects_and_series_are_valid_and_nobody_else_s() {
             },
             instance,
         ),
-        (Made::result().with(0x0020_000E, "1.2.3.4"), Known::default(), series),
-        (Made::result().with(0x0020_000E, "2.25.x"), Known::default(), series),
+        (
+            Made::result().with(0x0020_000E, "1.2.3.4"),
+            Known::default(),
+            series,
+        ),
+        (
+            Made::result().with(0x0020_000E, "2.25.x"),
+            Known::default(),
+            series,
+        ),
         (
             Made::result(),
             Known {
@@ -247,7 +340,11 @@ fn names_of_objects_and_series_are_valid_and_nobody_else_s() {
             },
             series,
         ),
-        (Made::result().with(0x0008_0016, "1.2.840.10008.5.1.4.1.1.2"), Known::default(), class),
+        (
+            Made::result().with(0x0008_0016, "1.2.840.10008.5.1.4.1.1.2"),
+            Known::default(),
+            class,
+        ),
         (
             Made {
                 class: "1.2.840.10008.1.1",
@@ -283,7 +380,10 @@ fn names_of_objects_and_series_are_valid_and_nobody_else_s() {
 fn missing_uids_come_from_the_head_or_are_made_the_same_each_time() {
     let (examined, sent) = judged(Made::result().without(0x0008_0018).without(0x0008_0016));
     assert_eq!(filled(&examined).len(), 2);
-    assert_eq!((value(&sent, 0x0008_0018), value(&sent, 0x0008_0016)), ("2.25.77".into(), MR.into()));
+    assert_eq!(
+        (value(&sent, 0x0008_0018), value(&sent, 0x0008_0016)),
+        ("2.25.77".into(), MR.into())
+    );
     let series = || value(&judged(Made::result().without(0x0020_000E)).1, 0x0020_000E);
     // Of another job, another one.
     let (one, equipment) = (job(), equipment());
@@ -310,7 +410,10 @@ fn character_sets_carry_the_text_or_the_result_is_held() {
     let unicode = Made::result().with(set, "ISO_IR 192").with(name, "Müller^Jörg");
     assert_eq!(held(&judge(latin(Made::input(1)), unicode).0), []);
     // The attribute was left out: the input's.
-    let (examined, sent) = judge(latin(Made::input(1)), Made::result().with(name, b"M\xfcller^J\xf6rg"));
+    let (examined, sent) = judge(
+        latin(Made::input(1)),
+        Made::result().with(name, b"M\xfcller^J\xf6rg"),
+    );
     assert_eq!(filled(&examined), ["Specific Character Set (0008,0005)"]);
     assert_eq!(bytes(&sent, set), b"ISO_IR 100");
     // … but not where it reads as something else.
@@ -318,16 +421,32 @@ fn character_sets_carry_the_text_or_the_result_is_held() {
     assert_eq!(held(&examined)[0].0, "Patient's Name (0010,0010)");
     // Filled in, into ASCII: with its set.
     let (_, sent) = judge(latin(Made::input(1)), Made::result().without(name));
-    assert_eq!((bytes(&sent, set), bytes(&sent, name)), (b"ISO_IR 100".to_vec(), b"M\xfcller^J\xf6rg".to_vec()));
+    assert_eq!(
+        (bytes(&sent, set), bytes(&sent, name)),
+        (b"ISO_IR 100".to_vec(), b"M\xfcller^J\xf6rg".to_vec())
+    );
     // … into Unicode: written anew.
-    let (_, sent) = judge(latin(Made::input(1)), Made::result().with(set, "ISO_IR 192").without(name));
-    assert_eq!((bytes(&sent, set), bytes(&sent, name)), (b"ISO_IR 192".to_vec(), "Müller^Jörg".into()));
+    let (_, sent) = judge(
+        latin(Made::input(1)),
+        Made::result().with(set, "ISO_IR 192").without(name),
+    );
+    assert_eq!(
+        (bytes(&sent, set), bytes(&sent, name)),
+        (b"ISO_IR 192".to_vec(), "Müller^Jörg".into())
+    );
     // … into a set that has not its letters: all of the object becomes Unicode.
-    let described = |made: Made| made.with(set, "ISO_IR 100").without(name).with(0x0008_103E, b"gepr\xfcfte");
+    let described = |made: Made| {
+        made.with(set, "ISO_IR 100")
+            .without(name)
+            .with(0x0008_103E, b"gepr\xfcfte")
+    };
     let (examined, sent) = judge(cyrillic(Made::input(1)), described(Made::result()));
     assert_eq!(held(&examined), []);
     assert_eq!(bytes(&sent, set), b"ISO_IR 192");
-    assert_eq!((bytes(&sent, name), bytes(&sent, 0x0008_103E)), ("Люк".into(), "geprüfte".into()));
+    assert_eq!(
+        (bytes(&sent, name), bytes(&sent, 0x0008_103E)),
+        ("Люк".into(), "geprüfte".into())
+    );
     // … unless some of it cannot be read for certain.
     for result in [
         described(Made::result()).with(0x0008_103E, b"\xc3\x9f"),
@@ -339,15 +458,22 @@ fn character_sets_carry_the_text_or_the_result_is_held() {
     }
     // … or stands within a sequence.
     let encoder = Made::result().encoder();
-    let item = encoder.item(&encoder.element(0x0008_0104, *b"LO", b"gepr\xfcft").unwrap()).unwrap();
-    let nested = Made::result().with(set, "ISO_IR 100").without(name).raw(0x0008_1140, b"SQ", &item);
+    let item = encoder
+        .item(&encoder.element(0x0008_0104, *b"LO", b"gepr\xfcft").unwrap())
+        .unwrap();
+    let nested = Made::result()
+        .with(set, "ISO_IR 100")
+        .without(name)
+        .raw(0x0008_1140, b"SQ", &item);
     assert_eq!(held(&judge(cyrillic(Made::input(1)), nested).0).len(), 1);
 }
 
 #[test]
 fn a_group_of_the_name_that_is_missing_is_filled_in() {
     let japanese = "Yamada^Tarou=山田^太郎=やまだ^たろう";
-    let input = Made::input(1).with(0x0008_0005, "ISO_IR 192").with(0x0010_0010, japanese);
+    let input = Made::input(1)
+        .with(0x0008_0005, "ISO_IR 192")
+        .with(0x0010_0010, japanese);
     let result = Made::result().with(0x0010_0010, "Yamada^Tarou");
     let (examined, sent) = judged_as(GateMode::Repair, &[input], &result, Known::default());
     assert_eq!(held(&examined), []);
@@ -357,7 +483,9 @@ fn a_group_of_the_name_that_is_missing_is_filled_in() {
 #[test]
 fn references_that_are_there_are_left() {
     let encoder = Made::result().encoder();
-    let item = encoder.item(&encoder.element(0x0008_1155, *b"UI", b"1.2.3.4.2").unwrap()).unwrap();
+    let item = encoder
+        .item(&encoder.element(0x0008_1155, *b"UI", b"1.2.3.4.2").unwrap())
+        .unwrap();
     let (examined, _) = judged(Made::result().raw(0x0008_2112, b"SQ", &item));
     assert!(!examined.edits.contains_key(&0x0008_2112));
     // What a measurement is of nobody but the bucket knows.
@@ -366,7 +494,10 @@ fn references_that_are_there_are_left() {
         ..Made::result().with(0x0008_0016, "1.2.840.10008.5.1.4.1.1.88.22")
     };
     let (examined, _) = judged(report);
-    assert_eq!(examined.edits.keys().collect::<Vec<_>>(), [&CONTRIBUTING_EQUIPMENT]);
+    assert_eq!(
+        examined.edits.keys().collect::<Vec<_>>(),
+        [&CONTRIBUTING_EQUIPMENT]
+    );
 }
 
 #[test]

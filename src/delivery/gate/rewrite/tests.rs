@@ -19,7 +19,11 @@ fn encoded(encoder: Encoder, tag: u32, kind: &Kind, items: bool) -> Vec<u8> {
         Kind::Plain(value) => encoder.element(tag, *b"LO", value).unwrap(),
         Kind::Sequence { defined, inner } => {
             let one = encoder.element(0x0008_0104, *b"LO", inner).unwrap();
-            let item = if items { encoder.item(&one).unwrap() } else { Vec::new() };
+            let item = if items {
+                encoder.item(&one).unwrap()
+            } else {
+                Vec::new()
+            };
             match defined {
                 true => encoder.element(tag, *b"SQ", &item).unwrap(),
                 false => undefined(encoder, tag, b"SQ", &item),
@@ -27,20 +31,38 @@ fn encoded(encoder: Encoder, tag: u32, kind: &Kind, items: bool) -> Vec<u8> {
         }
         Kind::Fragments(value) => {
             let fragment = encoder.item(value).unwrap();
-            undefined(encoder, tag, b"OB", &[encoder.item(&[]).unwrap(), fragment].concat())
+            undefined(
+                encoder,
+                tag,
+                b"OB",
+                &[encoder.item(&[]).unwrap(), fragment].concat(),
+            )
         }
     }
 }
 
 /// Attributes around those that are edited, sequences of either length, pixels last.
 fn elements() -> impl Strategy<Value = BTreeMap<u32, Kind>> {
-    let even = |n| proptest::collection::vec(0x20u8..0x7f, 0..n).prop_map(|mut v: Vec<u8>| {
-        v.resize(v.len().next_multiple_of(2), b' ');
-        v
-    });
-    let plain = [0x0008_0060, 0x0008_103E, 0x0010_0010, 0x0010_0020, 0x0010_4000, 0x0020_0010, 0x0028_4000];
+    let even = |n| {
+        proptest::collection::vec(0x20u8..0x7f, 0..n).prop_map(|mut v: Vec<u8>| {
+            v.resize(v.len().next_multiple_of(2), b' ');
+            v
+        })
+    };
+    let plain = [
+        0x0008_0060,
+        0x0008_103E,
+        0x0010_0010,
+        0x0010_0020,
+        0x0010_4000,
+        0x0020_0010,
+        0x0028_4000,
+    ];
     let sequences = [0x0008_1140, 0x0008_2112, 0x0018_A001, 0x0040_A730, 0xFFFA_FFFA];
-    let plain = (proptest::sample::select(plain.to_vec()), even(20).prop_map(Kind::Plain));
+    let plain = (
+        proptest::sample::select(plain.to_vec()),
+        even(20).prop_map(Kind::Plain),
+    );
     let sequence = (
         proptest::sample::select(sequences.to_vec()),
         (any::<bool>(), even(12)).prop_map(|(defined, inner)| Kind::Sequence { defined, inner }),
@@ -57,7 +79,14 @@ fn elements() -> impl Strategy<Value = BTreeMap<u32, Kind>> {
 }
 
 fn edits() -> impl Strategy<Value = BTreeMap<u32, Vec<u8>>> {
-    let tags = vec![0x0008_0005, 0x0008_0050, 0x0010_0010, 0x0010_0020, 0x0020_000D, 0x0020_0010];
+    let tags = vec![
+        0x0008_0005,
+        0x0008_0050,
+        0x0010_0010,
+        0x0010_0020,
+        0x0020_000D,
+        0x0020_0010,
+    ];
     let value = proptest::collection::vec(0x20u8..0x7f, 0..9);
     proptest::collection::btree_map(proptest::sample::select(tags), value, 0..5)
 }
@@ -135,9 +164,14 @@ proptest! {
 fn the_copy_is_what_dicom_object_reads() {
     for encoding in ENCODINGS.into_iter().take(3) {
         let directory = tempfile::tempdir().unwrap();
-        let path = Made::result().in_encoding(encoding).without(0x0010_0020).write(directory.path());
+        let path = Made::result()
+            .in_encoding(encoding)
+            .without(0x0010_0020)
+            .write(directory.path());
         let item = Made::result().in_encoding(encoding).encoder();
-        let item = item.item(&item.element(0x0008_0070, *b"LO", b"NEW").unwrap()).unwrap();
+        let item = item
+            .item(&item.element(0x0008_0070, *b"LO", b"NEW").unwrap())
+            .unwrap();
         let edits = Edits::from([
             (0x0010_0020, Edit::Set(*b"LO", b"A1".to_vec())),
             (0x0018_A001, Edit::Append(item)),
@@ -146,15 +180,33 @@ fn the_copy_is_what_dicom_object_reads() {
         let text = |tag| object.element(tag).unwrap().to_str().unwrap().trim().to_owned();
         assert_eq!(text(dicom_core::Tag(0x0010, 0x0020)), "A1");
         assert_eq!(text(dicom_core::Tag(0x0010, 0x0010)), "Doe^John");
-        assert_eq!(object.element(dicom_core::Tag(0x7FE0, 0x0010)).unwrap().to_bytes().unwrap().len(), 64);
-        assert_eq!(object.element(dicom_core::Tag(0x0018, 0xA001)).unwrap().items().unwrap().len(), 1);
+        assert_eq!(
+            object
+                .element(dicom_core::Tag(0x7FE0, 0x0010))
+                .unwrap()
+                .to_bytes()
+                .unwrap()
+                .len(),
+            64
+        );
+        assert_eq!(
+            object
+                .element(dicom_core::Tag(0x0018, 0xA001))
+                .unwrap()
+                .items()
+                .unwrap()
+                .len(),
+            1
+        );
     }
 }
 
 #[test]
 fn the_length_of_a_group_goes_where_the_group_changes() {
     let directory = tempfile::tempdir().unwrap();
-    let made = Made::result().raw(0x0008_0000, b"UL", &[1, 0, 0, 0]).raw(0x0010_0000, b"UL", &[1, 0, 0, 0]);
+    let made = Made::result()
+        .raw(0x0008_0000, b"UL", &[1, 0, 0, 0])
+        .raw(0x0010_0000, b"UL", &[1, 0, 0, 0]);
     let path = made.write(directory.path());
     let edits = Edits::from([(0x0010_0020, Edit::Set(*b"LO", b"A2".to_vec()))]);
     let copy = parts(&rewritten(&path, &edits));

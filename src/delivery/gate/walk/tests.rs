@@ -6,7 +6,10 @@ use super::super::encode::Encoder;
 use super::super::made::{ENCODINGS, Made, undefined};
 use super::*;
 
-fn walk_bytes(bytes: &[u8], encoding: Encoding) -> Result<(Vec<Element>, Vec<(u32, usize, bool)>), WalkError> {
+fn walk_bytes(
+    bytes: &[u8],
+    encoding: Encoding,
+) -> Result<(Vec<Element>, Vec<(u32, usize, bool)>), WalkError> {
     let mut leaves = Vec::new();
     let extent = Extent {
         begin: 0,
@@ -70,9 +73,15 @@ fn what_is_not_whole_is_named() {
     let encoder = Encoder(little);
     let element = |tag, value: &[u8]| encoder.element(tag, *b"LO", value).unwrap();
     let out_of_order = [element(0x0010_0020, b"A1"), element(0x0010_0010, b"X")].concat();
-    assert_eq!(why(&out_of_order, little), "its elements are not in ascending order (PS3.5 §7.1)");
+    assert_eq!(
+        why(&out_of_order, little),
+        "its elements are not in ascending order (PS3.5 §7.1)"
+    );
     let twice = [element(0x0010_0020, b"A1"), element(0x0010_0020, b"A2")].concat();
-    assert_eq!(why(&twice, little), "its elements are not in ascending order (PS3.5 §7.1)");
+    assert_eq!(
+        why(&twice, little),
+        "its elements are not in ascending order (PS3.5 §7.1)"
+    );
     assert_eq!(
         why(&element(0x0002_0010, b"1.2"), little),
         "an element of a group that no data set has"
@@ -109,7 +118,11 @@ fn what_is_not_whole_is_named() {
 #[test]
 fn fragments_are_passed_over() {
     let encoder = Encoder(Encoding::ExplicitLittle);
-    let fragments = [encoder.item(&[]).unwrap(), encoder.item(b"\xff\xd8 no elements \xff\xd9").unwrap()].concat();
+    let fragments = [
+        encoder.item(&[]).unwrap(),
+        encoder.item(b"\xff\xd8 no elements \xff\xd9").unwrap(),
+    ]
+    .concat();
     let bytes = [
         Made::result().without(0x7FE0_0010).data_set(),
         undefined(encoder, 0x7FE0_0010, b"OB", &fragments),
@@ -123,7 +136,9 @@ fn fragments_are_passed_over() {
 #[test]
 fn unknown_bytes_of_no_given_length_are_implicit_inside() {
     let implicit = Encoder(Encoding::ImplicitLittle);
-    let item = implicit.item(&implicit.element(0x0009_1001, *b"LO", b"AB").unwrap()).unwrap();
+    let item = implicit
+        .item(&implicit.element(0x0009_1001, *b"LO", b"AB").unwrap())
+        .unwrap();
     for encoding in [Encoding::ExplicitLittle, Encoding::ExplicitBig] {
         let encoder = Encoder(encoding);
         let bytes = [

@@ -1,0 +1,159 @@
+//! The series "Error Report": the end of processing.log as images of the study, where a route asks for it.
+//!
+//! Made at the harvest, and made the same again when that is repeated after a crash.
+
+mod page;
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::dicom::part10::FileMeta;
+use crate::dicom::secondary_capture::{self, Capture};
+use crate::files;
+use crate::model::{Job, Timestamp, Uid, Verdict};
+use crate::routing::{Attributes, read_attributes};
+
+/// What is read of a log, in bytes: the end of it.
+const TAIL: u64 = 64 << 10;
+
+/// The most images of a series.
+const PAGES: usize = 4;
+
+/// Makes the series in a directory, for the study of an object that the job received; answers its files.
+///
+/// # Errors
+/// What reading and writing says; that the object has no study.
+pub(super) fn make(
+    directory: &Path,
+    log: &Path,
+    object: &Path,
+    job: &Job,
+    verdict: &Verdict,
+) -> io::Result<Vec<(String, FileMeta)>> {
+    let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+    let study = match read_attributes(object, &secondary_capture::taken_over().collect()) {
+        Attributes::Read(study) => study,
+        Attributes::Unreadable(why) => return Err(wrong(why)),
+    };
+    let lines = lines(&heading(job, verdict), &tail(log)?);
+    let mut made = Vec::new();
+    for (number, lines) in (1..).zip(lines.chunks(page::LINES)) {
+        let capture = Capture {
+            study: &study,
+            series: uid(job, 0)?,
+            description: "Error Report",
+            instance: uid(job, number)?,
+            number,
+            at: job.run_ended_at.unwrap_or_else(Timestamp::now),
+        };
+        let (meta, bytes) =
+            secondary_capture::file(&capture, page::page(lines)).map_err(|error| wrong(error.to_string()))?;
+        let name = format!("error-report-{number}.dcm");
+        files::replace_file(&directory.join(&name), &bytes)?;
+        made.push((name, meta));
+    }
+    Ok(made)
+}
+
+fn heading(job: &Job, verdict: &Verdict) -> String {
+    let reason = verdict.reason.as_ref().map(|r| format!(": {r}"));
+    format!(
+        "Error Report of {}, job {}\n{}{}\n\nThe end of its processing.log:\n\n",
+        job.stream,
+        job.id,
+        verdict.outcome,
+        reason.unwrap_or_default()
+    )
+}
+
+/// The end of a log; a job that never ran has none.
+fn tail(log: &Path) -> io::Result<String> {
+    let mut file = match File::open(log) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok("(there is none)".to_owned()),
+        Err(error) => return Err(error),
+    };
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+    let mut bytes = Vec::new();
+    file.take(TAIL).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Heading and log as lines that fit a page: long ones are broken, and of all the log's the last are kept.
+fn lines(heading: &str, log: &str) -> Vec<String> {
+    let mut lines = broken(heading);
+    let log = broken(log);
+    let room = (PAGES * page::LINES).saturating_sub(lines.len());
+    let left_out = log.len().saturating_sub(room);
+    lines.extend(log.into_iter().skip(left_out));
+    lines.truncate(PAGES * page::LINES);
+    lines
+}
+
+fn broken(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        // What moves a terminal's cursor back is a new line's beginning here.
+        let line = line
+            .rsplit('\r')
+            .find(|part| !part.is_empty())
+            .unwrap_or_default();
+        let plain = |c: char| match c {
+            '\t' => ' ',
+            c if c.is_control() => '?',
+            c => c,
+        };
+        let characters: Vec<_> = line.chars().map(plain).collect();
+        if characters.is_empty() {
+            lines.push(String::new());
+        }
+        lines.extend(characters.chunks(page::COLUMNS).map(|part| part.iter().collect()));
+    }
+    lines
+}
+
+/// A UID of the job's own (PS3.5 §B.2): the series, or its image of that number. Always the same.
+fn uid(job: &Job, number: u16) -> io::Result<Uid> {
+    let hash = Sha256::digest(format!(
+        "error report {number} of job {} attempt {}",
+        job.id, job.attempt
+    ));
+    let first = hash
+        .iter()
+        .take(16)
+        .fold(0u128, |n, byte| (n << 8) | u128::from(*byte));
+    Uid::parse(format!("2.25.{first}").as_bytes())
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::job;
+
+    #[test]
+    fn the_end_of_a_long_log_is_kept_and_long_lines_are_broken() {
+        let log: Vec<_> = (0..1000).map(|n| format!("line {n}")).collect();
+        let made = lines("head\n", &log.join("\n"));
+        assert_eq!(made.len(), PAGES * page::LINES);
+        assert_eq!(
+            (made[0].as_str(), made.last().unwrap().as_str()),
+            ("head", "line 999")
+        );
+        let made = lines("", &format!("{}\n\n10 %\r20 %\r\nx\x1b[1my", "a".repeat(250)));
+        let lengths: Vec<_> = made.iter().map(String::len).collect();
+        assert_eq!(lengths, [100, 100, 50, 0, 4, 6]);
+        assert_eq!((made[4].as_str(), made[5].as_str()), ("20 %", "x?[1my"));
+    }
+
+    #[test]
+    fn uids_are_the_jobs_own_and_always_the_same() {
+        let job = job();
+        assert_eq!(uid(&job, 0).unwrap(), uid(&job, 0).unwrap());
+        assert_ne!(uid(&job, 0).unwrap(), uid(&job, 1).unwrap());
+    }
+}
