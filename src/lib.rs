@@ -52,7 +52,8 @@
 //!    image digest, waits, keeps the log.
 //! 8. The harvest reads proc.json, exit status, OOM flag, measures and DICOM results; routes are decided by a pure
 //!    function; deliveries are rows of the same transaction.
-//! 9. [`delivery`]'s worker sends, keeps each object's status, tries again on a schedule.
+//! 9. [`delivery`]'s gate holds what contradicts its input and fills in what is missing; its worker sends, keeps each
+//!    object's status, tries again on a schedule.
 //! 10. The last delivery settles the job. Each arrow is a row in `events`.
 //!
 //! A kill -9 between any two of them loses nothing that was answered: a file that is what its name says is taken in at

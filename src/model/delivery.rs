@@ -5,7 +5,7 @@
 //!  Waiting ────────▶ Sending ──────▶ Sent
 //!   ▲ ▲                │ │ │Refused
 //!   │ │  Begun         │ │ └───────▶ Refused   the destination will not have it: no sense in trying again
-//!   │ └────┐  ┌────────┘ └─────────▶ Held      tried for `give_up`: kept for a person to decide
+//!   │ └────┐  ┌────────┘ └─────────▶ Held      tried for `give_up`, or contradicts its input: for a person to decide
 //!   │    Retrying        GaveUp       │
 //!   │  Postponed (from Sending)       │
 //!   └──────── Retried ────────────────┴─ (Held, Refused, Retrying)
@@ -62,7 +62,7 @@ pub enum DeliveryEvent {
     Refused,
     /// The attempt did not succeed; there will be another.
     Postponed,
-    /// Tried for `give_up`, or to a destination that is not there any more.
+    /// Tried for `give_up`, to a destination that is not there any more, or held at the gate.
     GaveUp,
     /// An operator wants it to be tried again, now.
     Retried,

@@ -374,7 +374,7 @@ fn a_route_says_how_strict_the_gate_is() {
         .map(|d| {
             (
                 d.destination.as_str(),
-                d.state.as_str(),
+                d.gate["state"].as_str().unwrap(),
                 d.gate["mode"].as_str().unwrap(),
             )
         })
@@ -383,8 +383,8 @@ fn a_route_says_how_strict_the_gate_is() {
         gates,
         [
             ("STRICT", "held", "strict"),
-            ("REPAIR", "sent", "repair"),
-            ("OFF", "sent", "off")
+            ("REPAIR", "passed", "repair"),
+            ("OFF", "open", "off")
         ],
         "{job:#?}"
     );

@@ -78,11 +78,14 @@ impl Examined {
 
     /// What is missing is filled in, or held in the strict mode.
     pub fn missing(&mut self, mode: GateMode, attribute: String, values: [Option<String>; 2], why: &str) {
-        let action = match mode {
-            GateMode::Strict => GateAction::Held,
-            GateMode::Repair | GateMode::Off => GateAction::Filled,
-        };
-        self.find(action, attribute, values, why);
+        match mode {
+            // What would be done about it stands behind the colon.
+            GateMode::Strict => {
+                let missing = why.split(':').next().unwrap_or(why);
+                self.find(GateAction::Held, attribute, values, missing);
+            }
+            GateMode::Repair | GateMode::Off => self.find(GateAction::Filled, attribute, values, why),
+        }
     }
 
     fn note(&mut self, attribute: String, why: &str) {
@@ -200,7 +203,7 @@ fn identity(case: &Case<'_>, object: &Object, examined: &mut Examined) {
     let own = object.facts.uid(STUDY_INSTANCE.tag);
     match case.input.study(&own) {
         Some((uid, study)) => {
-            if own.is_empty() {
+            if own.is_empty() && !uid.is_empty() {
                 let values = [None, Some(uid.clone())];
                 examined.missing(case.mode, STUDY_INSTANCE.shown(), values, FROM_INPUT);
                 fills.push((

@@ -71,21 +71,13 @@ impl Equipment {
         item.extend(encoder.element(0x0008_0070, *b"LO", b"MagickBox")?);
         item.extend(encoder.element(0x0008_1010, *b"SH", &ascii(&self.stream, 16))?);
         item.extend(encoder.element(0x0008_1090, *b"LO", &ascii(&self.bucket, 64))?);
-        if let Some(uid) = self.device_uid() {
-            item.extend(encoder.element(0x0018_1002, *b"UI", uid.as_bytes())?);
-        }
+        item.extend(encoder.element(0x0018_1000, *b"LO", &ascii(&self.node, 64))?);
         let versions = [ascii(&self.version, 64), program.as_bytes().to_vec()].join(&b'\\');
         item.extend(encoder.element(0x0018_1020, *b"LO", &versions)?);
         item.extend(encoder.element(0x0018_A002, *b"DT", date_time(self.at).as_bytes())?);
         item.extend(encoder.element(0x0018_A003, *b"ST", &ascii(&description, 1024))?);
         item.extend(encoder.element(0x0040_A170, *b"SQ", &purpose)?);
         encoder.item(&item)
-    }
-
-    /// The node's identity as a UID (PS3.5 §B.2).
-    fn device_uid(&self) -> Option<String> {
-        let uuid = uuid::Uuid::parse_str(&self.node).ok()?;
-        Some(format!("2.25.{}", uuid.as_u128()))
     }
 
     /// A Series Instance UID for results of this run that have none, the same whenever it is asked for.

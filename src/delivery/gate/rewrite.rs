@@ -72,7 +72,7 @@ impl Pieces {
         }
     }
 
-    fn new(&mut self, bytes: Option<Vec<u8>>) -> Result<(), Unwritable> {
+    fn write(&mut self, bytes: Option<Vec<u8>>) -> Result<(), Unwritable> {
         self.0.push(Piece::New(bytes.ok_or(Unwritable)?));
         Ok(())
     }
@@ -85,14 +85,14 @@ impl Pieces {
         encoder: Encoder,
     ) -> Result<(), Unwritable> {
         match (edit, there) {
-            (Edit::Set(vr, value), _) => self.new(encoder.element(tag, *vr, value)),
-            (Edit::Append(items), None) => self.new(encoder.element(tag, *b"SQ", items)),
+            (Edit::Set(vr, value), _) => self.write(encoder.element(tag, *vr, value)),
+            (Edit::Append(items), None) => self.write(encoder.element(tag, *b"SQ", items)),
             (Edit::Append(items), Some(there)) if there.vr == *b"SQ" => {
-                self.new(encoder.header(tag, *b"SQ", UNDEFINED))?;
+                self.write(encoder.header(tag, *b"SQ", UNDEFINED))?;
                 let delimiter = if there.undefined { 8 } else { 0 };
                 self.copy(there.value, there.end.saturating_sub(delimiter));
-                self.new(Some(items.clone()))?;
-                self.new(Some(encoder.end_of_sequence()))
+                self.write(Some(items.clone()))?;
+                self.write(Some(encoder.end_of_sequence()))
             }
             (Edit::Append(_), Some(_)) => Err(Unwritable),
         }

@@ -205,7 +205,7 @@ impl<R: Read + Seek> Walker<'_, R> {
                     // Of the beginning of what somebody else made no more is asked than that it can be read.
                     self.top(start, &header, last.is_none())?;
                 }
-                self.element(&header, leaf)?;
+                self.element(&header, last.is_none(), leaf)?;
             }
         }
         Ok(false)
@@ -334,7 +334,13 @@ impl<R: Read + Seek> Walker<'_, R> {
         Ok(())
     }
 
-    fn element(&mut self, header: &Header, leaf: &mut dyn FnMut(&Leaf<'_>)) -> Result<(), WalkError> {
+    /// `whole`: sequences are walked too, also such as could be passed over.
+    fn element(
+        &mut self,
+        header: &Header,
+        whole: bool,
+        leaf: &mut dyn FnMut(&Leaf<'_>),
+    ) -> Result<(), WalkError> {
         let vr = header.vr.unwrap_or_else(|| vr_of(header.tag));
         let encoding = self.encoding();
         if header.length == UNDEFINED {
@@ -347,7 +353,7 @@ impl<R: Read + Seek> Walker<'_, R> {
             };
         }
         let end = self.fits(header.length)?;
-        if vr == *b"SQ" && header.length > 0 {
+        if vr == *b"SQ" && header.length > 0 && whole {
             return self.open(Kind::Sequence, Some(end), encoding);
         }
         let depth = self.stack.iter().filter(|f| matches!(f.kind, Kind::Item)).count();

@@ -6,10 +6,10 @@ use super::super::encode::Encoder;
 use super::super::made::{ENCODINGS, Made, undefined};
 use super::*;
 
-fn walk_bytes(
-    bytes: &[u8],
-    encoding: Encoding,
-) -> Result<(Vec<Element>, Vec<(u32, usize, bool)>), WalkError> {
+/// Tag, depth, and whether an item around it has a character set.
+type Leaves = Vec<(u32, usize, bool)>;
+
+fn walk_bytes(bytes: &[u8], encoding: Encoding) -> Result<(Vec<Element>, Leaves), WalkError> {
     let mut leaves = Vec::new();
     let extent = Extent {
         begin: 0,
