@@ -23,6 +23,8 @@ pub struct ResultUid {
     pub sop_instance_uid: String,
     /// Its Series Instance UID.
     pub series_instance_uid: String,
+    /// The Study Instance UID it is sent with.
+    pub study_instance_uid: String,
     /// XXH3-128 of its data set as the bucket made it.
     pub hash: [u8; 16],
 }
@@ -38,7 +40,8 @@ pub struct UidsTaken {
 
 impl Store {
     /// Whether something else has the UIDs of a result of a job: an object that another job received, or another job's
-    /// result. The same data set under the same name is the same object, whoever made it again.
+    /// result. The same data set under the same name in the same study is the same object, whoever made it again; in
+    /// another study it is another, as soon as what it left out is filled in.
     ///
     /// # Errors
     /// What SQLite says.
@@ -63,12 +66,13 @@ impl Store {
                 }
             }
             let mut claim = db.prepare_cached(
-                "INSERT OR REPLACE INTO result_uids (sop_instance_uid, job, series_instance_uid, hash) \
-                 VALUES (?1, (SELECT seq FROM jobs WHERE id = ?2), ?3, ?4)",
+                "INSERT OR REPLACE INTO result_uids (sop_instance_uid, job, series_instance_uid, study_instance_uid, \
+                 hash) VALUES (?1, (SELECT seq FROM jobs WHERE id = ?2), ?3, ?4, ?5)",
             )?;
             for result in &results {
                 let (instance, series) = (&result.sop_instance_uid, &result.series_instance_uid);
-                claim.execute(params![instance, job.as_str(), series, result.hash])?;
+                let study = &result.study_instance_uid;
+                claim.execute(params![instance, job.as_str(), series, study, result.hash])?;
             }
             let mut copy = db.prepare_cached(
                 "UPDATE delivery_instances SET copied = 1 WHERE delivery = ?1 AND file = ?2",
@@ -177,8 +181,8 @@ fn uids_taken(db: &Connection, job: &JobId, result: &ResultUid) -> Result<UidsTa
     // One that this job sent may have come back to this node since. One of another job may be sent again.
     let sent = has(
         "SELECT 1 FROM result_uids r JOIN jobs j ON j.seq = r.job \
-         WHERE r.sop_instance_uid = ?1 AND (j.id = ?2 OR r.hash = ?3)",
-        &[instance, &job.as_str(), &result.hash],
+         WHERE r.sop_instance_uid = ?1 AND (j.id = ?2 OR (r.hash = ?3 AND r.study_instance_uid = ?4))",
+        &[instance, &job.as_str(), &result.hash, &result.study_instance_uid],
     )?;
     if sent {
         return Ok(UidsTaken::default());

@@ -17,7 +17,7 @@ use crate::support::images::Bucket;
 use crate::support::orthanc::Address;
 use crate::support::part10::{Object, data_set, write_all};
 use crate::support::senders;
-use crate::support::under_test::{TestNode, TestPacs, results_to};
+use crate::support::under_test::{MAGICKBOX, TestNode, TestPacs, results_to, run};
 use crate::support::wait::wait_until;
 
 /// A study of two images, and results as a bucket would make them of it.
@@ -196,8 +196,13 @@ fn a_result_of_another_patient_is_held_until_somebody_has_looked_at_it() {
         .act(&job.id, &format!("deliveries/{}/release", delivery + 1))
         .unwrap();
     assert_eq!(refused.status, 409, "{refused:?}");
-    let released = node.api().act(&job.id, &release).unwrap();
-    assert_eq!(released.status, 200, "{released:?}");
+    let number = delivery.to_string();
+    let http = &node.ready().http;
+    let released = run(
+        MAGICKBOX,
+        &["job", "--node", http, "release", &job.id, "--delivery", &number],
+    );
+    assert_eq!(released.code, Some(0), "{released:#?}");
     let sent = node.wait_for("Copy", "the delivery", |job| {
         job.deliveries.iter().any(|d| d.state == "sent")
     });
@@ -284,10 +289,7 @@ fn what_is_missing_is_filled_in_and_arrives_with_its_origin() {
     }
     let told = serde_json::to_string(&job.events).unwrap();
     assert!(told.contains("filled: Patient ID (0010,0020)"), "{told}");
-    let verified = crate::support::under_test::run(
-        crate::support::under_test::MAGICKBOX,
-        &["verify", "--data", node.data().to_str().unwrap()],
-    );
+    let verified = run(MAGICKBOX, &["verify", "--data", node.data().to_str().unwrap()]);
     assert_eq!(verified.code, Some(0), "{verified:#?}");
 }
 
@@ -346,6 +348,38 @@ fn of_a_study_of_two_patients_nothing_the_bucket_made_goes() {
     );
     assert!(["T1 and T2", "T2 and T1"].contains(&input.as_str().unwrap()));
     assert_eq!(pacs.orthanc.holdings().unwrap().instances, 0);
+}
+
+#[test]
+fn the_same_results_may_be_made_again_but_not_for_another_study() {
+    needs!(Docker, Dcmtk, Orthanc);
+    let pacs = TestPacs::start(Address::reserve("PACS"));
+    let study = Study::new(&[&anonymous]);
+    let node = TestNode::with(&study.bucket(), &results_to(pacs.orthanc.address()));
+    study.send(&node);
+    let job = node.wait_for_end("Copy");
+    assert_eq!(gate_state(&job), "passed", "{job:#?}");
+    let again = node.api().act(&job.id, "restart").unwrap();
+    assert_eq!(again.status, 200, "{again:?}");
+    let made = |id: &str, what: &str, wanted: &dyn Fn(&Job) -> bool| {
+        node.wait_for("Copy", what, |job| job.id != id && wanted(job))
+    };
+    let second = made(&job.id, "the same results", &Job::is_over);
+    assert_eq!(gate_state(&second), "passed", "{second:#?}");
+
+    // A bucket that gives its results the same names whatever it is given.
+    let other = Study {
+        results: Vec::new(),
+        ..Study::new(&[])
+    };
+    let directory = node.scratch("other");
+    write_all(&other.images, &directory);
+    assert!(senders::storescu(node.dicom_port(), "Copy", &directory).success);
+    let third = node.wait_for("Copy", "results of another study", |job| {
+        job.study_instance_uid == other.images[0].study && job.is_over()
+    });
+    // The bytes are the same; whose they are is not, as soon as it is filled in.
+    assert_eq!(gate_state(&third), "held", "{third:#?}");
 }
 
 #[test]

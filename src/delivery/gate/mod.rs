@@ -295,9 +295,14 @@ impl Round<'_> {
             none if none.is_empty() => self.equipment.series_uid(&self.job, &instance.sop_class_uid),
             own => own,
         };
+        let study = object.facts.uid(attribute::STUDY_INSTANCE.tag);
         let result = ResultUid {
             sop_instance_uid: instance.sop_instance_uid.clone(),
             series_instance_uid: series,
+            study_instance_uid: self
+                .input
+                .study(&study)
+                .map_or(study.clone(), |(uid, _)| uid.clone()),
             hash: copies::hash(path).map_err(disk("read a result"))?,
         };
         let before = self.results.get(&instance.sop_instance_uid);

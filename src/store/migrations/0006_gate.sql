@@ -18,6 +18,7 @@ CREATE TABLE result_uids (
     sop_instance_uid    TEXT NOT NULL,
     job                 INTEGER NOT NULL REFERENCES jobs (seq),
     series_instance_uid TEXT NOT NULL,
+    study_instance_uid  TEXT NOT NULL, -- also where the bucket left it out, and it was filled in
     hash                BLOB NOT NULL,
     PRIMARY KEY (sop_instance_uid, job)
 ) STRICT, WITHOUT ROWID;

@@ -8,6 +8,7 @@ fn result(instance: &str, series: &str, hash: u8) -> ResultUid {
     ResultUid {
         sop_instance_uid: instance.into(),
         series_instance_uid: series.into(),
+        study_instance_uid: "1.2.3".into(),
         hash: [hash; 16],
     }
 }
@@ -49,6 +50,15 @@ fn a_uid_is_whose_it_was_first_and_the_same_object_is_the_same() {
         (&second, result("2.25.9", "2.25.2", 9), taken(false, true)),
         // The same object, made again.
         (&second, one.clone(), taken(false, false)),
+        // … but as a part of another study, where what it left out is filled in.
+        (
+            &second,
+            ResultUid {
+                study_instance_uid: "1.2.4".into(),
+                ..one.clone()
+            },
+            taken(true, true),
+        ),
         (&second, result("2.25.9", "2.25.8", 9), taken(false, false)),
     ] {
         assert_eq!(store.uids_taken(job, &asked).unwrap(), expected, "{asked:?}");
@@ -75,7 +85,7 @@ fn what_another_job_received_is_taken_but_not_what_came_back() {
     assert_eq!(store.uids_taken(&first, &own).unwrap(), both);
     // It is this job's own result, which a PACS sent on to this node, repaired.
     let (claim, id) = (own.clone(), first.to_string());
-    let sql = "INSERT INTO result_uids VALUES (?1, (SELECT seq FROM jobs WHERE id = ?2), ?3, zeroblob(16))";
+    let sql = "INSERT INTO result_uids VALUES (?1, (SELECT seq FROM jobs WHERE id = ?2), ?3, '1.2.3', zeroblob(16))";
     let values = (claim.sop_instance_uid, id, claim.series_instance_uid);
     store
         .write(move |db| Ok(db.execute(sql, values)?))
