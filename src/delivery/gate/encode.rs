@@ -1,6 +1,6 @@
 //! Elements as bytes, in the encoding of the data set they are for.
 
-use super::walk::has_short_length;
+use super::vr::has_short_length;
 use crate::dicom::transfer_syntax::Encoding;
 
 pub(super) const UNDEFINED: u32 = u32::MAX;

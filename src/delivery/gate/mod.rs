@@ -13,7 +13,9 @@
 //! encode       elements as bytes
 //! provenance   Contributing Equipment Sequence, source references
 //! rewrite      a copy with other elements
+//! vr           value representations
 //! copies       whether an object is one of the input's; hashes
+//! round        one look at all results of a delivery
 //! ```
 //!
 //! # What it looks at
@@ -45,28 +47,22 @@ mod made;
 mod object;
 mod provenance;
 mod rewrite;
+mod round;
 mod text;
 mod value;
+mod vr;
 mod walk;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use self::examine::{Case, Examined, Known, examine};
-use self::input::Input;
-use self::object::ObjectError;
 use self::provenance::Equipment;
+use self::round::Round;
 use crate::dicom::upper_layer::Stop;
 use crate::files;
-use crate::model::{
-    Delivery, DeliveryInstance, Direction, GateAction, GateFinding, GateFindings, GateMode, GateState, Job,
-    Layout, Place,
-};
-use crate::store::{ResultUid, Store, StoreError};
-
-/// Different findings of one delivery that are kept.
-const MOST_FINDINGS: usize = 1000;
+use crate::model::{Delivery, DeliveryInstance, Direction, GateMode, GateState, Layout, Place};
+use crate::store::{Store, StoreError};
 
 /// UIDs may be taken by another job between question and answer; after so many times it is tried again later.
 const TRIES: u32 = 3;
@@ -164,33 +160,16 @@ impl Gate<'_> {
         let equipment = Equipment::of(self.store.node_id(), &row, bucket.as_ref().map(|b| &b.info));
         let scratch = self.layout.path(Place::Outgoing(&self.delivery.stream, job));
         files::make_directory(&scratch).map_err(disk("make the directory of what is sent"))?;
-        let mut round = Round {
-            gate: self,
-            scratch,
-            output: self.layout.path(Place::Output(&self.delivery.stream, job)),
-            input_directory: self.layout.path(Place::Input(&self.delivery.stream, job)),
-            input: Input::default(),
-            job: row,
-            equipment,
-            findings: BTreeMap::new(),
-            held: false,
-            results: HashMap::new(),
-            made: Vec::new(),
-        };
-        round.read_input()?;
-        for instance in instances {
-            round.look_at(instance)?;
-        }
-        if round.held {
-            let findings = round.findings();
-            self.store.gate_held(id, job, findings).wait()?;
+        let mut round = Round::new(self, row, equipment);
+        round.look_at(instances)?;
+        if round.is_held() {
+            self.store.gate_held(id, job, round.findings()).wait()?;
             let why = "held at the gate: its findings stand with the delivery (GET /api/v1/jobs/JOB)";
             return Ok(Some(Passage::Held(why.to_owned())));
         }
         round.copy(instances)?;
         crate::failpoint::reach("results-copied");
-        let (findings, copied) = (round.findings(), round.made.clone());
-        let results = round.results.into_values().collect();
+        let (findings, (copied, results)) = (round.findings(), round.outcome());
         let passed = self.store.gate_passed(id, job, findings, results, copied.clone());
         if !passed.wait()? {
             return Ok(None);
@@ -202,162 +181,5 @@ impl Gate<'_> {
     }
 }
 
-/// One look at all results of a delivery.
-struct Round<'a> {
-    gate: &'a Gate<'a>,
-    scratch: PathBuf,
-    output: PathBuf,
-    input_directory: PathBuf,
-    input: Input,
-    job: Job,
-    equipment: Equipment,
-    findings: BTreeMap<GateFinding, (u32, String)>,
-    held: bool,
-    /// By SOP Instance UID.
-    results: HashMap<String, ResultUid>,
-    /// Files of objects that the bucket made.
-    made: Vec<String>,
-}
-
-impl Round<'_> {
-    fn case(&self) -> Case<'_> {
-        Case {
-            mode: self.gate.delivery.gate,
-            job: &self.job,
-            input: &self.input,
-            equipment: &self.equipment,
-        }
-    }
-
-    fn read_input(&mut self) -> Result<(), GateError> {
-        let entries = files::entries(&self.input_directory).map_err(disk("read INPUT"))?;
-        let mut paths = entries;
-        paths.sort();
-        for path in paths {
-            self.go_on()?;
-            match object::identity(&path) {
-                Ok((_, facts)) => self.input.add(&facts),
-                Err(ObjectError::Object(why)) => {
-                    let why = format!(
-                        "an object of the input cannot be read, {why}: what a result should say nobody can tell"
-                    );
-                    self.keep(&examine::unreadable(why), "");
-                }
-                Err(ObjectError::Io(source)) => return Err(disk("read INPUT")(source)),
-            }
-        }
-        Ok(())
-    }
-
-    /// Nothing is decided while the node stops: it is looked at again after the start.
-    fn go_on(&self) -> Result<(), GateError> {
-        match self.gate.stop.is_raised() {
-            true => Err(GateError::Stopping),
-            false => Ok(()),
-        }
-    }
-
-    fn look_at(&mut self, instance: &DeliveryInstance) -> Result<(), GateError> {
-        self.go_on()?;
-        let path = self.output.join(&instance.file);
-        let original = self
-            .input_directory
-            .join(format!("{}.dcm", instance.sop_instance_uid));
-        if copies::is_copy(&path, &original).map_err(disk("compare a result with the input"))? {
-            return Ok(());
-        }
-        let examined = match self.examined(&path, instance)? {
-            Ok((_, examined)) => examined,
-            Err(why) => examine::unreadable(why),
-        };
-        self.keep(&examined, &instance.file);
-        self.made.push(instance.file.clone());
-        Ok(())
-    }
-
-    /// Reads and judges one result; the inner error says why it cannot be read.
-    fn examined(
-        &mut self,
-        path: &Path,
-        instance: &DeliveryInstance,
-    ) -> Result<Result<(object::Object, Examined), String>, GateError> {
-        let object = match object::read(path, &self.scratch) {
-            Ok(object) => object,
-            Err(ObjectError::Object(why)) => return Ok(Err(why)),
-            Err(ObjectError::Io(source)) => return Err(disk("read a result")(source)),
-        };
-        if object.meta.sop_instance_uid.as_str() != instance.sop_instance_uid
-            || object.meta.transfer_syntax_uid.as_str() != instance.transfer_syntax_uid
-        {
-            return Ok(Err("it is not the object any more that was harvested".to_owned()));
-        }
-        let series = match object.facts.uid(attribute::SERIES_INSTANCE) {
-            none if none.is_empty() => self.equipment.series_uid(&self.job, &instance.sop_class_uid),
-            own => own,
-        };
-        let study = object.facts.uid(attribute::STUDY_INSTANCE.tag);
-        let result = ResultUid {
-            sop_instance_uid: instance.sop_instance_uid.clone(),
-            series_instance_uid: series,
-            study_instance_uid: self
-                .input
-                .study(&study)
-                .map_or(study.clone(), |(uid, _)| uid.clone()),
-            hash: copies::hash(path).map_err(disk("read a result"))?,
-        };
-        let before = self.results.get(&instance.sop_instance_uid);
-        let twice = before.is_some_and(|before| before.hash != result.hash);
-        let taken = self.gate.store.uids_taken(&self.job.id, &result)?;
-        let known = Known {
-            instance: taken.instance || twice,
-            series: taken.series,
-        };
-        self.results
-            .entry(instance.sop_instance_uid.clone())
-            .or_insert(result);
-        let examined = examine(&self.case(), &object, known);
-        Ok(Ok((object, examined)))
-    }
-
-    fn keep(&mut self, examined: &Examined, file: &str) {
-        self.held |= examined.is_held();
-        for finding in &examined.findings {
-            let is_full = self.findings.len() >= MOST_FINDINGS && finding.action != GateAction::Held;
-            if let Some((objects, _)) = self.findings.get_mut(finding) {
-                *objects = objects.saturating_add(1);
-            } else if !is_full && self.findings.len() < 2 * MOST_FINDINGS {
-                self.findings.insert(finding.clone(), (1, file.to_owned()));
-            }
-        }
-    }
-
-    fn findings(&self) -> Vec<GateFindings> {
-        let one = |(finding, (objects, file)): (&GateFinding, &(u32, String))| GateFindings {
-            finding: finding.clone(),
-            objects: *objects,
-            file: file.clone(),
-        };
-        self.findings.iter().map(one).collect()
-    }
-
-    /// Writes what is sent instead of the bucket's files.
-    fn copy(&mut self, instances: &[DeliveryInstance]) -> Result<(), GateError> {
-        let made: std::collections::HashSet<_> = self.made.iter().cloned().collect();
-        for instance in instances.iter().filter(|i| made.contains(&i.file)) {
-            self.go_on()?;
-            let path = self.output.join(&instance.file);
-            let gone = || disk("read a result again")(io::ErrorKind::InvalidData.into());
-            let (mut object, examined) = self.examined(&path, instance)?.map_err(|_| gone())?;
-            let pieces = rewrite::pieces(&object.elements, object.extent, &examined.edits)
-                .map_err(|error| disk("write what is sent")(io::Error::other(error)))?;
-            // Another delivery of the job may write the same.
-            let beside = self.scratch.join(format!(
-                ".{}.{}.part",
-                instance.sop_instance_uid, self.gate.delivery.id
-            ));
-            rewrite::write(&mut object, &pieces, &beside, &self.gate.outgoing(instance))
-                .map_err(disk("write what is sent"))?;
-        }
-        files::sync_directory(&self.scratch).map_err(disk("make what is sent last"))
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,8 @@ use std::path::Path;
 use super::attribute::{self, Attribute, LAST};
 use super::text::CharacterSet;
 use super::value::Value;
-use super::walk::{self, CHARACTER_SET, Element, Extent, Leaf, WalkError, has_character_set};
+use super::vr::has_character_set;
+use super::walk::{self, CHARACTER_SET, Element, Extent, Leaf, WalkError};
 use crate::dicom::part10::{self, FileMeta};
 use crate::dicom::transfer_syntax::{self, Encoding};
 
