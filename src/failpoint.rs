@@ -48,10 +48,13 @@ pub const NAMES: [&str; 28] = [
 /// Points on the way of a bucket into the node; `tests/black_box/install.rs` kills a node there.
 pub const OF_INSTALLING: [&str; 3] = ["upload-written", "image-brought", "version-waits"];
 
+/// Points on the way of a push; `tests/black_box/legacy_push.rs` kills a node there.
+pub const OF_PUSHING: [&str; 2] = ["push-unpacked", "push-queued"];
+
 /// Every point there is.
 #[cfg(any(debug_assertions, test))]
 fn names() -> impl Iterator<Item = &'static str> {
-    NAMES.into_iter().chain(OF_INSTALLING)
+    NAMES.into_iter().chain(OF_INSTALLING).chain(OF_PUSHING)
 }
 
 /// The process dies here if it was told to.

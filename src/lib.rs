@@ -15,13 +15,13 @@
 //! store      the job store
 //! container  trait Runtime and its Docker implementation
 //! routing    where results go: the rules in force, routing.json, the decision and its reasons
-//! stage      the only code that writes DICOM to disk; when a set is complete; INPUT
+//! stage      the only code that writes DICOM to disk; when a set is complete; what its series are; INPUT
 //! bucket     what an image says of itself, and what is wrong with it; installed buckets and the streams they open; what a
 //!            new one begins with
 //! scp        services as acceptor
 //! engine     one driver per job: scheduler, driver, harvest, recovery
 //! delivery   results out
-//! http       the API
+//! http       the API, and the addresses of the original node
 //! node       composition root: Config → running Node
 //! cli        one file per subcommand of the programs
 //! ```
@@ -48,13 +48,16 @@
 //! 5. Commit: a file in the set's directory under a name that tells its hash, fsync of both — then, and only then,
 //!    Success. The set itself is in the store by then; the object's row follows, and its file stands in for it.
 //! 6. `stage::Completion`: quiet or capped: the job is queued, its objects frozen. Late ones make a new job.
-//! 7. [`engine`]'s scheduler takes it in order; the driver links the objects into INPUT, creates the container by
-//!    image digest, waits, keeps the log.
+//! 7. [`engine`]'s scheduler takes it in order; the driver links the objects of the series that its bucket accepts into
+//!    INPUT, creates the container by image digest, waits, keeps the log.
 //! 8. The harvest reads proc.json, exit status, OOM flag, measures and DICOM results; routes are decided by a pure
 //!    function; deliveries are rows of the same transaction.
 //! 9. [`delivery`]'s gate holds what contradicts its input and fills in what is missing; its worker sends, keeps each
 //!    object's status, tries again on a schedule.
 //! 10. The last delivery settles the job. Each arrow is a row in `events`.
+//!
+//! A study that is pushed as a zip takes another way to step 7: `http` spools it, `stage::push` unpacks it into the directory
+//! of a set that has no row yet, and one transaction makes the rows of its objects and its job, queued.
 //!
 //! A kill -9 between any two of them loses nothing that was answered: a file that is what its name says is taken in at
 //! the next start, and every step from 6 on can be done again.

@@ -27,7 +27,7 @@ use crate::http;
 use crate::model::{Layout, Place};
 use crate::routing::{self, Routes, RoutesConfig};
 use crate::scp::{Listener, Scp, SecurePort};
-use crate::stage::{Keeps, Retention, Stage};
+use crate::stage::{Classifier, Keeps, Retention, Stage, load_rules};
 use crate::store::Store;
 
 /// Time that open associations have to end when the node stops.
@@ -63,6 +63,7 @@ impl Node {
         let tls = config.dicom.tls.clone().map(open_tls).transpose()?;
         let https = https::open(&config.http)?;
         https::warn(&config.http);
+        let series_rules = load_rules(&config.classify)?;
         let root = std::path::absolute(&config.data)?;
         let layout = Layout::new(root);
         let lock = lock(&layout)?;
@@ -140,14 +141,17 @@ impl Node {
 
         let stop_sending = Stop::default();
         let (cancelled, told_cancelled) = watch::channel(());
+        let classifier = Classifier::new(layout.clone(), store.clone(), series_rules);
         let engine = Engine {
             store: store.clone(),
+            classifier: classifier.clone(),
             layout: layout.clone(),
             runtime: runtime.clone(),
             buckets: buckets.clone(),
             routes: routes.clone(),
             queued: queued.clone(),
             deliveries: due.clone(),
+            at_work: stage.at_work().clone(),
             cancelled: told_cancelled,
         };
         let worker = Worker {
@@ -173,6 +177,7 @@ impl Node {
             tokio::spawn(uploads.clone().expire()),
             tokio::spawn(routes.clone().watch()),
             tokio::spawn(retention.run()),
+            tokio::spawn(classifier.clone().run()),
             tokio::spawn(engine::end_overdue_holds(store.clone(), config.engine.hold)),
             tokio::spawn(async move { completion.run().await }),
             tokio::spawn(engine::write_last_papers(engine.clone())),
@@ -190,9 +195,16 @@ impl Node {
         let context = http::Context {
             store: store.clone(),
             layout: layout.clone(),
+            classifier,
             buckets,
             uploads: uploads.clone(),
             routes,
+            pushes: http::Pushes::new(
+                stage.clone(),
+                config.http.largest_push,
+                config.http.largest_unpacked,
+            ),
+            scratch: http::Scratch::default(),
             access: http::Access {
                 networks: config.http.networks,
                 tokens: config.http.tokens,

@@ -27,6 +27,8 @@ pub enum Kind {
     Words(&'static [&'static str]),
     /// A list of some of these words.
     List(&'static [&'static str]),
+    /// A list of names of types and of rules.
+    Accept,
     /// `uid:gid`
     User,
     /// Two numbers, the lesser first.
@@ -94,6 +96,7 @@ pub const KEYS: &[Key] = &[
     key("complete.level", Kind::Words(&["series", "study", "patient"]), r#""study""#, r#""series""#, "What is put together in /input."),
     key("complete.quiet", Kind::Duration, r#""15s""#, r#""1m""#, "How long no object of it may have come."),
     key("complete.cap", Kind::Duration, r#""90m""#, r#""3h""#, "When it is a job at the latest, counted from its first object."),
+    key("accept", Kind::Accept, "", r#"["T1", { "tag": ["SeriesDescription"], "value": "mprage" }]"#, "Which series belong in /input: types of the site's classification, or rules; without it, all."),
     key("priority", Kind::Words(&["urgent", "normal", "off-peak"]), r#""normal""#, r#""off-peak""#, "How soon its jobs are wanted."),
     key("arguments", Kind::Text, "", r#""--fast""#, "What work.sh finds in MB_ARGUMENTS unless a job brings its own."),
     key("keep", Kind::Age, "", r#""30d""#, "How long the files of its jobs are kept after their end; without it, as the node does."),
@@ -174,6 +177,11 @@ fn property(key: &Key) -> Value {
         Kind::Age => json!({ "type": "string", "pattern": duration("forever|") }),
         Kind::Words(words) => json!({ "enum": words }),
         Kind::List(words) => json!({ "type": "array", "items": { "enum": words } }),
+        Kind::Accept => json!({ "type": "array", "minItems": 1, "items": { "anyOf": [
+            { "type": "string" },
+            { "type": "object", "required": ["tag"] },
+            { "type": "object", "required": ["rules"] },
+        ] } }),
         Kind::User => json!({ "type": "string", "pattern": "^[0-9]{1,9}:[0-9]{1,9}$" }),
         Kind::Range => {
             json!({ "type": "array", "items": { "type": "number" }, "minItems": 2, "maxItems": 2 })

@@ -4,6 +4,7 @@
 //! is allowed. Command line and environment win over the file.
 
 mod callers;
+mod classify;
 mod delivery;
 mod dicom;
 mod engine;
@@ -22,6 +23,7 @@ use serde_json::Value;
 
 use crate::model::{AeTitle, Caller, Reader, RemoteAe, Route, Settings};
 
+pub use classify::ClassifyConfig;
 pub use delivery::DeliveryConfig;
 pub use dicom::DicomConfig;
 pub use engine::EngineConfig;
@@ -41,6 +43,8 @@ pub struct Config {
     pub callers: Vec<Caller>,
     /// `[storage]`
     pub storage: StorageConfig,
+    /// `[classify]`
+    pub classify: ClassifyConfig,
     /// `[http]`
     pub http: HttpConfig,
     /// `[engine]`
@@ -154,6 +158,7 @@ impl Config {
                 .filter_map(callers::read_caller)
                 .collect(),
             storage: storage::read(&top.table("storage")),
+            classify: classify::read(&top.table("classify")),
             http: http::read(&top.table("http")),
             engine: engine::read(&top.table("engine")),
             delivery,
@@ -235,6 +240,8 @@ mod tests {
         assert!(!scanner.may_call(&AeTitle::parse("Other").unwrap()));
         assert_eq!(config.http.networks.len(), 2);
         assert_eq!(config.http.largest_upload, 20 << 30);
+        assert_eq!(config.http.largest_push, 10 << 30);
+        assert_eq!(config.http.largest_unpacked, 40 << 30);
         let token = config.http.tokens.first().unwrap();
         assert_eq!((token.name.as_str(), token.sha256[0]), ("anna", 0x9f));
         assert!(token.may(crate::model::Permission::Install));
@@ -301,17 +308,19 @@ mod tests {
     fn a_token_that_is_none_or_may_what_nobody_may_is_found() {
         let hash = "9f".repeat(32);
         let text = format!(
-            "[http]\nlargest_upload = \"1KiB\"\n[[http.token]]\nname = \"a b\"\nsha256 = \"9f\"\n\
+            "[http]\nlargest_upload = \"1KiB\"\nlargest_push = \"1KiB\"\nlargest_unpacked = \"1KiB\"\n[[http.token]]\nname = \"a b\"\nsha256 = \"9f\"\n\
              may = [\"fly\"]\n[[http.token]]\nname = \"anna\"\n[[http.token]]\nname = \"ben\"\nsha256 = \"{hash}\"\n\
              [[http.token]]\nname = \"ben\"\nsha256 = \"{hash}\"\n"
         );
         let error = Config::parse(Path::new("x.toml"), &text).unwrap_err().to_string();
         for expected in [
-            "x.toml has 6 findings",
+            "x.toml has 8 findings",
             "x.toml:2: http.largest_upload: from 1.0 MiB to ",
-            "x.toml:4: http.token[0].name: \"a b\": 1 to 64 letters",
-            "x.toml:5: http.token[0].sha256: \"9f\": 64 hexadecimal digits",
-            "x.toml:6: http.token[0].may[0]: \"fly\": one of: read, operate, install",
+            "x.toml:3: http.largest_push: from 1.0 MiB to ",
+            "x.toml:4: http.largest_unpacked: from 1.0 MiB to ",
+            "x.toml:6: http.token[0].name: \"a b\": 1 to 64 letters",
+            "x.toml:7: http.token[0].sha256: \"9f\": 64 hexadecimal digits",
+            "x.toml:8: http.token[0].may[0]: \"fly\": one of: read, operate, install",
             "http.token[1].sha256: is missing",
             "http.token: \"ben\" is there twice",
         ] {

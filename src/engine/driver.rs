@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::bucket::{self, Installed};
 use crate::container::{ContainerState, Created, Labels, LogCopy, label};
 use crate::files;
-use crate::model::{Ended, GpuId, Job, JobState, Place, Timestamp};
-use crate::stage;
+use crate::model::{Ended, GpuId, Job, JobState, Outcome, Place, Timestamp, Verdict};
+use crate::stage::{self, Sorted};
 
 use super::run::{LOG_LIMIT, Run, give_to, gpus_of};
 use super::watching::{Sample, Stopped, Watched, is_cancelled, ran_for};
@@ -69,8 +69,14 @@ pub(super) async fn start(engine: &Engine, job: &Job, gpus: &[GpuId]) -> Result<
         state: JobState::Running,
         ..job.clone()
     };
-    prepare(engine, &next, &bucket).await?;
+    let sorted = prepare(engine, &next, &bucket).await?;
     crate::failpoint::reach("job-laid-out");
+    if let Some(text) = sorted.text() {
+        tell_sorted(engine, job, &text).await?;
+        if sorted.is_nothing() {
+            return end_unaccepted(engine, &next, text).await;
+        }
+    }
     create(engine, &next, &bucket, gpus).await?;
     crate::failpoint::reach("container-created");
     let attempt = engine
@@ -84,11 +90,41 @@ pub(super) async fn start(engine: &Engine, job: &Job, gpus: &[GpuId]) -> Result<
     Ok(Start::Done)
 }
 
-/// Everything an attempt needs on disk; may be repeated.
-async fn prepare(engine: &Engine, job: &Job, bucket: &Installed) -> Result<(), EngineError> {
+/// What was left out is said once, however often the job is laid out.
+async fn tell_sorted(engine: &Engine, job: &Job, text: &str) -> Result<(), EngineError> {
+    let told = engine.store.events(&job.id)?;
+    if !told.iter().any(|e| e.kind == SORTED && e.text == text) {
+        engine.store.note(&job.id, SORTED, text.to_owned()).await?;
+        bucket_log(engine, job, text).await;
+    }
+    Ok(())
+}
+
+/// The event of a job whose bucket does not accept everything.
+const SORTED: &str = "sorted";
+
+/// Queued → Done: nothing is for its bucket, so that it is not run. Its objects stay, all of them left out.
+async fn end_unaccepted(engine: &Engine, job: &Job, text: String) -> Result<Start, EngineError> {
+    let verdict = Verdict {
+        outcome: Outcome::NotAccepted,
+        reason: Some(text),
+    };
+    last_papers::write_verdict(engine, job, verdict.clone()).await;
+    engine
+        .store
+        .not_accepted(&job.id, verdict, Timestamp::now())
+        .await?;
+    tracing::info!(job.id = %job.id, stream.ae = %job.stream, "nothing of the job is for its bucket");
+    Ok(Start::Done)
+}
+
+/// Everything an attempt needs on disk; may be repeated. Answers which series are for the bucket.
+async fn prepare(engine: &Engine, job: &Job, bucket: &Installed) -> Result<Sorted, EngineError> {
     let (engine, job, bucket) = (engine.clone(), job.clone(), bucket.clone());
     blocking(move || {
-        stage::lay_out(&engine.layout, &engine.store, &job)?;
+        let accept = bucket.manifest.settings.accept.as_ref();
+        let sorted = engine.classifier.sort(&job, accept)?;
+        stage::lay_out(&engine.layout, &engine.store, &job, &sorted.left_out())?;
         stage::clear_output(&engine.layout, &job)?;
         let memory = engine.layout.path(Place::Memory(&job.stream));
         files::make_directory(&memory).map_err(io("make the bucket's memory"))?;
@@ -105,7 +141,8 @@ async fn prepare(engine: &Engine, job: &Job, bucket: &Installed) -> Result<(), E
             .into_iter()
             .map(|i| i.series_instance_uid)
             .collect();
-        files::replace_file(&info, &record::job_info(&job, &series)).map_err(io("write info.json"))
+        files::replace_file(&info, &record::job_info(&job, &series)).map_err(io("write info.json"))?;
+        Ok(sorted)
     })
     .await
 }

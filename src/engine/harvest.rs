@@ -6,6 +6,7 @@ use crate::dicom::part10::FileMeta;
 use crate::files;
 use crate::model::{DeliveryInstance, Direction, Ended, InstanceState, Job, Place, Timestamp, Verdict};
 use crate::routing::{self, Facts, Offer, Planned};
+use crate::stage;
 use crate::store::NewDelivery;
 
 use super::measures::{self, Found, Plugin};
@@ -233,6 +234,7 @@ async fn write_papers(
         verdict,
         input: hashed(inputs),
         output: hashed(outputs),
+        left_out: stage::left_out(&engine.layout, job)?,
         problems: &found.problems,
     };
     let papers: [(_, Vec<u8>); 2] = [

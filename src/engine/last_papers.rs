@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::files;
 use crate::model::{Job, JobState, Outcome, Place, Verdict};
+use crate::stage;
 use crate::store::StoreError;
 
 use super::output::{self, Hashed};
@@ -21,20 +22,25 @@ const AT_LEAST: Duration = Duration::from_secs(600);
 ///
 /// For people who look back: a disk that does not take it keeps no job from its end.
 pub(super) async fn write(engine: &Engine, job: &Job, reason: &str) {
-    if let Err(error) = try_write(engine, job, reason).await {
+    let verdict = Verdict {
+        outcome: Outcome::Failed,
+        reason: Some(reason.to_owned()),
+    };
+    write_verdict(engine, job, verdict).await;
+}
+
+/// The same for any end without a run.
+pub(super) async fn write_verdict(engine: &Engine, job: &Job, verdict: Verdict) {
+    if let Err(error) = try_write(engine, job, verdict).await {
         tracing::warn!(job.id = %job.id, %error, "record.json of a job that ended early is not written");
     }
 }
 
-async fn try_write(engine: &Engine, job: &Job, reason: &str) -> Result<(), EngineError> {
+async fn try_write(engine: &Engine, job: &Job, verdict: Verdict) -> Result<(), EngineError> {
     let bucket = match engine.buckets.of_attempt(&job.id)? {
         // Never started: what it would have run with.
         None => engine.buckets.get(&job.stream)?,
         started => started,
-    };
-    let verdict = Verdict {
-        outcome: Outcome::Failed,
-        reason: Some(reason.to_owned()),
     };
     let (layout, job) = (engine.layout.clone(), job.clone());
     blocking(move || {
@@ -60,6 +66,7 @@ async fn try_write(engine: &Engine, job: &Job, reason: &str) -> Result<(), Engin
             job: &job,
             bucket: bucket.as_ref(),
             verdict: &verdict,
+            left_out: stage::left_out(&layout, &job).unwrap_or_default(),
             problems: &problems,
         };
         let path = layout.path(Place::Record(&job.stream, &job.id));

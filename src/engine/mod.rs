@@ -44,7 +44,7 @@ use crate::bucket::Buckets;
 use crate::container::Runtime;
 use crate::model::{AeTitle, GpuId, Layout};
 use crate::routing::Routes;
-use crate::stage::StageError;
+use crate::stage::{AtWork, Classifier, StageError};
 use crate::store::{Store, StoreError};
 
 pub use holds::end_overdue_holds;
@@ -63,12 +63,16 @@ pub struct Engine {
     pub runtime: Arc<dyn Runtime>,
     /// The installed buckets.
     pub buckets: Buckets,
+    /// Tells what the series of jobs are.
+    pub classifier: Classifier,
     /// Where results go.
     pub routes: Routes,
     /// Told when a job was queued or one is over.
     pub queued: Arc<Notify>,
     /// Told when a delivery was created.
     pub deliveries: Arc<Notify>,
+    /// What drivers are at.
+    pub at_work: AtWork,
     /// Told when a job was cancelled: its driver stops its container.
     pub cancelled: watch::Receiver<()>,
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::bucket::Installed;
 use crate::files;
 use crate::model::{Job, Verdict};
+use crate::stage::SeriesView;
 
 use super::output::{self, Hashed};
 
@@ -42,6 +43,8 @@ pub struct Run<'a> {
     pub input: Vec<Hashed>,
     /// The files of OUTPUT.
     pub output: Vec<Hashed>,
+    /// Series that its bucket did not accept.
+    pub left_out: Vec<SeriesView>,
     /// What was wrong with its measures.
     pub problems: &'a [String],
 }
@@ -55,6 +58,7 @@ pub fn record(run: &Run<'_>) -> Value {
         verdict,
         input,
         output,
+        left_out,
         problems,
     } = run;
     let manifest = bucket.map(|b| &b.manifest);
@@ -99,9 +103,15 @@ pub fn record(run: &Run<'_>) -> Value {
         "reason": verdict.reason,
         "problems": problems,
         "input": listed(input),
+        "left_out": left_out.iter().map(series).collect::<Vec<_>>(),
         "output": listed(output),
         "deliveries": [],
     })
+}
+
+/// A series that was left out: no patient's attribute.
+fn series(series: &SeriesView) -> Value {
+    json!({ "SeriesInstanceUID": series.uid(), "ClassifyType": series.types(), "NumFiles": series.files() })
 }
 
 fn listed(files: &[Hashed]) -> Value {

@@ -15,6 +15,7 @@ use crate::store::{JobFilter, StoreError};
 use super::Context;
 use super::associations;
 use super::problem::Problem;
+use super::push;
 use super::view::JobView;
 
 /// Jobs of one answer when nothing is asked for, and at most.
@@ -27,9 +28,10 @@ const LOG_TAIL: u64 = 4 << 20;
 pub fn router() -> Router<Context> {
     Router::new()
         .route("/node", get(node))
-        .route("/jobs", get(jobs))
+        .route("/jobs", get(jobs).post(push::create))
         .route("/jobs/{id}", get(job))
         .route("/jobs/{id}/log", get(log))
+        .route("/jobs/{id}/series", get(super::series::list))
         .route("/associations", get(associations::list))
         .merge(super::buckets::router())
         .merge(super::actions::router())
@@ -192,11 +194,16 @@ fn tail(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
 }
 
 pub(super) fn ae_title(text: &str) -> Result<AeTitle, Problem> {
-    AeTitle::parse(text).map_err(|error| Problem::bad_request(format!("{text:?}: {error}")))
+    AeTitle::parse(text).map_err(|error| Problem::bad_request(format!("{:?}: {error}", shown(text))))
 }
 
 pub(super) fn job_id(text: &str) -> Result<JobId, Problem> {
-    JobId::parse(text).map_err(|error| Problem::bad_request(format!("{text:?}: {error}")))
+    JobId::parse(text).map_err(|error| Problem::bad_request(format!("{:?}: {error}", shown(text))))
+}
+
+/// As much of what was asked for as people read.
+fn shown(text: &str) -> String {
+    text.chars().take(80).collect()
 }
 
 fn job_state(name: &str) -> Result<JobState, Problem> {

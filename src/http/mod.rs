@@ -1,14 +1,19 @@
-//! The HTTP side: the API of version 1, whether the node is ready, and numbers for a monitoring system.
+//! The HTTP side: the API of version 1, the original's addresses, whether the node is ready, and numbers for a monitoring
+//! system.
 
 mod actions;
 mod api;
 mod associations;
 mod auth;
 mod buckets;
+mod connections;
 mod door;
+mod legacy;
 mod memory;
 mod problem;
+mod push;
 mod routes;
+mod series;
 mod uploads;
 mod view;
 
@@ -29,12 +34,14 @@ use crate::bucket::uploads::Uploads;
 use crate::container::Runtime;
 use crate::model::Layout;
 use crate::routing::Routes;
-use crate::stage::Completion;
+use crate::stage::{Classifier, Completion};
 use crate::store::Store;
 use crate::telemetry::metrics::{self, METRICS};
 
 pub use auth::Access;
 pub use door::{Peer, Shown};
+pub use legacy::Scratch;
+pub use push::Pushes;
 
 /// What handlers need.
 #[derive(Clone)]
@@ -43,12 +50,18 @@ pub struct Context {
     pub store: Store,
     /// The data directory.
     pub layout: Layout,
+    /// Tells what the series of jobs are.
+    pub classifier: Classifier,
     /// The installed buckets.
     pub buckets: Buckets,
     /// What clients upload.
     pub uploads: Uploads,
     /// Where results go.
     pub routes: Routes,
+    /// What takes pushed studies.
+    pub pushes: Pushes,
+    /// The list of jobs as the original told it.
+    pub scratch: Scratch,
     /// Who may use the API.
     pub access: Access,
     /// The container engine, for what it says of itself.
@@ -78,6 +91,7 @@ pub fn router(context: Context) -> Router {
         .route("/readyz", get(async || "ready\n"))
         .route("/metrics", get(metrics))
         .nest("/api/v1", api::router())
+        .merge(legacy::router())
         .fallback(async || {
             problem::Problem::not_found("there is no such page here; the API is below /api/v1")
         })
@@ -99,8 +113,10 @@ pub async fn serve(
     context: Context,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let service = router(context).into_make_service_with_connect_info::<Peer>();
-    axum::serve(door::Door::new(socket, tls), service)
-        .with_graceful_shutdown(stopped)
-        .await
+    context
+        .scratch
+        .warm(context.store.clone(), context.layout.clone());
+    let door = door::Door::new(socket, tls);
+    connections::serve(door, router(context), stopped).await;
+    Ok(())
 }

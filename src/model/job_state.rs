@@ -10,11 +10,12 @@
 //!                         ▲   │ Released                          │ Retried               │ │
 //!                    Held │   └───────────────────────────────────┴──────────────────────▶│ │
 //!                         └────────────────────────────────────────────────────────────────┘
+//!  Queued ──NothingAccepted──▶ Done
 //!  Queued, Running, Harvesting ──Broke──▶ Failed ──Retried──▶ Queued
 //!  Receiving, Queued, Running, Harvesting, Delivering, Held ──Cancelled──▶ Cancelled
 //! ```
 //!
-//! `Done` has an outcome, given by the bucket or by what stopped it. `Failed` means that the node itself could
+//! `Done` has an outcome, given by the bucket or by what stopped it, or `not accepted`. `Failed` means that the node itself could
 //! not do its part; the input is still there. A job that is over can begin again as a new one, from its input.
 //!
 //! | state | owner | deadline | ways out |
@@ -66,6 +67,8 @@ pub enum JobEvent {
         /// Whether at least one delivery is due.
         deliveries: bool,
     },
+    /// None of its series is what its bucket accepts.
+    NothingAccepted,
     /// No delivery is open any more.
     Settled,
     /// The node itself cannot go on with it.
@@ -133,9 +136,9 @@ impl JobState {
             (Self::Harvesting, E::Harvested { deliveries: true })
             | (Self::Held, E::Released { delivering: true })
             | (Self::Delivering | Self::Done, E::Retried) => Self::Delivering,
-            (Self::Harvesting, E::Harvested { deliveries: false }) | (Self::Delivering, E::Settled) => {
-                Self::Done
-            }
+            (Self::Queued, E::NothingAccepted)
+            | (Self::Harvesting, E::Harvested { deliveries: false })
+            | (Self::Delivering, E::Settled) => Self::Done,
             (Self::Queued | Self::Running | Self::Harvesting, E::Broke) => Self::Failed,
             (Self::Queued | Self::Delivering, E::Held) => Self::Held,
             (
@@ -164,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    const EVENTS: [JobEvent; 13] = [
+    const EVENTS: [JobEvent; 14] = [
         JobEvent::Completed,
         JobEvent::Started,
         JobEvent::Lost,
@@ -178,19 +181,20 @@ mod tests {
         JobEvent::Released { delivering: true },
         JobEvent::Cancelled,
         JobEvent::Retried,
+        JobEvent::NothingAccepted,
     ];
 
     /// The table as drawn: a row per state, a column per event; R Q U H D held(L) done(O) cancelled(C) failed(F).
     const DRAWN: [(&str, JobState); 9] = [
-        ("Q..........C.", JobState::Receiving),
-        (".U.....FL..C.", JobState::Queued),
-        ("..QH...F...C.", JobState::Running),
-        ("....DO.F...C.", JobState::Harvesting),
-        ("......O.L..CD", JobState::Delivering),
-        (".........QDC.", JobState::Held),
-        ("............D", JobState::Done),
-        (".............", JobState::Cancelled),
-        ("............Q", JobState::Failed),
+        ("Q..........C..", JobState::Receiving),
+        (".U.....FL..C.O", JobState::Queued),
+        ("..QH...F...C..", JobState::Running),
+        ("....DO.F...C..", JobState::Harvesting),
+        ("......O.L..CD.", JobState::Delivering),
+        (".........QDC..", JobState::Held),
+        ("............D.", JobState::Done),
+        ("..............", JobState::Cancelled),
+        ("............Q.", JobState::Failed),
     ];
 
     fn letter(state: Option<JobState>) -> char {

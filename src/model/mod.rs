@@ -8,6 +8,7 @@ pub mod ae_title;
 pub mod association_end;
 pub mod bucket;
 pub mod caller;
+pub mod classify;
 pub mod delivery;
 pub mod deviation;
 pub mod durability;

@@ -14,6 +14,8 @@ pub enum Outcome {
     Partial,
     /// `failed`
     Failed,
+    /// `not accepted`: none of its series is what the bucket accepts; it was not run.
+    NotAccepted,
     /// Any other word a bucket chose.
     Other(String),
 }
@@ -26,6 +28,7 @@ impl Outcome {
             "success" => Self::Success,
             "partial" => Self::Partial,
             "failed" => Self::Failed,
+            "not accepted" => Self::NotAccepted,
             other => Self::Other(other.to_owned()),
         }
     }
@@ -37,6 +40,7 @@ impl Outcome {
             Self::Success => "success",
             Self::Partial => "partial",
             Self::Failed => "failed",
+            Self::NotAccepted => "not accepted",
             Self::Other(word) => word,
         }
     }
@@ -48,6 +52,7 @@ impl Outcome {
             Self::Success => "success",
             Self::Partial => "partial",
             Self::Failed => "failed",
+            Self::NotAccepted => "not accepted",
             Self::Other(_) => "a word of the bucket's own",
         }
     }

@@ -65,7 +65,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn raw(&self, key: &'static str) -> Option<&'a Value> {
+    /// A key as it is written.
+    pub fn raw(&self, key: &'static str) -> Option<&'a Value> {
         self.known.borrow_mut().push(key);
         self.map?.get(key)
     }
@@ -198,6 +199,12 @@ impl<'a> Reader<'a> {
                 .filter(|n| *n > 0.0 && n.is_finite())
                 .ok_or("a number greater than 0")
         })
+    }
+
+    /// A reader of a value that stands below this table, at a path such as `list[2]`.
+    #[must_use]
+    pub fn below(&self, path: &str, value: &'a Value) -> Self {
+        Self::of(value, self.join(path), self.findings)
     }
 
     /// Reads a table below this one; an absent one reads as empty.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::bucket::{Complete, Level, Network, Resources, Root};
+use super::classify::Accept;
 use super::deviation::Capability;
 use super::keep::Keep;
 use super::priority::Priority;
@@ -36,6 +37,8 @@ pub struct Settings {
     /// `keep`: how long the files of its jobs are kept after their end, `"30d"` or `"forever"`; absent: as the node's
     /// `[storage] keep` says. With `forever`, they are not removed to make room either.
     pub keep: Option<Keep>,
+    /// `accept`: which series belong in its input; absent: all.
+    pub accept: Option<Accept>,
 }
 
 impl Default for Settings {
@@ -52,6 +55,7 @@ impl Default for Settings {
             priority: Priority::Normal,
             arguments: None,
             keep: None,
+            accept: None,
         }
     }
 }
@@ -95,6 +99,7 @@ impl Settings {
                 }
             }),
             keep: reader.text("keep", Keep::parse),
+            accept: Accept::read(reader),
         };
         resources.deny_unknown();
         complete.deny_unknown();

@@ -13,7 +13,8 @@ use crate::model::{Job, JobId, Layout, Place};
 use crate::store::{InheritedRow, Store};
 
 use super::file_name::inherited_name;
-use super::{StageError, io};
+use super::input::places_of;
+use super::{StageError, io, others};
 
 /// Which objects of an earlier job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,22 +43,18 @@ pub fn inherit(
 ) -> Result<Vec<InheritedRow>, StageError> {
     let mut rows = store.inheritance(&from.id, inherited_name)?;
     rows.retain(|row| (row.current || versions == Versions::All) && !without.contains(&row.sop_instance_uid));
-    let set = layout.path(Place::Set(&from.stream, &from.id));
-    let input = layout.path(Place::Input(&from.stream, &from.id));
-    let replaced = layout.path(Place::Replaced(&from.stream, &from.id));
     let target = layout.path(Place::Set(&from.stream, to));
     files::make_directory(&target).map_err(io("make the directory of a set"))?;
     let mut missing = 0_usize;
     for row in &rows {
-        let laid_out = if row.current {
-            input.join(format!("{}.dcm", row.sop_instance_uid))
-        } else {
-            replaced.join(&row.from_file)
-        };
-        let sources = [set.join(&row.from_file), laid_out];
+        let sources = places_of(layout, from, &row.from_file, &row.sop_instance_uid, row.current);
         if !link_one_of(&sources, &target.join(&row.file))? {
             missing += 1;
         }
+    }
+    if versions == Versions::All {
+        let laid_out = rows.iter().map(|row| format!("{}.dcm", row.sop_instance_uid));
+        others::inherit(layout, from, to, &laid_out.collect())?;
     }
     files::sync_directory(&target).map_err(io("sync the directory of a set"))?;
     if missing > 0 {
@@ -66,8 +63,8 @@ pub fn inherit(
     Ok(rows)
 }
 
-/// Links the first that is there; it may go from one place to the other meanwhile, in that order.
-fn link_one_of(sources: &[PathBuf; 2], target: &PathBuf) -> Result<bool, StageError> {
+/// Links the first that is there; it may go from one place to a later one meanwhile.
+fn link_one_of(sources: &[PathBuf], target: &PathBuf) -> Result<bool, StageError> {
     for source in sources {
         match fs::hard_link(source, target) {
             Ok(()) => return Ok(true),

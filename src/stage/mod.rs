@@ -4,8 +4,11 @@
 //! under a name that tells its hash, and fsync of both — then, and only then, it counts as stored. The first object of a
 //! set has its row by then; those of the others follow behind the answer, since [`recovery`] takes in every whole file
 //! that has none.
+//! `classify` tells what the series of a set are, some moments behind.
 //! `completion` decides when a set of objects is a job; `input` lays a job's objects out for its bucket.
 
+mod at_work;
+mod classify;
 mod completion;
 mod file_name;
 mod freezer;
@@ -14,6 +17,8 @@ mod inherit;
 mod input;
 mod object_file;
 mod open_sets;
+mod others;
+mod push;
 mod receiver;
 mod recovery;
 mod refused_rows;
@@ -39,11 +44,15 @@ use refused_rows::RefusedRows;
 use room::Room;
 use syncs::Syncs;
 
+pub use at_work::{AtWork, Working};
+pub use classify::{Classifier, ClassifyError, SeriesView, Sorted, left_out, load_rules, sort_files};
 pub use completion::Completion;
 pub use file_name::{DataSetHash, hash_in, hash_of};
 pub use incoming::{Incoming, Object, Stored};
 pub use inherit::{Versions, disinherit, inherit};
 pub use input::{clear_output, lay_out};
+pub use others::{Laid, inputs};
+pub use push::{Limits, NameError, Push, PushError, Pushed, Spooled};
 pub use receiver::Receiver;
 pub use retention::{Keeps, Retention};
 pub use take_over::{TakenOver, take_over_objects};
@@ -116,6 +125,7 @@ pub struct Stage {
     /// With `durability = "association"`.
     syncs: Option<Syncs>,
     parts: Arc<AtomicU64>,
+    at_work: AtWork,
 }
 
 impl Stage {
@@ -130,6 +140,7 @@ impl Stage {
         storage: StorageConfig,
         queued: Arc<Notify>,
     ) -> Result<Self, StageError> {
+        push::sweep(&layout)?;
         let done = recovery::recover(&layout, &store)?;
         if done != recovery::Recovered::default() {
             tracing::info!(
@@ -164,6 +175,7 @@ impl Stage {
             refused_rows: RefusedRows::default(),
             syncs,
             parts: Arc::default(),
+            at_work: AtWork::default(),
         })
     }
 
@@ -184,6 +196,12 @@ impl Stage {
     #[must_use]
     pub const fn completion(&self) -> &Completion {
         &self.completion
+    }
+
+    /// The jobs somebody works on.
+    #[must_use]
+    pub const fn at_work(&self) -> &AtWork {
+        &self.at_work
     }
 
     /// The receiving end of an association.

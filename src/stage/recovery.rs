@@ -18,8 +18,9 @@ use crate::model::{Job, JobId, JobState, Layout, Place, Timestamp};
 use crate::store::{InstanceRow, NewInstance, NewJob, Placed, Store, When};
 
 use super::file_name::hash_in;
+use super::input::places;
 use super::receiver::same_bytes;
-use super::{StageError, io};
+use super::{StageError, io, others};
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,10 +87,8 @@ const fn is_needed(state: JobState) -> bool {
 fn report_missing(layout: &Layout, store: &Store) -> Result<(), StageError> {
     for state in [JobState::Receiving, JobState::Queued, JobState::Held] {
         for job in store.in_state(state)? {
-            let set = layout.path(Place::Set(&job.stream, &job.id));
             let instances = store.instances(&job.id)?;
-            let is_missing =
-                |i: &&InstanceRow| !set.join(&i.file).exists() && !laid_out(layout, &job, i).exists();
+            let is_missing = |i: &&InstanceRow| !places(layout, &job, i).iter().any(|place| place.exists());
             let missing = instances.iter().filter(is_missing).count();
             if missing == 0 {
                 continue;
@@ -107,18 +106,6 @@ fn report_missing(layout: &Layout, store: &Store) -> Result<(), StageError> {
 
 /// The event of a job with rows that have no files.
 const MISSING: &str = "missing";
-
-/// Where an object is once its job is laid out.
-fn laid_out(layout: &Layout, job: &Job, instance: &InstanceRow) -> PathBuf {
-    if instance.current {
-        let input = layout.path(Place::Input(&job.stream, &job.id));
-        input.join(format!("{}.dcm", instance.sop_instance_uid))
-    } else {
-        layout
-            .path(Place::Replaced(&job.stream, &job.id))
-            .join(&instance.file)
-    }
-}
 
 /// Brings the files of a set and its rows together. What came while the set froze goes to one of its own.
 fn take_in(
@@ -138,7 +125,7 @@ fn take_in(
         let Some(name) = file.file_name().and_then(|n| n.to_str()) else {
             continue;
         };
-        if known.contains(name) {
+        if known.contains(name) || others::is_directory_of_others(file) {
             continue;
         }
         let Some(mut new) = read_whole(file, name).map_err(io("read an object that has no row"))? else {
@@ -205,10 +192,7 @@ fn is_known(layout: &Layout, job: &Job, instances: &[InstanceRow], file: &Path, 
         .iter()
         .filter(|i| i.current && i.sop_instance_uid == new.sop_instance_uid.as_str());
     same_uid.any(|instance| {
-        let places = [
-            file.with_file_name(&instance.file),
-            laid_out(layout, job, instance),
-        ];
+        let places = places(layout, job, instance);
         // Where it cannot be compared it is not known.
         places
             .iter()

@@ -2,6 +2,7 @@
 
 mod after_a_crash;
 mod bench;
+mod classify;
 mod durability;
 mod late;
 

@@ -61,6 +61,17 @@ pub struct InstanceRow {
     pub current: bool,
 }
 
+/// A row in the order in which rows came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberedRow {
+    /// Later rows have greater ones.
+    pub id: i64,
+    /// The object.
+    pub instance: InstanceRow,
+    /// Whether an earlier row of its set has its SOP Instance UID.
+    pub again: bool,
+}
+
 impl Store {
     /// Adds an object to an open set; the set is made by its first object, in the same step.
     ///
@@ -76,9 +87,43 @@ impl Store {
         let job = job.clone();
         self.writer
             .submit(when, move |db| match open_set(db, &job, &set, at)? {
-                Set::Open(seq) => add(db, &job, seq, &new, at),
+                Set::Open(seq) => insert_instance(db, &job, seq, &new, at),
                 Set::Other(placed) => Ok(placed),
             })
+    }
+
+    /// The objects of a job, oldest first, that came after the row of that number; 0 for all of them.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn instances_after(&self, job: &JobId, after: i64) -> Result<Vec<NumberedRow>> {
+        self.read(|db| {
+            // All of them through the index of the job's rows; some more through what came since, of whatever job.
+            let rows_of = if after > 0 {
+                "+job = ?1 AND id > ?2"
+            } else {
+                "job = ?1 AND +id > ?2"
+            };
+            let sql = format!(
+                "SELECT sop_instance_uid, sop_class_uid, series_instance_uid, file, bytes, current, id, \
+                 EXISTS (SELECT 1 FROM instances AS e WHERE e.job = i.job AND \
+                 e.sop_instance_uid = i.sop_instance_uid AND e.id < i.id) FROM instances AS i \
+                 WHERE {rows_of} ORDER BY id"
+            );
+            let seq: Option<i64> = db
+                .prepare_cached("SELECT seq FROM jobs WHERE id = ?1")?
+                .query_row([job.as_str()], |row| row.get(0))
+                .optional()?;
+            let mut statement = db.prepare_cached(&sql)?;
+            let rows = statement.query_map(params![seq, after], |row| {
+                Ok(NumberedRow {
+                    instance: read_row(row)?,
+                    id: row.get(6)?,
+                    again: row.get(7)?,
+                })
+            })?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
     }
 
     /// The objects of a job, oldest first.
@@ -91,19 +136,21 @@ impl Store {
                 "SELECT sop_instance_uid, sop_class_uid, series_instance_uid, file, bytes, current FROM instances \
                  WHERE job = (SELECT seq FROM jobs WHERE id = ?1) ORDER BY id",
             )?;
-            let rows = statement.query_map([job.as_str()], |row| {
-                Ok(InstanceRow {
-                    sop_instance_uid: row.get(0)?,
-                    sop_class_uid: row.get(1)?,
-                    series_instance_uid: row.get(2)?,
-                    file: row.get(3)?,
-                    bytes: row.get(4)?,
-                    current: row.get(5)?,
-                })
-            })?;
+            let rows = statement.query_map([job.as_str()], read_row)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
+}
+
+fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<InstanceRow> {
+    Ok(InstanceRow {
+        sop_instance_uid: row.get(0)?,
+        sop_class_uid: row.get(1)?,
+        series_instance_uid: row.get(2)?,
+        file: row.get(3)?,
+        bytes: row.get(4)?,
+        current: row.get(5)?,
+    })
 }
 
 enum Set {
@@ -181,7 +228,14 @@ fn make_set(db: &Connection, job: &JobId, set: &NewJob, at: Timestamp) -> Result
     Ok(seq)
 }
 
-fn add(db: &Connection, job: &JobId, seq: i64, new: &NewInstance, at: Timestamp) -> Result<Placed> {
+/// Adds the row of an object to a job, within a request of the writer.
+pub(super) fn insert_instance(
+    db: &Connection,
+    job: &JobId,
+    seq: i64,
+    new: &NewInstance,
+    at: Timestamp,
+) -> Result<Placed> {
     let uid = new.sop_instance_uid.as_str();
     let others: u32 = db
         .prepare_cached(

@@ -153,6 +153,21 @@ impl Store {
         })
     }
 
+    /// Ends a job of which nothing is for its bucket.
+    pub fn not_accepted(&self, id: &JobId, verdict: Verdict, at: Timestamp) -> super::Pending<()> {
+        let id = id.clone();
+        self.write(move |db| {
+            advance(db, &id, JobEvent::NothingAccepted)?;
+            set_verdict(db, &id, &verdict, Some(at))?;
+            record(
+                db,
+                &id,
+                "not accepted",
+                verdict.reason.as_deref().unwrap_or_default(),
+            )
+        })
+    }
+
     /// One job.
     ///
     /// # Errors

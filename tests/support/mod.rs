@@ -5,8 +5,10 @@
 
 pub mod api;
 pub mod daemon;
+pub mod http_script;
 pub mod images;
 pub mod kit;
+pub mod legacy;
 pub mod node;
 pub mod orthanc;
 pub mod parrot;
@@ -19,6 +21,7 @@ pub mod tls;
 pub mod tmpfs;
 pub mod under_test;
 pub mod wait;
+pub mod zip;
 
 use std::time::Duration;
 

@@ -42,6 +42,8 @@ pub struct Object {
     pub study: String,
     pub series: String,
     pub transfer_syntax: &'static str,
+    /// Series Description; none if empty.
+    pub description: &'static str,
     /// Length of the pixel data; it is zeros, and takes no room on the disk.
     pub pixels: u32,
 }
@@ -55,6 +57,7 @@ impl Object {
             study: uid(),
             series: uid(),
             transfer_syntax: EXPLICIT_LITTLE,
+            description: "",
             pixels: 4096,
         }
     }
@@ -169,6 +172,10 @@ impl Object {
             self.text(0x0008, 0x0018, "UI", &self.sop_instance),
             self.text(0x0008, 0x0020, "DA", "20240229"),
             self.text(0x0008, 0x0060, "CS", modality),
+            match self.description {
+                "" => Vec::new(),
+                text => self.text(0x0008, 0x103e, "LO", text),
+            },
             self.text(0x0010, 0x0010, "PN", "Test^Object"),
             self.text(0x0010, 0x0020, "LO", "T1"),
             self.text(0x0020, 0x000d, "UI", &self.study),

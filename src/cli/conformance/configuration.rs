@@ -5,7 +5,7 @@ use std::fmt::Display;
 use super::markdown::Document;
 use super::security::{access, tls};
 use super::site::{Site, bytes, duration};
-use crate::config::{Config, DeliveryConfig, DicomConfig, RoutingConfig, StorageConfig};
+use crate::config::{ClassifyConfig, Config, DeliveryConfig, DicomConfig, RoutingConfig, StorageConfig};
 use crate::model::{AttributeSet, Durability, RemoteAe, Route};
 
 /// One key of the configuration.
@@ -45,6 +45,7 @@ pub(super) fn write(d: &mut Document, site: &Site) {
     d.heading("6.1", "General Configuration Parameters");
     ae_titles(d, site);
     table(d, site, "Storing, `[storage]`", storage);
+    table(d, site, "What a series is, `[classify]`", classify);
     d.heading("6.2", "Configuration of DIMSE Services");
     for (number, service) in [
         ("6.2.1", "Basic Worklist Management Service"),
@@ -139,6 +140,20 @@ fn ae_titles(d: &mut Document, site: &Site) {
         .chain([[own, "Sending AE, where a remote AE has no other".to_owned()]])
         .collect();
     d.table("AE Titles of the Node", ["AE Title", "Used by"], rows);
+}
+
+fn classify(config: &Config) -> Vec<Setting> {
+    let ClassifyConfig { rules } = &config.classify;
+    vec![setting(
+        "rules",
+        "the rules that tell the types of a series, by which buckets accept series or leave them out; read when the node \
+         starts",
+        "the name of a file",
+        rules.as_ref().map_or_else(
+            || "rules for MR that are built in".to_owned(),
+            |path| path.display().to_string(),
+        ),
+    )]
 }
 
 fn storage(config: &Config) -> Vec<Setting> {

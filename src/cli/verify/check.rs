@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -63,40 +63,80 @@ fn still_there(layout: &Layout, job: &KeptJob, seen: &mut Seen) {
     }
 }
 
-/// Before it is laid out an object is in the set's directory, then in INPUT or, if a later one took its place, in
-/// replaced; in between it has both names.
+/// Before it is laid out an object is in the set's directory, then in INPUT, in left-out if its bucket does not accept it,
+/// or, if a later one took its place, in replaced; in between it has both names.
 fn objects(layout: &Layout, rows: Vec<KeptObject>, job: &KeptJob, seen: &mut Seen) {
     let (stream, id) = (&job.stream, &job.id);
     let set = layout.path(Place::Set(stream, id));
     let input = layout.path(Place::Input(stream, id));
+    let beside = layout.path(Place::LeftOut(stream, id));
     let replaced = layout.path(Place::Replaced(stream, id));
     let mut known: HashSet<String> = HashSet::new();
     for row in &rows {
-        let (at, laid_out) = if row.current {
-            let name = format!("{}.dcm", row.sop_instance_uid);
-            (input.join(&name), format!("INPUT/{name}"))
+        let name = format!("{}.dcm", row.sop_instance_uid);
+        let laid_out = if row.current {
+            vec![
+                (beside.join(&name), format!("left-out/{name}")),
+                (input.join(&name), format!("INPUT/{name}")),
+            ]
         } else {
-            (replaced.join(&row.file), format!("replaced/{}", row.file))
+            vec![(replaced.join(&row.file), format!("replaced/{}", row.file))]
         };
-        let before = format!("set/{}", row.file);
+        let before = (set.join(&row.file), format!("set/{}", row.file));
+        let names: Vec<_> = std::iter::once(before).chain(laid_out).collect();
         let mut is_there = false;
-        for (path, name) in [(set.join(&row.file), &before), (at, &laid_out)] {
+        for (path, name) in &names {
             // Both names are of one file: it is read once.
-            is_there = is_there || object(&path, name, row, seen);
+            is_there = is_there || object(path, name, row, seen);
         }
         if !is_there {
-            seen.find(
-                &laid_out,
-                Problem::Missing,
-                "an object that was stored is not there",
-            );
+            let name = names.last().map(|(_, name)| name.as_str()).unwrap_or_default();
+            seen.find(name, Problem::Missing, "an object that was stored is not there");
         }
         seen.objects += 1;
-        known.extend([before, laid_out]);
+        known.extend(names.into_iter().map(|(_, name)| name));
     }
-    for (directory, prefix) in [(&set, "set"), (&input, "INPUT"), (&replaced, "replaced")] {
-        strangers(directory, prefix, &known, seen);
+    let pushed = others(&set, &input, &known);
+    let (there, pushed) = (pushed.len() as u64, job.others);
+    if pushed > there {
+        let text = "files that were pushed with the objects are not there";
+        seen.find("INPUT/", Problem::Missing, text);
+    } else if pushed > 0 && pushed < there {
+        let text = "more files beside the objects than were pushed";
+        seen.find("INPUT/", Problem::Unknown, text);
     }
+    // What was pushed beside the objects has no row each: it is counted.
+    for (directory, prefix, takes_others) in [
+        (&set, "set", true),
+        (&input, "INPUT", true),
+        (&beside, "left-out", false),
+        (&replaced, "replaced", false),
+    ] {
+        if job.others == 0 || !takes_others {
+            strangers(directory, prefix, &known, seen);
+        }
+    }
+}
+
+/// The names of the files of a push that are no objects, before it is laid out or after.
+fn others(set: &Path, input: &Path, known: &HashSet<String>) -> HashSet<PathBuf> {
+    let mut found = HashSet::new();
+    for root in [set.join("others").as_path(), input] {
+        let mut directories = vec![root.to_path_buf()];
+        while let Some(directory) = directories.pop() {
+            for path in files::entries(&directory).unwrap_or_default() {
+                let Ok(name) = path.strip_prefix(root) else {
+                    continue;
+                };
+                if path.is_dir() && !path.is_symlink() {
+                    directories.push(path);
+                } else if !known.contains(&format!("INPUT/{}", name.display())) {
+                    found.insert(name.to_owned());
+                }
+            }
+        }
+    }
+    found
 }
 
 /// Checks one name of an object; answers whether there is such a file.

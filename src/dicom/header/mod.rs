@@ -3,12 +3,17 @@
 //! [`HeaderScanner`] takes the data set in pieces of any size and keeps only the values it wants. It is flat: no
 //! recursion, no allocation by a length it was told; a value of undefined length is walked with one counter, so
 //! depth costs nothing. Behind (0020,000E) it only skips, to see that the data set does not end within an element.
+//!
+//! [`read_attributes`] reads what rules ask for, from the beginning of a file.
 
+mod attributes;
 pub mod file;
 mod scanner;
+mod value;
 
 use crate::model::Uid;
 
+pub use attributes::{Wanted, read_attributes};
 pub use scanner::HeaderScanner;
 
 /// What was found: the raw values, padding and all.
@@ -85,5 +90,7 @@ pub enum HeaderError {
     Missing(&'static str),
 }
 
+#[cfg(test)]
+mod attribute_tests;
 #[cfg(test)]
 mod tests;

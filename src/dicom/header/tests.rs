@@ -7,10 +7,10 @@ use super::*;
 use crate::dicom::transfer_syntax::Encoding;
 
 /// Tag, VR, value.
-type Element<'a> = (u32, &'a [u8; 2], Option<&'a [u8]>);
+pub(super) type Element<'a> = (u32, &'a [u8; 2], Option<&'a [u8]>);
 
 /// A data set in one of the native encodings: `(tag, vr, value)`; a value of `None` opens an undefined length.
-fn encode(encoding: Encoding, elements: &[Element<'_>]) -> Vec<u8> {
+pub(super) fn encode(encoding: Encoding, elements: &[Element<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
     for (tag, vr, value) in elements {
         let big = encoding == Encoding::ExplicitBig;

@@ -22,7 +22,12 @@ fn a_row_without_a_file_is_told_once_and_its_job_is_not_run_as_if_whole() {
         ["1 of its 2 objects are not on the disk"]
     );
     let whole = bench.store.job(&job).unwrap().unwrap();
-    let end = lay_out(&bench.layout, &bench.store, &whole);
+    let end = lay_out(
+        &bench.layout,
+        &bench.store,
+        &whole,
+        &std::collections::HashSet::new(),
+    );
     assert!(
         matches!(end, Err(StageError::Missing { missing: 1, of: 2 })),
         "{end:?}"

@@ -1,5 +1,7 @@
 //! What the tests of the stage share: a stage in a temporary directory, and objects for it.
 
+use std::collections::HashSet;
+
 use super::*;
 use crate::model::{CalledAeTitle, CallingAeTitle, Complete, Job, Keep, Uid};
 use crate::store::{BucketRow, EventRow};
@@ -91,7 +93,7 @@ impl Bench {
     /// The objects of a job as its bucket gets them: SOP Instance UIDs and the last bytes of their files.
     pub fn laid_out(&self, id: &JobId) -> Vec<(String, String)> {
         let job = self.store.job(id).unwrap().unwrap();
-        lay_out(&self.layout, &self.store, &job).unwrap();
+        lay_out(&self.layout, &self.store, &job, &HashSet::new()).unwrap();
         let input = self.layout.path(Place::Input(&title(), id));
         let read = |file: PathBuf| {
             let name = file.file_stem().unwrap().to_str().unwrap().to_owned();

@@ -11,6 +11,7 @@ use crate::engine::output::{self, Hashed, Listing, OutputFile};
 use crate::engine::record;
 use crate::files;
 use crate::model::{Ended, Verdict};
+use crate::stage::SeriesView;
 
 use super::job::Here;
 
@@ -20,7 +21,7 @@ pub(super) async fn write(
     here: &Here,
     bucket: &Installed,
     ended: &Ended,
-    inputs: &[OutputFile],
+    (inputs, left_out): (&[OutputFile], Vec<SeriesView>),
 ) -> Result<(Verdict, Found)> {
     let memory = bucket.manifest.settings.resources.memory;
     let (output, kept, of_end) = (here.path("OUTPUT"), here.path("proc.json"), ended.clone());
@@ -43,6 +44,7 @@ pub(super) async fn write(
         verdict: &verdict,
         input: inputs.iter().map(Hashed::from).collect(),
         output: listing.files.iter().map(Hashed::from).collect(),
+        left_out,
         problems: &found.problems,
     };
     files::replace_file(&here.path("record.json"), &record::pretty(&record::record(&run)))?;

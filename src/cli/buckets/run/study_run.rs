@@ -121,7 +121,13 @@ pub async fn run_study(runtime: &dyn Runtime, request: &Request, observer: &dyn 
         .with_context(|| format!("image {} with the node's overrides", request.image))?;
     let bucket = job::installed(&request.image, &found, manifest);
     let (from, to) = (input.clone(), directory.join("INPUT"));
-    let study = tokio::task::spawn_blocking(move || study::lay_out(&from, &to)).await??;
+    let accept = bucket.manifest.settings.accept.clone();
+    let (study, left_out) = tokio::task::spawn_blocking(move || {
+        let mut study = study::lay_out(&from, &to)?;
+        let left_out = accept.map(|accept| study.sort(&to, &accept)).transpose()?;
+        anyhow::Ok((study, left_out))
+    })
+    .await??;
     let mut here = Here {
         job: job::job(request.id.clone(), &bucket, &study, request.arguments.clone()),
         series: study.series,
@@ -143,6 +149,10 @@ pub async fn run_study(runtime: &dyn Runtime, request: &Request, observer: &dyn 
             "{left_out} files left out: no DICOM, or the same object twice"
         ));
     }
+    let left_out = left_out.map_or_else(Vec::new, |(series, text)| {
+        observer.says(&text);
+        series
+    });
     prepare(runtime, &here, &bucket, &found).await?;
     let _writer = directories::hold(&here.memory, bucket.manifest.settings.parallel > 1)?;
     let begun = Instant::now();
@@ -157,7 +167,8 @@ pub async fn run_study(runtime: &dyn Runtime, request: &Request, observer: &dyn 
         run_ended_at: end.state.finished_at.map(Timestamp::from),
         ..here.job
     };
-    let (verdict, found) = papers::write(runtime, &here, &bucket, &end.ended, &study.files).await?;
+    let (verdict, found) =
+        papers::write(runtime, &here, &bucket, &end.ended, (&study.files, left_out)).await?;
     Ok(Report {
         ae_title: here.job.stream.clone(),
         objects: here.job.instances,
