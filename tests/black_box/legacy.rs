@@ -380,3 +380,35 @@ fn the_rest_of_the_originals_pages() {
         );
     }
 }
+
+#[test]
+fn rules_are_saved_and_wrong_ones_change_nothing() {
+    needs!(Docker);
+    let node = TestNode::start("");
+    let client = client(&node);
+    let rules = |pattern: &str| {
+        format!(
+            r#"{{ "routing": [ {{ "name": "one & only", "AETitleIn": "{pattern}", "send": [ {{ "success": {{ "IP": "192.0.2.1",
+            "PORT": "104", "AETitleSender": "ME", "AETitleTo": "PACS" }} }} ] }} ] }}"#
+        )
+    };
+    let save = |text: &str| client.post_field("/code/php/saveRouting.php", "text", text);
+    let saved = save(&rules("^Proc"));
+    assert_eq!((saved.status, saved.text().as_str()), (200, ""));
+    let in_force = || client.get("/api/v1/routes").json()["rules"][0].clone();
+    assert_eq!(
+        (&in_force()["name"], &in_force()["called"]),
+        (&json!("one & only"), &json!("^Proc"))
+    );
+
+    let refused = save(&rules("(Proc"));
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    assert!(
+        refused.text().contains("one & only") && refused.text().contains("AETitleIn"),
+        "{}",
+        refused.text()
+    );
+    assert_eq!(in_force()["called"], "^Proc");
+    let none = client.post_field("/code/php/saveRouting.php", "other", "x");
+    assert_eq!(none.status, 422, "{}", none.text());
+}

@@ -326,10 +326,15 @@ fn no_parameter_acts_whatever_is_in_it() {
     let good = zip(&[Entry::new("a", bytes_of(&node, &Object::new()))]);
     let said = client.push(&good, &fields("Gate")).unwrap().json();
     let scratchdir = said["scratchdir"].as_str().unwrap();
-    node.wait_for_state("Gate", "running");
-    wait_until(PATIENCE, "the container to begin", || {
-        node.log().contains("job started").then_some(())
-    })
+    let log = format!("jobs/{}/processing.log", said["job"].as_str().unwrap());
+    wait_until(
+        PATIENCE,
+        "the bucket at its gate, for as long as this takes",
+        || {
+            let log = fs::read_to_string(node.bucket("Gate").join(&log)).ok()?;
+            log.contains("at the gate").then_some(())
+        },
+    )
     .unwrap();
     let before = files(&node);
     let touch = format!("touch {}", witness.display());

@@ -1,4 +1,7 @@
 //! `multipart/form-data` (RFC 7578), part by part, in memory that does not grow with it.
+//!
+//! Our own, because the library for it (multer 3.1) reads ahead whatever has arrived, with no bound but that of the whole
+//! form: a push of gigabytes over a fast line would lie in memory. A story of its own (two gigabytes) holds this.
 
 use std::io;
 use std::time::Duration;

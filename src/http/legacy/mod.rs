@@ -9,6 +9,7 @@
 //! download.rs getOutputZip, processing.log: from any byte on
 //! zip/        zips that are written while they are sent
 //! delete.rs   deleteStudy
+//! routing.rs  saveRouting
 //! pages.rs    the rest of the original's pages
 //! ```
 
@@ -17,6 +18,7 @@ mod delete;
 mod download;
 mod form;
 mod pages;
+mod routing;
 mod scratch;
 mod upload;
 mod zip;
@@ -50,7 +52,8 @@ pub fn router() -> Router<Context> {
         .route("/getArchive.php", get(pages::archive))
         .route("/timing.php", get(pages::timing))
         .route("/db.php", get(pages::measures))
-        .route("/getRoutingLog.php", get(pages::routing_log));
+        .route("/getRoutingLog.php", get(pages::routing_log))
+        .route("/saveRouting.php", post(routing::save));
     Router::new()
         .nest("/code/php", php)
         .route("/scratch/{scratchdir}/processing.log", get(download::log))
