@@ -8,7 +8,7 @@
 pub const VARIABLE: &str = "MAGICKBOX_FAILPOINT";
 
 /// Every point, in the order in which an object comes by.
-pub const NAMES: [&str; 26] = [
+pub const NAMES: [&str; 28] = [
     // 1, 2: an association, a command.
     "accepted",
     "command-read",
@@ -36,6 +36,8 @@ pub const NAMES: [&str; 26] = [
     "harvested",
     // 9, 10: the results.
     "delivery-begun",
+    "results-copied",
+    "gate-passed",
     "object-taken",
     "object-sent",
     "delivery-before-settle",

@@ -52,7 +52,8 @@
 //!    INPUT, creates the container by image digest, waits, keeps the log.
 //! 8. The harvest reads proc.json, exit status, OOM flag, measures and DICOM results; routes are decided by a pure
 //!    function; deliveries are rows of the same transaction.
-//! 9. [`delivery`]'s worker sends, keeps each object's status, tries again on a schedule.
+//! 9. [`delivery`]'s gate holds what contradicts its input and fills in what is missing; its worker sends, keeps each
+//!    object's status, tries again on a schedule.
 //! 10. The last delivery settles the job. Each arrow is a row in `events`.
 //!
 //! A study that is pushed as a zip takes another way to step 7: `http` spools it, `stage::push` unpacks it into the directory

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::require;
 use crate::model::{
-    AeTitle, AttributeSet, AttributeTag, Destination, Direction, Peer, Reader, RemoteAe, Route, RouteSource,
-    pattern,
+    AeTitle, AttributeSet, AttributeTag, Destination, Direction, GateMode, Peer, Reader, RemoteAe, Route,
+    RouteSource, pattern,
 };
 
 /// `[routing]`: the rules of a `routing.json`.
@@ -64,6 +64,7 @@ pub(super) fn read_route(r: &Reader<'_>, remote_aes: &[RemoteAe]) -> Option<Rout
     );
     let titles = r.get("to", |value| destinations(value, remote_aes));
     let which = r.get("which", which);
+    let gate = r.word("gate", &GateMode::ALL.map(|mode| (mode.word(), mode)));
     let flag = |key| r.get(key, |value| value.as_bool().ok_or("true or false"));
     let (enabled, last, fallback) = (flag("enabled"), flag("last"), flag("fallback"));
     r.deny_unknown();
@@ -84,6 +85,7 @@ pub(super) fn read_route(r: &Reader<'_>, remote_aes: &[RemoteAe]) -> Option<Rout
         send: send.unwrap_or_default(),
         to: to.collect(),
         last: last.unwrap_or(false),
+        gate: gate.unwrap_or_default(),
     })
 }
 

@@ -202,6 +202,7 @@ fn new_delivery(planned: Planned, files: &[(&str, &FileMeta)]) -> NewDelivery {
         route: planned.route,
         direction: planned.direction,
         after: planned.after,
+        gate: planned.gate,
     }
 }
 

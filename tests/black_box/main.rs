@@ -23,6 +23,7 @@ mod create;
 mod disk;
 mod durability;
 mod first_light;
+mod gate;
 mod gpus;
 mod grouping;
 mod install;

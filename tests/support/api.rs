@@ -51,6 +51,7 @@ pub struct Measure {
 /// A job's result on its way to one destination.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Delivery {
+    pub id: i64,
     pub destination: String,
     #[serde(default)]
     pub address: Option<String>,
@@ -58,6 +59,8 @@ pub struct Delivery {
     pub state: String,
     pub attempts: u32,
     pub error: Option<String>,
+    #[serde(default)]
+    pub gate: Value,
     #[serde(default)]
     pub instances: Vec<DeliveredInstance>,
 }
