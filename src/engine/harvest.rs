@@ -101,7 +101,7 @@ async fn measure(
         engine.runtime.as_ref(),
         &plugin,
         bucket.row.has_plugin,
-        &bucket.manifest.units,
+        &bucket.manifest.measures,
         outputs,
     )
     .await

@@ -37,6 +37,7 @@ pub use events::EventRow;
 pub use inherited::InheritedRow;
 pub use instances::{InstanceRow, NewInstance, Placed};
 pub use jobs::{JobFilter, Latecomers, NewJob, Occupancy};
+pub use measures::{MeasuredRow, MeasuresFilter, MeasuresPlace};
 pub use retention::Removable;
 pub use taken_over::FinishedJob;
 pub use verify::{KeptJob, KeptObject, StoreReader};

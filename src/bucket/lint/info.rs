@@ -7,6 +7,9 @@ use super::{LintFinding, Place, Seen};
 use crate::bucket::inside;
 use crate::bucket::manifest::{Manifest, ManifestError};
 use crate::bucket::schema::{KEYS, Key, Kind};
+use crate::model::{DeclaredMeasure, Finding, Report};
+
+const KEPT_AS_TEXT: &str = "until it is right, this declares nothing, and such measures are kept as text";
 
 /// How alike two words are that may be meant for each other, 0 to 1.
 const ALIKE: f64 = 0.84;
@@ -168,27 +171,36 @@ fn worth_saying(map: &Map<String, Value>, places: &Places<'_>, found: &mut Vec<L
     }
 }
 
+/// Measures that are not declared as they have to be: a node takes what they are measures of as text.
 fn measures(map: &Map<String, Value>, places: &Places<'_>, found: &mut Vec<LintFinding>) {
-    let Some(declared) = map.get("measures") else {
-        return;
-    };
-    let Some(list) = declared.as_array() else {
-        found.push(
-            LintFinding::warning("info-measures", "measures is no list")
-                .help("written [{ \"name\": \"brain_volume_ml\", \"unit\": \"mL\" }]")
-                .at(places.of_value("measures")),
-        );
-        return;
-    };
-    for (i, measure) in list.iter().enumerate() {
-        for key in ["name", "unit"] {
-            if measure.get(key).and_then(Value::as_str).is_none_or(str::is_empty) {
-                found.push(
-                    LintFinding::warning("info-measures", format!("measures[{i}] has no {key}"))
-                        .at(places.of_value(&format!("measures[{i}]"))),
-                );
-            }
+    let (_, unclear) = DeclaredMeasure::read_all(map);
+    for Finding { path, message } in unclear {
+        let text = format!("{path}: {message}");
+        // A node that is to make a report of them refuses the bucket, and has said so.
+        if map.get("report").and_then(Value::as_str) == Some(Report::Sr.word()) {
+            return;
         }
+        let finding = match message.split_once("unknown key; allowed here: ") {
+            None if message.starts_with("is missing") => {
+                let (entry, _) = path.rsplit_once('.').unwrap_or((&path, ""));
+                LintFinding::warning("info-measures", text)
+                    .at(places.of_value(entry))
+                    .help(KEPT_AS_TEXT)
+            }
+            None => LintFinding::warning("info-measures", text)
+                .at(places.of_value(&path))
+                .help(KEPT_AS_TEXT),
+            Some((_, allowed)) => {
+                let name = path.rsplit_once('.').map_or(path.as_str(), |(_, name)| name);
+                let finding = LintFinding::warning("info-measures", format!("{path}: no such key"))
+                    .at(places.of_name(&path));
+                match nearest(name, allowed.split(", ")) {
+                    Some(meant) => finding.help(format!("did you mean {meant}?")),
+                    None => finding.help(format!("allowed there: {allowed}")),
+                }
+            }
+        };
+        found.push(finding);
     }
 }
 

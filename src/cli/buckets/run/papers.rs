@@ -33,8 +33,8 @@ pub(super) async fn write(
         settings: &bucket.manifest.settings,
         output: here.path("OUTPUT"),
     };
-    let units = &bucket.manifest.units;
-    let mut found = measures::collect(runtime, &plugin, bucket.row.has_plugin, units, &listing.files).await?;
+    let declared = &bucket.manifest.measures;
+    let mut found = measures::collect(runtime, &plugin, bucket.row.has_plugin, declared, &listing.files).await?;
     found.problems.extend(listing.problem());
     files::replace_file(&here.path("measures.json"), &record::pretty(&found.measures))?;
     let run = record::Run {
