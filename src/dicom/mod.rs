@@ -2,11 +2,14 @@
 //! data set while it arrives.
 
 pub mod command;
+pub mod composite;
+pub mod derived_uid;
 pub mod header;
 pub mod identity;
 pub mod negotiation;
 pub mod part10;
 pub mod scu;
+pub mod sr;
 pub mod status;
 pub mod tls;
 pub mod transfer_capability;

@@ -10,6 +10,7 @@ mod scanner;
 use crate::model::Uid;
 
 pub use scanner::HeaderScanner;
+pub(super) use scanner::is_short_vr;
 
 /// What was found: the raw values, padding and all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
