@@ -46,10 +46,13 @@ pub const NAMES: [&str; 26] = [
 /// Points on the way of a bucket into the node; `tests/black_box/install.rs` kills a node there.
 pub const OF_INSTALLING: [&str; 3] = ["upload-written", "image-brought", "version-waits"];
 
+/// A point in the harvest of a bucket that gets a report; `tests/black_box/reports.rs` kills a node there.
+pub const OF_REPORTS: [&str; 1] = ["report-written"];
+
 /// Every point there is.
 #[cfg(any(debug_assertions, test))]
 fn names() -> impl Iterator<Item = &'static str> {
-    NAMES.into_iter().chain(OF_INSTALLING)
+    NAMES.into_iter().chain(OF_INSTALLING).chain(OF_REPORTS)
 }
 
 /// The process dies here if it was told to.

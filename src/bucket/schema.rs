@@ -283,7 +283,8 @@ mod tests {
                 _ => continue,
             };
             for word in words {
-                let mut info = json!({ "AETitle": "A" });
+                // A report is made of measures that are declared.
+                let mut info = json!({ "AETitle": "A", "measures": [{ "name": "a", "unit": "1" }] });
                 let (table, name) = key.path.split_once('.').unwrap_or(("", key.path));
                 let value = if list { json!([word]) } else { json!(word) };
                 if table.is_empty() {

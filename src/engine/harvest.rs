@@ -5,13 +5,13 @@ use crate::container::label;
 use crate::dicom::part10::FileMeta;
 use crate::files;
 use crate::model::{
-    DeliveryInstance, Direction, Ended, InstanceState, Job, Place, Route, Timestamp, Verdict,
+    self, DeliveryInstance, Direction, Ended, InstanceState, Job, Outcome, Place, Route, Timestamp, Verdict,
 };
 use crate::store::NewDelivery;
 
 use super::measures::{self, Found, Plugin};
 use super::output::{self, Hashed, Listing, OutputFile};
-use super::{Engine, EngineError, blocking, driver, io, record};
+use super::{Engine, EngineError, blocking, driver, io, record, report};
 
 /// Harvesting → Delivering or Done.
 pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineError> {
@@ -19,10 +19,15 @@ pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineErro
     let verdict = verdict(engine, job, &bucket).await?;
     crate::failpoint::reach("proc-json-kept");
     let listing = list(engine, job, Place::Output(&job.stream, &job.id)).await?;
-    let (problem, outputs) = (listing.problem(), listing.files);
+    let (problem, mut outputs) = (listing.problem(), listing.files);
+    // An earlier try's, if the bucket is one that gets a report: it is made again, and nobody measures it.
+    let of_node = report::file_name(&job.id);
+    outputs.retain(|f| bucket.manifest.report == model::Report::None || f.path != of_node);
     let inputs = list(engine, job, Place::Input(&job.stream, &job.id)).await?.files;
     let mut found = measure(engine, job, &bucket, &outputs).await?;
     found.problems.extend(problem);
+    report(engine, job, &bucket, &verdict, &inputs, &mut outputs, &mut found).await?;
+    crate::failpoint::reach("report-written");
     let deliveries = deliveries(&engine.routes, job, &verdict, &inputs, &outputs);
     write_papers(engine, job, &bucket, &verdict, &inputs, &outputs, &found).await?;
     crate::failpoint::reach("papers-written");
@@ -105,6 +110,37 @@ async fn measure(
         outputs,
     )
     .await
+}
+
+/// Makes the report of the measures, if one is wanted: one more result.
+async fn report(
+    engine: &Engine,
+    job: &Job,
+    bucket: &Installed,
+    verdict: &Verdict,
+    inputs: &[OutputFile],
+    outputs: &mut Vec<OutputFile>,
+    found: &mut Found,
+) -> Result<(), EngineError> {
+    if !report::is_wanted(bucket, verdict, &found.measures) {
+        return Ok(());
+    }
+    let wanted = report::Wanted {
+        job: job.clone(),
+        bucket: bucket.clone(),
+        node: engine.store.node_id().to_owned(),
+        input: engine.layout.path(Place::Input(&job.stream, &job.id)),
+        output: engine.layout.path(Place::Output(&job.stream, &job.id)),
+        own: engine.layout.path(Place::Job(&job.stream, &job.id)),
+        inputs: inputs.iter().filter(|f| f.dicom.is_some()).map(|f| f.path.clone()).collect(),
+        measures: found.measures.clone(),
+        complete: verdict.outcome == Outcome::Success,
+    };
+    match blocking(move || report::make(&wanted).map_err(io("make the report"))).await? {
+        report::Made::Written(file) => outputs.push(*file),
+        report::Made::Not(why) => found.problems.push(why),
+    }
+    Ok(())
 }
 
 /// Which results go where: pure, from the routes and what is known of the job.
@@ -199,7 +235,7 @@ async fn write_papers(
 mod tests {
     use super::*;
     use crate::engine::tests::job;
-    use crate::model::{AeTitle, Outcome, Uid};
+    use crate::model::{AeTitle, Uid};
 
     fn file(path: &str, dicom: bool) -> OutputFile {
         let uid = |t: &str| Uid::parse(t.as_bytes()).unwrap();

@@ -12,6 +12,7 @@
 //! output_size how much it has written so far
 //! output     what a bucket left behind, read without trusting it
 //! measures   the plugin and measures.json
+//! report     the node's own result: a structured report of what was measured
 //! record     info.json and record.json of a job
 //! holds      the deadline of held jobs
 //! last_papers record.json of a job that failed or was cancelled
@@ -28,6 +29,7 @@ pub mod output;
 pub mod output_size;
 mod queue;
 pub mod record;
+pub mod report;
 mod recovery;
 mod round;
 pub mod run;

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use crate::bucket::Installed;
 use crate::files;
-use crate::model::{Job, Verdict};
+use crate::model::{Job, Report, Verdict};
 
 use super::output::{self, Hashed};
+use super::report;
 
 /// info.json of a job: the original's keys, then ours; `series` are its Series Instance UIDs.
 #[must_use]
@@ -100,8 +101,21 @@ pub fn record(run: &Run<'_>) -> Value {
         "problems": problems,
         "input": listed(input),
         "output": listed(output),
+        "report": bucket.filter(|b| b.manifest.report != Report::None).and_then(|_| of_node(job, output)),
         "deliveries": [],
     })
+}
+
+/// The one result that is the node's work.
+fn of_node(job: &Job, output: &[Hashed]) -> Option<Value> {
+    let name = report::file_name(&job.id);
+    let file = output.iter().find(|f| f.file == name)?;
+    Some(json!({
+        "file": name,
+        "sop_instance_uid": file.sop_instance_uid,
+        "template": "TID 1500",
+        "made_by": concat!("magickbox ", env!("CARGO_PKG_VERSION")),
+    }))
 }
 
 fn listed(files: &[Hashed]) -> Value {

@@ -26,10 +26,10 @@ const PLAIN: [&str; 32] = [
 
 /// What people write, and what it is in UCUM.
 #[rustfmt::skip] // a table: a line a kind
-const MEANT: [(&str, &str); 41] = [
+const MEANT: [(&str, &str); 40] = [
     ("cc", "cm3"), ("ccm", "cm3"), ("cm^3", "cm3"), ("cm³", "cm3"), ("mm^3", "mm3"), ("mm³", "mm3"), ("m³", "m3"),
     ("cm^2", "cm2"), ("cm²", "cm2"), ("mm^2", "mm2"), ("mm²", "mm2"), ("m²", "m2"),
-    ("ML", "mL"), ("milliliter", "mL"), ("millilitre", "mL"), ("litre", "L"), ("liter", "L"), ("µL", "uL"), ("μL", "uL"),
+    ("milliliter", "mL"), ("millilitre", "mL"), ("litre", "L"), ("liter", "L"), ("µL", "uL"), ("μL", "uL"),
     ("millimeter", "mm"), ("millimetre", "mm"), ("µm", "um"), ("μm", "um"), ("micron", "um"), ("inch", "[in_i]"),
     ("percent", "%"), ("pct", "%"), ("ratio", "1"), ("none", "1"), ("no units", "1"), ("count", "1"), ("score", "1"),
     ("hu", "[hnsf'U]"), ("hounsfield", "[hnsf'U]"), ("bpm", "/min"), ("sec", "s"), ("second", "s"), ("minute", "min"),
@@ -77,9 +77,12 @@ fn component(text: &str, deepest: u32) -> Option<&str> {
     if let Some(inner) = text.strip_prefix('(') {
         return term(inner, deepest.checked_sub(1)?)?.strip_prefix(')');
     }
-    if let Some(rest) = annotation(text) {
-        return Some(rest);
-    }
+    let text = match annotation(text) {
+        Some(rest) if rest.is_empty() || rest.starts_with(['.', '/', ')']) => return Some(rest),
+        // DICOM's own unit of SUV, `{SUVbw}g/ml` (PS3.16 CID 85), begins like this.
+        Some(rest) => rest,
+        None => text,
+    };
     let power_of_ten = text.strip_prefix("10*").or_else(|| text.strip_prefix("10^"));
     let rest = match power_of_ten {
         Some(rest) => exponent(rest),
@@ -142,7 +145,7 @@ mod tests {
     fn what_is_none_is_refused_and_what_was_meant_is_told() {
         for (text, meant_by_it) in [
             ("cc", Some("cm3")), ("mm^3", Some("mm3")), ("mm³", Some("mm3")), ("HU", Some("[hnsf'U]")),
-            ("seconds", Some("s")), ("percent", Some("%")), ("bpm", Some("/min")), ("ML", Some("mL")), ("", None),
+            ("seconds", Some("s")), ("percent", Some("%")), ("bpm", Some("/min")), ("", None),
             ("m/", None), ("(m", None), ("m)", None), ("{a", None), ("m-", None), ("m m", None), ("furlong", None),
             ("[", None), ("m+", None),
         ] {

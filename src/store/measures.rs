@@ -75,8 +75,6 @@ impl Store {
             let mut statement = db.prepare_cached(
                 "SELECT jobs.received_at, jobs.seq, measures.rowid, jobs.id, outcome, \
                  jobs.bucket -> '$.info.version', image, study_instance_uid, \
-                 (SELECT group_concat(uid, ' ') FROM (SELECT DISTINCT series_instance_uid AS uid FROM instances \
-                  WHERE instances.job = jobs.seq AND current ORDER BY uid LIMIT ?7)), \
                  measures.file, source, name, measures.value, unit, declared, problem \
                  FROM jobs CROSS JOIN measures ON measures.job = jobs.seq \
                  WHERE stream = ?1 AND received_at >= ?2 AND received_at < ?3 \
@@ -90,11 +88,18 @@ impl Store {
                 after.job,
                 after.measure,
                 filter.limit,
-                SERIES,
             ])?;
             let mut found = Vec::new();
+            let mut series = None;
             while let Some(row) = rows.next()? {
-                found.push(measured(row)?);
+                let job = row.get(1)?;
+                // The rows of a job stand together.
+                let of_job = match series.take() {
+                    Some((known, of_job)) if known == job => of_job,
+                    _ => series_of(db, job)?,
+                };
+                found.push(measured(row, &of_job)?);
+                series = Some((job, of_job));
             }
             Ok(found)
         })
@@ -124,7 +129,17 @@ impl Store {
     }
 }
 
-fn measured(row: &Row<'_>) -> Result<MeasuredRow> {
+fn series_of(db: &Connection, job: i64) -> Result<String> {
+    let mut statement = db.prepare_cached(
+        "SELECT DISTINCT series_instance_uid FROM instances WHERE job = ?1 AND current ORDER BY 1 LIMIT ?2",
+    )?;
+    let uids: Vec<String> = statement
+        .query_map(params![job, SERIES], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(uids.join(" "))
+}
+
+fn measured(row: &Row<'_>, series: &str) -> Result<MeasuredRow> {
     let received_at = Timestamp(row.get(0)?);
     Ok(MeasuredRow {
         place: MeasuresPlace {
@@ -138,8 +153,8 @@ fn measured(row: &Row<'_>) -> Result<MeasuredRow> {
         version: row.get(5)?,
         image: row.get(6)?,
         study_instance_uid: row.get(7)?,
-        series_instance_uids: row.get::<_, Option<String>>(8)?.unwrap_or_default(),
-        measure: read(row, 9)?,
+        series_instance_uids: series.to_owned(),
+        measure: read(row, 8)?,
     })
 }
 

@@ -16,6 +16,9 @@ use crate::model::Uid;
 /// What is read of a data set, in bytes: what is wanted stands at its beginning.
 pub const LONGEST_HEADER: u64 = 1 << 20;
 
+/// What nearly always holds all of it, in bytes.
+const SHORT_HEADER: u64 = 64 << 10;
+
 /// Sequences within each other that are copied; what is deeper is left out.
 const DEEPEST: u32 = 4;
 
@@ -54,29 +57,37 @@ pub fn read(path: &Path) -> io::Result<Option<Composite>> {
     let Some(encoding) = transfer_syntax::encoding(meta.transfer_syntax_uid.as_str()) else {
         return Ok(None);
     };
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(offset))?;
-    let mut bytes = Vec::new();
-    match encoding {
-        // What cannot be inflated further ends what there is.
-        Encoding::Deflated => {
-            let inflated = flate2::read::DeflateDecoder::new(file).take(LONGEST_HEADER).read_to_end(&mut bytes);
-            drop(inflated);
-            0
+    for limit in [SHORT_HEADER, LONGEST_HEADER] {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        let read = match encoding {
+            Encoding::Deflated => flate2::read::DeflateDecoder::new(file).take(limit).read_to_end(&mut bytes),
+            _ => file.take(limit).read_to_end(&mut bytes),
+        };
+        // What cannot be inflated is no object.
+        if read.is_err() && encoding == Encoding::Deflated {
+            return Ok(None);
         }
-        _ => file.take(LONGEST_HEADER).read_to_end(&mut bytes)?,
-    };
-    Ok(parse(&bytes, encoding))
+        let whole = u64::try_from(read?).unwrap_or(u64::MAX) < limit;
+        let found = parse(&bytes, encoding, whole);
+        if found.is_some() || whole {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
-/// Reads the beginning of a data set.
-pub(super) fn parse(bytes: &[u8], encoding: Encoding) -> Option<Composite> {
+/// Reads the beginning of a data set, or the `whole` of it; `None` where it ends before everything wanted was seen.
+pub(super) fn parse(bytes: &[u8], encoding: Encoding, whole: bool) -> Option<Composite> {
     let mut cursor = Cursor { bytes, at: 0, encoding };
     let mut found = Vec::new();
     let mut uids = [const { None }; 4];
     let of_uid = [0x0008_0016, 0x0008_0018, 0x0020_000D, 0x0020_000E];
+    let mut passed = whole;
     while let Some(header) = cursor.header() {
         if header.tag > LAST {
+            passed = true;
             break;
         }
         let slot = of_uid.iter().position(|tag| *tag == header.tag);
@@ -90,6 +101,9 @@ pub(super) fn parse(bytes: &[u8], encoding: Encoding) -> Option<Composite> {
             (None, Some(attribute)) => found.push(attribute),
             _ => {}
         }
+    }
+    if !passed {
+        return None;
     }
     let [class, instance, study, series] = uids;
     Some(Composite {

@@ -54,7 +54,7 @@ fn patient_and_study_are_kept_in_their_own_bytes_and_the_rest_is_passed() {
         element(0x0010_0010, b"PN", b"M\xFCller^A "),
         element(0x0018_0050, b"DS", b"1 "),
     ]);
-    let found = parse(&bytes, Encoding::ExplicitLittle).unwrap();
+    let found = parse(&bytes, Encoding::ExplicitLittle, true).unwrap();
     assert_eq!(found.series_instance_uid.as_str(), "1.5");
     assert_eq!(found.bytes(0x0010_0010), b"M\xFCller^A");
     assert_eq!(found.attributes.len(), 3, "{found:?}");
@@ -81,7 +81,7 @@ fn an_implicit_sequence_of_undefined_length_is_one_too() {
         implicit(0x0028_0010, 2, b"\x01\0"),
     ]
     .concat();
-    let found = parse(&bytes, Encoding::ImplicitLittle).unwrap();
+    let found = parse(&bytes, Encoding::ImplicitLittle, true).unwrap();
     assert_eq!(found.bytes(0x0010_0020), b"ID1");
     assert!(matches!(found.held(0x0008_1032), Some(Held::Items(items)) if items[0][0].vr == *b"SH"));
     let charset = Charset::beside(&found);
@@ -95,7 +95,7 @@ fn depth_is_bounded() {
         sequence.extend(implicit(0x0008_1032, u32::MAX, b""));
         sequence.extend(implicit(0xFFFE_E000, u32::MAX, b""));
     }
-    assert_eq!(parse(&sequence, Encoding::ImplicitLittle), None);
+    assert_eq!(parse(&sequence, Encoding::ImplicitLittle, true), None);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn the_offset_from_utc_moves_the_clock() {
     let at = crate::model::Timestamp(1_790_000_000_000); // 2026-09-21T14:13:20Z
     assert_eq!(date_and_time(at, None), ("20260921".to_owned(), "141320".to_owned()));
     assert_eq!(date_and_time(at, Some(600)), ("20260922".to_owned(), "001320".to_owned()));
-    let found = parse(&study(&[element(0x0008_0201, b"SH", b"-0330 ")]), Encoding::ExplicitLittle).unwrap();
+    let found = parse(&study(&[element(0x0008_0201, b"SH", b"-0330 ")]), Encoding::ExplicitLittle, true).unwrap();
     assert_eq!(found.offset_minutes(), Some(-210));
 }
 
@@ -111,7 +111,7 @@ proptest! {
     #[test]
     fn no_bytes_are_too_strange(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         for encoding in [Encoding::ExplicitLittle, Encoding::ImplicitLittle, Encoding::ExplicitBig] {
-            let _ = parse(&bytes, encoding);
+            let _ = parse(&bytes, encoding, true);
         }
     }
 }
