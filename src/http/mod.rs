@@ -6,6 +6,8 @@ mod associations;
 mod auth;
 mod buckets;
 mod door;
+mod measures;
+mod measures_format;
 mod memory;
 mod problem;
 mod uploads;

@@ -56,6 +56,17 @@ pub struct MeasuresFilter {
 }
 
 impl Store {
+    /// Whether a stream ever had a job.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn has_jobs(&self, stream: &AeTitle) -> Result<bool> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM jobs WHERE stream = ?1)")?;
+            Ok(statement.query_row([stream.as_str()], |row| row.get(0))?)
+        })
+    }
+
     /// A page of the measures of a bucket, in the order in which the jobs came; behind `after`.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod buckets;
 mod deliveries;
 mod file;
+mod measures;
 mod operators;
 mod sets;
 
