@@ -129,7 +129,9 @@ fn shown(map: &Map<String, Value>, key: &str) -> String {
 
 /// `report`, which needs measures that are declared.
 fn read_report(reader: &Reader<'_>, nothing_declared: bool) -> Report {
-    let report = reader.word("report", &Report::ALL.map(|r| (r.word(), r))).unwrap_or_default();
+    let report = reader
+        .word("report", &Report::ALL.map(|r| (r.word(), r)))
+        .unwrap_or_default();
     if report != Report::None && nothing_declared {
         reader.find(
             "report",
@@ -215,7 +217,10 @@ mod tests {
             "{refused}"
         );
         let nothing = Manifest::parse(br#"{ "AETitle": "A", "report": "sr" }"#).unwrap_err();
-        assert!(nothing.to_string().contains("report: needs measures"), "{nothing}");
+        assert!(
+            nothing.to_string().contains("report: needs measures"),
+            "{nothing}"
+        );
     }
 
     #[test]

@@ -31,7 +31,10 @@ mod tests {
         assert_eq!(uid, derived(&["job", "1"]));
         assert_ne!(uid, derived(&["job1", ""]));
         assert_ne!(uid, derived(&["job", "2"]));
-        assert!(uid.as_str().starts_with("2.25.") && uid.as_str().len() <= 64, "{uid}");
+        assert!(
+            uid.as_str().starts_with("2.25.") && uid.as_str().len() <= 64,
+            "{uid}"
+        );
         assert_eq!(Uid::parse(uid.as_str().as_bytes()).unwrap(), uid);
     }
 }

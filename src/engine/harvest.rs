@@ -132,7 +132,11 @@ async fn report(
         input: engine.layout.path(Place::Input(&job.stream, &job.id)),
         output: engine.layout.path(Place::Output(&job.stream, &job.id)),
         own: engine.layout.path(Place::Job(&job.stream, &job.id)),
-        inputs: inputs.iter().filter(|f| f.dicom.is_some()).map(|f| f.path.clone()).collect(),
+        inputs: inputs
+            .iter()
+            .filter(|f| f.dicom.is_some())
+            .map(|f| f.path.clone())
+            .collect(),
         measures: found.measures.clone(),
         complete: verdict.outcome == Outcome::Success,
     };

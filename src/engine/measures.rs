@@ -94,7 +94,10 @@ impl Found {
                 declaration.judge(measure);
             }
             if let Some(problem) = &measure.problem {
-                problems.push(format!("{}: {} of {}: {problem}", measure.source, measure.name, measure.file));
+                problems.push(format!(
+                    "{}: {} of {}: {problem}",
+                    measure.source, measure.name, measure.file
+                ));
             }
         }
         problems.into_iter().for_each(|problem| self.problem(problem));
@@ -225,7 +228,9 @@ fn flat(file: &str, source: &str, map: &Map<String, Value>, found: &mut Found) {
                 found.problem(format!("{source}: a name of {file} is too long"))
             }
             Some(value @ (Value::Number(_) | Value::String(_) | Value::Bool(_))) => {
-                found.measures.push(Measure::new(file, source, name, value.clone(), unit));
+                found
+                    .measures
+                    .push(Measure::new(file, source, name, value.clone(), unit));
             }
             _ => found.problem(format!(
                 "{source}: {name} of {file} is no number, text or truth value"

@@ -70,13 +70,17 @@ pub fn make(wanted: &Wanted) -> io::Result<Made> {
     let mut evidence = Vec::new();
     let mut beside = None;
     for name in &wanted.inputs {
-        let Some(found) = composite::read(&wanted.input.join(name))? else { continue };
+        let Some(found) = composite::read(&wanted.input.join(name))? else {
+            continue;
+        };
         evidence.push(instance(&found));
         // The first by name, so that it is the same one each time.
         beside.get_or_insert(found);
     }
     let Some(beside) = beside else {
-        return Ok(Made::Not("no report was made: no object of INPUT says which study it belongs to".to_owned()));
+        return Ok(Made::Not(
+            "no report was made: no object of INPUT says which study it belongs to".to_owned(),
+        ));
     };
     match document(wanted, &beside, evidence).file() {
         Ok(bytes) => put(wanted, &bytes),
@@ -133,12 +137,16 @@ fn document<'a>(wanted: &'a Wanted, beside: &'a Composite, evidence: Vec<Instanc
 fn groups<'a>(wanted: &'a Wanted, attempt: &str) -> Vec<Group<'a>> {
     let job = &wanted.job;
     let declared = &wanted.bucket.manifest.measures;
-    let of_file = wanted.measures.chunk_by(|a, b| (&a.source, &a.file) == (&b.source, &b.file));
+    let of_file = wanted
+        .measures
+        .chunk_by(|a, b| (&a.source, &a.file) == (&b.source, &b.file));
     let group = |measures: &'a [Measure]| {
-        let file = measures.first().map(|m| m.file.as_str()).unwrap_or_default();
+        let (source, file) = measures
+            .first()
+            .map_or(("", ""), |m| (m.source.as_str(), m.file.as_str()));
         Group {
             identifier: format!("{} {} {file}", job.stream, job.id),
-            uid: derived(&["group", &wanted.node, job.id.as_str(), attempt, file]),
+            uid: derived(&["group", &wanted.node, job.id.as_str(), attempt, source, file]),
             measures: measures
                 .iter()
                 .map(|measure| Measured {

@@ -61,7 +61,8 @@ pub async fn export(
     let (store, asked) = (context.store.clone(), filter.clone());
     let first = ask(move || {
         let rows = store.measures_page(&asked, None)?;
-        let known = !rows.is_empty() || store.bucket(&asked.stream)?.is_some() || store.has_jobs(&asked.stream)?;
+        let known =
+            !rows.is_empty() || store.bucket(&asked.stream)?.is_some() || store.has_jobs(&asked.stream)?;
         Ok(known.then_some(rows))
     });
     let Some(rows) = first.await? else {

@@ -91,7 +91,12 @@ impl Format {
                 let object: serde_json::Map<_, _> =
                     COLUMNS.iter().map(|c| (*c).to_owned()).zip(cells(row)).collect();
                 // Writing to a String does not fail.
-                let _ = write!(text, "{}\n{}", if first { "" } else { "," }, Value::Object(object));
+                let _ = write!(
+                    text,
+                    "{}\n{}",
+                    if first { "" } else { "," },
+                    Value::Object(object)
+                );
             }
         }
     }
@@ -159,7 +164,10 @@ mod tests {
             (json!("+1"), "'+1"),
             (json!("@SUM(A1)"), "'@SUM(A1)"),
             (json!("\t=1"), "'\t=1"),
-            (json!("=HYPERLINK(\"x\",\"y\")"), "\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\""),
+            (
+                json!("=HYPERLINK(\"x\",\"y\")"),
+                "\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\"",
+            ),
             (json!("a,b"), "\"a,b\""),
             (json!("a\"b"), "\"a\"\"b\""),
             (json!("a\r\nb"), "\"a\r\nb\""),

@@ -79,7 +79,9 @@ impl fmt::Display for Code {
 fn parse_scheme(text: &str) -> Result<String, String> {
     let plain = text.to_lowercase().replace(['-', '_', ' '], "");
     match SCHEMES.iter().find(|(called, _)| *called == plain) {
-        Some((_, scheme)) if *scheme != text => Err(format!("no coding scheme of DICOM: did you mean \"{scheme}\"?")),
+        Some((_, scheme)) if *scheme != text => {
+            Err(format!("no coding scheme of DICOM: did you mean \"{scheme}\"?"))
+        }
         _ => element(text, SHORT),
     }
 }
@@ -91,6 +93,8 @@ fn element(text: &str, longest: usize) -> Result<String, String> {
     if fits && !text.contains(|c: char| c == '\\' || c.is_control()) {
         Ok(text.to_owned())
     } else {
-        Err(format!("1 to {longest} characters, no backslash, no control character"))
+        Err(format!(
+            "1 to {longest} characters, no backslash, no control character"
+        ))
     }
 }

@@ -35,7 +35,9 @@ impl DeclaredMeasure {
         let reader = Reader::new(info, &findings);
         let mut declared: Vec<Self> = Vec::new();
         for entry in reader.tables("measures") {
-            let Some(measure) = Self::read(&entry) else { continue };
+            let Some(measure) = Self::read(&entry) else {
+                continue;
+            };
             if declared.iter().any(|known| known.name == measure.name) {
                 entry.find("name", format!("{:?}: is declared twice", measure.name));
             } else if declared.len() == MOST {
@@ -65,8 +67,11 @@ impl DeclaredMeasure {
         let range_read = entry.get("range", parse_range);
         entry.deny_unknown();
         // Half of what was declared would be something else.
-        let whole = (map.contains_key("code"), map.contains_key("site"), map.contains_key("range"))
-            == (code_read.is_some(), site_read.is_some(), range_read.is_some());
+        let whole = (
+            map.contains_key("code"),
+            map.contains_key("site"),
+            map.contains_key("range"),
+        ) == (code_read.is_some(), site_read.is_some(), range_read.is_some());
         let measure = Self {
             name: name?,
             unit: unit?,
@@ -84,9 +89,10 @@ impl DeclaredMeasure {
         measure.problem = match measure.value.as_f64() {
             _ if *unit != self.unit => Some(format!("its unit is {unit}, declared is {}", self.unit)),
             None => Some("it is declared as a number, and is none".to_owned()),
-            Some(value) => self.range.filter(|(low, high)| !(*low..=*high).contains(&value)).map(|(low, high)| {
-                format!("{value} is outside of its plausible range, {low} to {high}")
-            }),
+            Some(value) => self
+                .range
+                .filter(|(low, high)| !(*low..=*high).contains(&value))
+                .map(|(low, high)| format!("{value} is outside of its plausible range, {low} to {high}")),
         };
     }
 }
@@ -103,7 +109,9 @@ fn parse_unit(text: &str) -> Result<String, String> {
         (true, _) if text.len() <= 16 => Ok(text.to_owned()),
         (true, _) => Err("a unit longer than 16 characters does not fit into a report".to_owned()),
         (false, Some(unit)) => Err(format!("no unit of UCUM: did you mean \"{unit}\"?")),
-        (false, None) => Err("no unit of UCUM, such as \"mL\", \"mm2\", \"%\", \"1\" for a number without".to_owned()),
+        (false, None) => {
+            Err("no unit of UCUM, such as \"mL\", \"mm2\", \"%\", \"1\" for a number without".to_owned())
+        }
     }
 }
 
@@ -147,7 +155,10 @@ mod tests {
             { "name": "e", "unit": "mm", "code": { "value": "12345678901234567", "scheme": "SCT" } },
             7
         ]));
-        assert_eq!(declared.iter().map(|d| d.name.as_str()).collect::<Vec<_>>(), ["brain", "d"]);
+        assert_eq!(
+            declared.iter().map(|d| d.name.as_str()).collect::<Vec<_>>(),
+            ["brain", "d"]
+        );
         let all = found.join("\n");
         for expected in [
             "measures[1].name: \"brain\": is declared twice",
@@ -171,7 +182,11 @@ mod tests {
         for (value, unit, problem) in [
             (json!(1200.5), None, None),
             (json!(300), Some("mL"), None),
-            (json!(2201), None, Some("outside of its plausible range, 300 to 2200")),
+            (
+                json!(2201),
+                None,
+                Some("outside of its plausible range, 300 to 2200"),
+            ),
             (json!("1200"), None, Some("declared as a number")),
             (json!(true), None, Some("declared as a number")),
             (json!(1.2), Some("L"), Some("its unit is L, declared is mL")),

@@ -5,8 +5,8 @@
 
 /// Prefixes, longest first where one begins another.
 const PREFIXES: [&str; 24] = [
-    "da", "Ki", "Mi", "Gi", "Ti", "Y", "Z", "E", "P", "T", "G", "M", "k", "h", "d", "c", "m", "u", "n", "p", "f",
-    "a", "z", "y",
+    "da", "Ki", "Mi", "Gi", "Ti", "Y", "Z", "E", "P", "T", "G", "M", "k", "h", "d", "c", "m", "u", "n", "p",
+    "f", "a", "z", "y",
 ];
 
 /// Symbols that take a prefix.
@@ -86,7 +86,9 @@ fn component(text: &str, deepest: u32) -> Option<&str> {
     let power_of_ten = text.strip_prefix("10*").or_else(|| text.strip_prefix("10^"));
     let rest = match power_of_ten {
         Some(rest) => exponent(rest),
-        None if text.starts_with(|c: char| c.is_ascii_digit()) => text.trim_start_matches(|c: char| c.is_ascii_digit()),
+        None if text.starts_with(|c: char| c.is_ascii_digit()) => {
+            text.trim_start_matches(|c: char| c.is_ascii_digit())
+        }
         None => exponent(symbol(text)?),
     };
     Some(annotation(rest).unwrap_or(rest))
@@ -133,9 +135,36 @@ mod tests {
     #[test]
     fn what_people_measure_in_is_a_unit() {
         for unit in [
-            "1", "%", "mL", "ml", "mm", "mm2", "mm3", "cm3", "s", "ms", "/min", "{beats}/min", "[hnsf'U]", "g/mL", "kg/m2",
-            "mg/dL", "10*6/uL", "10*-3", "m.s-2", "mm[Hg]", "um2/s", "deg", "{SUVbw}g/mL", "mL/min/(100.g)", "1{score}",
-            "ug/(24.h)", "[iU]/L", "Cel", "a", "{}",
+            "1",
+            "%",
+            "mL",
+            "ml",
+            "mm",
+            "mm2",
+            "mm3",
+            "cm3",
+            "s",
+            "ms",
+            "/min",
+            "{beats}/min",
+            "[hnsf'U]",
+            "g/mL",
+            "kg/m2",
+            "mg/dL",
+            "10*6/uL",
+            "10*-3",
+            "m.s-2",
+            "mm[Hg]",
+            "um2/s",
+            "deg",
+            "{SUVbw}g/mL",
+            "mL/min/(100.g)",
+            "1{score}",
+            "ug/(24.h)",
+            "[iU]/L",
+            "Cel",
+            "a",
+            "{}",
         ] {
             assert!(is_unit(unit), "{unit}");
         }
@@ -144,10 +173,23 @@ mod tests {
     #[test]
     fn what_is_none_is_refused_and_what_was_meant_is_told() {
         for (text, meant_by_it) in [
-            ("cc", Some("cm3")), ("mm^3", Some("mm3")), ("mm³", Some("mm3")), ("HU", Some("[hnsf'U]")),
-            ("seconds", Some("s")), ("percent", Some("%")), ("bpm", Some("/min")), ("", None),
-            ("m/", None), ("(m", None), ("m)", None), ("{a", None), ("m-", None), ("m m", None), ("furlong", None),
-            ("[", None), ("m+", None),
+            ("cc", Some("cm3")),
+            ("mm^3", Some("mm3")),
+            ("mm³", Some("mm3")),
+            ("HU", Some("[hnsf'U]")),
+            ("seconds", Some("s")),
+            ("percent", Some("%")),
+            ("bpm", Some("/min")),
+            ("", None),
+            ("m/", None),
+            ("(m", None),
+            ("m)", None),
+            ("{a", None),
+            ("m-", None),
+            ("m m", None),
+            ("furlong", None),
+            ("[", None),
+            ("m+", None),
         ] {
             assert!(!is_unit(text), "{text}");
             assert_eq!(meant(text), meant_by_it, "{text}");

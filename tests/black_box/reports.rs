@@ -36,8 +36,14 @@ fn said(program: &str, arguments: &[&Path]) -> String {
 fn is_valid(report: &Path) -> String {
     let judged = said("dciodvfy", &[report]);
     assert!(!judged.contains("Error"), "{judged}");
-    let printed = said("dsrdump", &[Path::new("+Pc"), Path::new("+U8"), report]);
-    assert!(!printed.contains("E: ") && !printed.contains("W: "), "{printed}");
+    let printed = said(
+        "dsrdump",
+        &[Path::new("+Pc"), Path::new("+Pl"), Path::new("+U8"), report],
+    );
+    // The second is about dcmtk: UTF-8 is more than its checker of values knows.
+    let wrong =
+        |line: &&str| line.starts_with("E: ") || (line.starts_with("W: ") && !line.ends_with("ISO_IR 192"));
+    assert_eq!(printed.lines().find(wrong), None, "{printed}");
     printed
 }
 
@@ -69,11 +75,21 @@ fn a_report_of_what_was_measured_goes_to_the_pacs_with_the_results() {
 
     let (uid, _) = identity(&report);
     assert!(pacs.orthanc.sop_instance_uids().unwrap().contains(&uid));
-    assert!(job.deliveries[0].instances.iter().any(|i| i.sop_instance_uid == uid && i.state == "sent"));
+    assert!(
+        job.deliveries[0]
+            .instances
+            .iter()
+            .any(|i| i.sop_instance_uid == uid && i.state == "sent")
+    );
     let record: Value =
         serde_json::from_slice(&fs::read(Path::new(&job.directory).join("record.json")).unwrap()).unwrap();
     assert_eq!(record["report"]["sop_instance_uid"], uid);
-    assert!(record["report"]["made_by"].as_str().unwrap().starts_with("magickbox"));
+    assert!(
+        record["report"]["made_by"]
+            .as_str()
+            .unwrap()
+            .starts_with("magickbox")
+    );
 }
 
 #[track_caller]
@@ -84,8 +100,15 @@ fn read_by_highdicom(report: &Path, job: &Job) {
     assert!(ran.status.success(), "{wrong}");
     let read: Value = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!(read["class"], "Comprehensive3DSR");
-    assert_eq!((&read["study"], &read["devices"]), (&job.study_instance_uid.as_str().into(), &1.into()));
-    assert_eq!(read["evidence"].as_array().unwrap().len(), SLICES as usize, "{read}");
+    assert_eq!(
+        (&read["study"], &read["devices"]),
+        (&job.study_instance_uid.as_str().into(), &1.into())
+    );
+    assert_eq!(
+        read["evidence"].as_array().unwrap().len(),
+        SLICES as usize,
+        "{read}"
+    );
     let [measured, of_file] = &read["groups"].as_array().unwrap()[..] else {
         panic!("{read:#}")
     };
@@ -93,7 +116,7 @@ fn read_by_highdicom(report: &Path, job: &Job) {
         measured["measurements"],
         json!([
             { "name": "Volume", "value": 1234.5, "unit": "mL", "sites": ["Brain"] },
-            { "name": "snr", "value": 12.000000000000123, "unit": "1", "sites": [] },
+            { "name": "snr", "value": 12.000000000000124, "unit": "1", "sites": [] },
         ])
     );
     assert_eq!(measured["texts"]["remark"], "=1+1");
@@ -114,7 +137,14 @@ fn a_node_that_is_killed_behind_its_report_makes_the_same_one_again() {
     assert!(senders::storescu(node.dicom_port(), "Measures", &node.scratch("phantom")).success);
     wait_for_death(&mut node);
     let reports = |node: &TestNode| {
-        let found = said("find", &[&node.scratch("data"), Path::new("-name"), Path::new("*measurement-report*")]);
+        let found = said(
+            "find",
+            &[
+                &node.scratch("data"),
+                Path::new("-name"),
+                Path::new("*measurement-report*"),
+            ],
+        );
         found.lines().map(PathBuf::from).collect::<Vec<_>>()
     };
     let [before] = &reports(&node)[..] else {
@@ -123,13 +153,24 @@ fn a_node_that_is_killed_behind_its_report_makes_the_same_one_again() {
     let written = fs::read(before).unwrap();
     node.restart().unwrap();
     let job = node.wait_for_end("Measures");
-    assert_eq!((job.outcome.as_deref(), job.attempt), (Some("success"), 1), "{job:#?}");
+    assert_eq!(
+        (job.outcome.as_deref(), job.attempt),
+        (Some("success"), 1),
+        "{job:#?}"
+    );
     assert_eq!(reports(&node), [report_of(&job)]);
     assert_eq!(fs::read(report_of(&job)).unwrap(), written, "byte by byte");
     // The result and the report.
     assert_eq!(pacs.orthanc.sop_instance_uids().unwrap().len(), 2);
-    let measured: Vec<_> = job.measures.iter().filter(|m| m.file.contains("report")).collect();
-    assert!(measured.is_empty(), "nobody measures the node's own file: {measured:?}");
+    let measured: Vec<_> = job
+        .measures
+        .iter()
+        .filter(|m| m.file.contains("report"))
+        .collect();
+    assert!(
+        measured.is_empty(),
+        "nobody measures the node's own file: {measured:?}"
+    );
 }
 
 fn wait_for_death(node: &mut TestNode) {
@@ -145,22 +186,38 @@ fn measures_can_be_had_as_csv_and_json_by_period() {
     let job = node.wait_for_end("Measures");
     assert!(!report_of(&job).exists(), "nobody asked for one");
     let head = job.measures.iter().find(|m| m.name == "head_volume_ml").unwrap();
-    assert!(head.declared && head.problem.as_deref().unwrap().contains("plausible range"), "{head:?}");
-    let problem = |e: &Value| e["kind"] == "problem" && e["text"].as_str().unwrap().contains("head_volume_ml");
+    assert!(
+        head.declared && head.problem.as_deref().unwrap().contains("plausible range"),
+        "{head:?}"
+    );
+    let problem =
+        |e: &Value| e["kind"] == "problem" && e["text"].as_str().unwrap().contains("head_volume_ml");
     assert!(job.events.iter().any(problem), "{:#?}", job.events);
 
     let csv = done(&node, &["measures", "Measures"]).stdout;
     let lines: Vec<_> = csv.split("\r\n").collect();
     assert_eq!(lines.len(), 1 + 6 + 1, "{csv}");
-    assert!(lines[0].starts_with("job,received_at,outcome,bucket_version,image,study_instance_uid,"), "{csv}");
+    assert!(
+        lines[0].starts_with("job,received_at,outcome,bucket_version,image,study_instance_uid,"),
+        "{csv}"
+    );
     let brain = lines.iter().find(|l| l.contains("brain_volume_ml")).unwrap();
-    assert!(brain.ends_with(",measures.json,measures.json,brain_volume_ml,1234.5,mL,true,"), "{brain}");
-    assert!(brain.starts_with(&job.id) && brain.contains(",success,2.1.0,sha256:"), "{brain}");
+    assert!(
+        brain.ends_with(",measures.json,measures.json,brain_volume_ml,1234.5,mL,true,"),
+        "{brain}"
+    );
+    assert!(
+        brain.starts_with(&job.id) && brain.contains(",success,2.1.0,sha256:"),
+        "{brain}"
+    );
     let remark = lines.iter().find(|l| l.contains(",remark,")).unwrap();
     assert!(remark.ends_with(",remark,'=1+1,,false,"), "{remark}");
 
     let all: Value = serde_json::from_str(&done(&node, &["measures", "Measures", "--json"]).stdout).unwrap();
-    assert_eq!((all["bucket"].as_str(), all["measures"].as_array().unwrap().len()), (Some("Measures"), 6));
+    assert_eq!(
+        (all["bucket"].as_str(), all["measures"].as_array().unwrap().len()),
+        (Some("Measures"), 6)
+    );
     for (period, count) in [
         (["--from", "2020-01-01"], 6),
         (["--to", "2020-01-01"], 0),
@@ -181,9 +238,19 @@ fn buckets_run_makes_the_report_that_a_node_would() {
     let (input, out) = (home.path().join("in"), home.path().join("out"));
     phantom::write(&input, 1);
     let image = Bucket::fixture("measures").image();
-    let ran = run(BUCKETS, &["run", &image, input.to_str().unwrap(), out.to_str().unwrap()]);
+    let ran = run(
+        BUCKETS,
+        &["run", &image, input.to_str().unwrap(), out.to_str().unwrap()],
+    );
     assert_eq!(ran.code, Some(0), "{ran:#?}");
-    let reports = said("find", &[&out.join("OUTPUT"), Path::new("-name"), Path::new("measurement-report-*.dcm")]);
+    let reports = said(
+        "find",
+        &[
+            &out.join("OUTPUT"),
+            Path::new("-name"),
+            Path::new("measurement-report-*.dcm"),
+        ],
+    );
     let [report] = &reports.lines().collect::<Vec<_>>()[..] else {
         panic!("{reports}")
     };

@@ -33,7 +33,9 @@ pub(super) fn measures(ae_title: &str, wanted: &Wanted, node: &NodeClient) -> Re
     for (name, text) in [("from", &wanted.from), ("to", &wanted.to)] {
         if let Some(text) = text {
             let Some(moment) = Timestamp::parse(text) else {
-                bail!("--{name} {text:?}: give a day such as 2026-11-01, or a moment such as 2026-11-01T08:00:00Z");
+                bail!(
+                    "--{name} {text:?}: give a day such as 2026-11-01, or a moment such as 2026-11-01T08:00:00Z"
+                );
             };
             path.push_str(&format!("&{name}={}", moment.to_rfc3339()));
         }
@@ -42,7 +44,9 @@ pub(super) fn measures(ae_title: &str, wanted: &Wanted, node: &NodeClient) -> Re
     let mut out = std::io::stdout().lock();
     let mut buffer = vec![0; 64 << 10];
     loop {
-        let n = reader.read(&mut buffer).context("read from the node: what was printed is not all")?;
+        let n = reader
+            .read(&mut buffer)
+            .context("read from the node: what was printed is not all")?;
         match buffer.get(..n) {
             Some(piece) if n > 0 => out.write_all(piece)?,
             _ => break,

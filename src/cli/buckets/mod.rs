@@ -209,9 +209,11 @@ impl Buckets {
                 follow,
                 node,
             } => logs::logs(&ae_title, follow, &node.client()?),
-            Command::Measures { ae_title, wanted, node } => {
-                measures::measures(&ae_title, &wanted, &node.client()?)
-            }
+            Command::Measures {
+                ae_title,
+                wanted,
+                node,
+            } => measures::measures(&ae_title, &wanted, &node.client()?),
             Command::Memory {
                 ae_title,
                 node,

@@ -43,12 +43,19 @@ impl Charset {
     /// A text in it, without control characters but tab and line ends; what it does not have becomes `?`.
     #[must_use]
     pub fn encode(&self, text: &str) -> Vec<u8> {
-        let kept = text.chars().filter(|c| !c.is_control() || matches!(c, '\t' | '\n' | '\r'));
+        let kept = text
+            .chars()
+            .filter(|c| !c.is_control() || matches!(c, '\t' | '\n' | '\r'));
         match self.encoding {
             Encoding::Utf8 => kept.collect::<String>().into_bytes(),
             Encoding::Latin1 => kept.map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect(),
             Encoding::Ascii => kept
-                .map(|c| u8::try_from(u32::from(c)).ok().filter(u8::is_ascii).unwrap_or(b'?'))
+                .map(|c| {
+                    u8::try_from(u32::from(c))
+                        .ok()
+                        .filter(u8::is_ascii)
+                        .unwrap_or(b'?')
+                })
                 .collect(),
         }
     }

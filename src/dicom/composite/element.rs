@@ -12,12 +12,17 @@ use crate::model::Timestamp;
 pub fn put(object: &mut InMemDicomObject, tag: Tag, vr: VR, bytes: &[u8]) {
     let mut bytes = bytes.to_vec();
     if bytes.len() % 2 == 1 {
-        bytes.push(if matches!(vr, VR::UI | VR::OB | VR::UN) { 0 } else { b' ' });
+        bytes.push(if matches!(vr, VR::UI | VR::OB | VR::UN) {
+            0
+        } else {
+            b' '
+        });
     }
-    let value = if bytes.is_empty() {
-        PrimitiveValue::Empty
-    } else {
-        PrimitiveValue::U8(bytes.into())
+    let value = match vr {
+        _ if bytes.is_empty() => PrimitiveValue::Empty,
+        // Bytes of these would be written as numbers of their own.
+        VR::IS | VR::DS => PrimitiveValue::from(String::from_utf8_lossy(&bytes).into_owned()),
+        _ => PrimitiveValue::U8(bytes.into()),
     };
     object.put(DataElement::new(tag, vr, value));
 }
@@ -72,7 +77,11 @@ pub fn complete(object: &mut InMemDicomObject, source: &Composite, charset: &Cha
     put(object, tags::STUDY_INSTANCE_UID, VR::UI, study.as_bytes());
     match &charset.specific {
         Some(specific) => {
-            object.put(DataElement::new(tags::SPECIFIC_CHARACTER_SET, VR::CS, specific.as_str()));
+            object.put(DataElement::new(
+                tags::SPECIFIC_CHARACTER_SET,
+                VR::CS,
+                specific.as_str(),
+            ));
         }
         None => {
             object.remove_element(tags::SPECIFIC_CHARACTER_SET);
@@ -83,9 +92,15 @@ pub fn complete(object: &mut InMemDicomObject, source: &Composite, charset: &Cha
 /// A moment as DA and TM in the study's offset from UTC, in UTC if it says none.
 #[must_use]
 pub fn date_and_time(at: Timestamp, offset_minutes: Option<i32>) -> (String, String) {
-    let moment = Timestamp(at.0.saturating_add(i64::from(offset_minutes.unwrap_or(0)) * 60_000)).to_date_time();
+    let moment =
+        Timestamp(at.0.saturating_add(i64::from(offset_minutes.unwrap_or(0)) * 60_000)).to_date_time();
     (
-        format!("{:04}{:02}{:02}", moment.year(), u8::from(moment.month()), moment.day()),
+        format!(
+            "{:04}{:02}{:02}",
+            moment.year(),
+            u8::from(moment.month()),
+            moment.day()
+        ),
         format!("{:02}{:02}{:02}", moment.hour(), moment.minute(), moment.second()),
     )
 }

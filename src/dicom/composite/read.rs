@@ -62,7 +62,9 @@ pub fn read(path: &Path) -> io::Result<Option<Composite>> {
         file.seek(SeekFrom::Start(offset))?;
         let mut bytes = Vec::new();
         let read = match encoding {
-            Encoding::Deflated => flate2::read::DeflateDecoder::new(file).take(limit).read_to_end(&mut bytes),
+            Encoding::Deflated => flate2::read::DeflateDecoder::new(file)
+                .take(limit)
+                .read_to_end(&mut bytes),
             _ => file.take(limit).read_to_end(&mut bytes),
         };
         // What cannot be inflated is no object.
@@ -80,7 +82,11 @@ pub fn read(path: &Path) -> io::Result<Option<Composite>> {
 
 /// Reads the beginning of a data set, or the `whole` of it; `None` where it ends before everything wanted was seen.
 pub(super) fn parse(bytes: &[u8], encoding: Encoding, whole: bool) -> Option<Composite> {
-    let mut cursor = Cursor { bytes, at: 0, encoding };
+    let mut cursor = Cursor {
+        bytes,
+        at: 0,
+        encoding,
+    };
     let mut found = Vec::new();
     let mut uids = [const { None }; 4];
     let of_uid = [0x0008_0016, 0x0008_0018, 0x0020_000D, 0x0020_000E];
@@ -97,7 +103,13 @@ pub(super) fn parse(bytes: &[u8], encoding: Encoding, whole: bool) -> Option<Com
         }
         let attribute = cursor.attribute(&header, DEEPEST)?;
         match (slot.and_then(|i| uids.get_mut(i)), attribute) {
-            (Some(slot), Some(Attribute { value: Held::Bytes(bytes), .. })) => *slot = Uid::parse(&bytes).ok(),
+            (
+                Some(slot),
+                Some(Attribute {
+                    value: Held::Bytes(bytes),
+                    ..
+                }),
+            ) => *slot = Uid::parse(&bytes).ok(),
             (None, Some(attribute)) => found.push(attribute),
             _ => {}
         }
@@ -140,12 +152,20 @@ impl<'a> Cursor<'a> {
     }
 
     fn short(&self, bytes: [u8; 2]) -> u16 {
-        if self.big() { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
+        if self.big() {
+            u16::from_be_bytes(bytes)
+        } else {
+            u16::from_le_bytes(bytes)
+        }
     }
 
     fn long(&mut self) -> Option<u32> {
         let bytes = self.take()?;
-        Some(if self.big() { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+        Some(if self.big() {
+            u32::from_be_bytes(bytes)
+        } else {
+            u32::from_le_bytes(bytes)
+        })
     }
 
     fn header(&mut self) -> Option<Header> {
@@ -153,11 +173,19 @@ impl<'a> Cursor<'a> {
         let tag = u32::from(self.short([a, b])) << 16 | u32::from(self.short([c, d]));
         if tag >> 16 == 0xFFFE || self.encoding == Encoding::ImplicitLittle {
             let length = self.long()?;
-            return Some(Header { tag, vr: vr_of(tag), length });
+            return Some(Header {
+                tag,
+                vr: vr_of(tag),
+                length,
+            });
         }
         let [v0, v1, l0, l1] = self.take()?;
         let vr = [v0, v1];
-        let length = if is_short_vr(vr) { u32::from(self.short([l0, l1])) } else { self.long()? };
+        let length = if is_short_vr(vr) {
+            u32::from(self.short([l0, l1]))
+        } else {
+            self.long()?
+        };
         Some(Header { tag, vr, length })
     }
 
@@ -192,7 +220,13 @@ impl<'a> Cursor<'a> {
 
     /// A wanted attribute; the inner `None` for one that is left out. The outer one ends the reading.
     fn attribute(&mut self, header: &Header, deepest: u32) -> Option<Option<Attribute>> {
-        let whole = |value| Some(Some(Attribute { tag: header.tag, vr: header.vr, value }));
+        let whole = |value| {
+            Some(Some(Attribute {
+                tag: header.tag,
+                vr: header.vr,
+                value,
+            }))
+        };
         if header.vr == *b"SQ" {
             // Of the retired big endian, text is enough.
             if deepest == 0 || self.big() {
@@ -255,21 +289,39 @@ impl<'a> Cursor<'a> {
 fn vr_of(tag: u32) -> [u8; 2] {
     let [a, b, c, d] = tag.to_be_bytes();
     let tag = Tag(u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-    let vr = StandardDataDictionary
-        .by_tag(tag)
-        .map_or(VR::UN, |entry| dicom_core::dictionary::DataDictionaryEntry::vr(entry).relaxed());
+    let vr = StandardDataDictionary.by_tag(tag).map_or(VR::UN, |entry| {
+        dicom_core::dictionary::DataDictionaryEntry::vr(entry).relaxed()
+    });
     vr.to_bytes()
 }
 
 fn is_text(vr: [u8; 2]) -> bool {
     matches!(
         &vr,
-        b"AE" | b"AS" | b"CS" | b"DA" | b"DS" | b"DT" | b"IS" | b"LO" | b"LT" | b"PN" | b"SH" | b"ST" | b"TM" | b"UC" | b"UI"
-            | b"UR" | b"UT"
+        b"AE"
+            | b"AS"
+            | b"CS"
+            | b"DA"
+            | b"DS"
+            | b"DT"
+            | b"IS"
+            | b"LO"
+            | b"LT"
+            | b"PN"
+            | b"SH"
+            | b"ST"
+            | b"TM"
+            | b"UC"
+            | b"UI"
+            | b"UR"
+            | b"UT"
     )
 }
 
 fn trimmed(value: &[u8]) -> &[u8] {
-    let end = value.iter().rposition(|b| !matches!(b, 0 | b' ')).map_or(0, |last| last + 1);
+    let end = value
+        .iter()
+        .rposition(|b| !matches!(b, 0 | b' '))
+        .map_or(0, |last| last + 1);
     value.get(..end).unwrap_or_default()
 }

@@ -46,7 +46,11 @@ fn study(more: &[Vec<u8>]) -> Vec<u8> {
 #[test]
 fn patient_and_study_are_kept_in_their_own_bytes_and_the_rest_is_passed() {
     let item = |inner: &[u8]| implicit(0xFFFE_E000, u32::try_from(inner.len()).unwrap(), inner);
-    let code = [element(0x0008_0100, b"SH", b"P1"), element(0x0009_0010, b"LO", b"private!")].concat();
+    let code = [
+        element(0x0008_0100, b"SH", b"P1"),
+        element(0x0009_0010, b"LO", b"private!"),
+    ]
+    .concat();
     let bytes = study(&[
         element(0x0008_0005, b"CS", b"ISO_IR 100"),
         element(0x0008_1032, b"SQ", &item(&code)),
@@ -58,8 +62,13 @@ fn patient_and_study_are_kept_in_their_own_bytes_and_the_rest_is_passed() {
     assert_eq!(found.series_instance_uid.as_str(), "1.5");
     assert_eq!(found.bytes(0x0010_0010), b"M\xFCller^A");
     assert_eq!(found.attributes.len(), 3, "{found:?}");
-    let Some(Held::Items(items)) = found.held(0x0008_1032) else { panic!("{found:?}") };
-    assert_eq!((items.len(), items[0].len(), items[0][0].tag), (1, 1, 0x0008_0100));
+    let Some(Held::Items(items)) = found.held(0x0008_1032) else {
+        panic!("{found:?}")
+    };
+    assert_eq!(
+        (items.len(), items[0].len(), items[0][0].tag),
+        (1, 1, 0x0008_0100)
+    );
 
     let charset = Charset::beside(&found);
     assert_eq!(charset.specific.as_deref(), Some("ISO_IR 100"));
@@ -69,8 +78,16 @@ fn patient_and_study_are_kept_in_their_own_bytes_and_the_rest_is_passed() {
 #[test]
 fn an_implicit_sequence_of_undefined_length_is_one_too() {
     let code = implicit(0x0008_0100, 2, b"P1");
-    let item = [implicit(0xFFFE_E000, u32::MAX, &code), implicit(0xFFFE_E00D, 0, b"")].concat();
-    let sequence = [implicit(0x0008_1032, u32::MAX, &item), implicit(0xFFFE_E0DD, 0, b"")].concat();
+    let item = [
+        implicit(0xFFFE_E000, u32::MAX, &code),
+        implicit(0xFFFE_E00D, 0, b""),
+    ]
+    .concat();
+    let sequence = [
+        implicit(0x0008_1032, u32::MAX, &item),
+        implicit(0xFFFE_E0DD, 0, b""),
+    ]
+    .concat();
     let bytes = [
         implicit(0x0008_0016, 4, b"1.2\0"),
         implicit(0x0008_0018, 4, b"1.3\0"),
@@ -85,7 +102,11 @@ fn an_implicit_sequence_of_undefined_length_is_one_too() {
     assert_eq!(found.bytes(0x0010_0020), b"ID1");
     assert!(matches!(found.held(0x0008_1032), Some(Held::Items(items)) if items[0][0].vr == *b"SH"));
     let charset = Charset::beside(&found);
-    assert_eq!(charset.specific.as_deref(), Some("ISO_IR 192"), "nothing said otherwise");
+    assert_eq!(
+        charset.specific.as_deref(),
+        Some("ISO_IR 192"),
+        "nothing said otherwise"
+    );
 }
 
 #[test]
@@ -101,9 +122,20 @@ fn depth_is_bounded() {
 #[test]
 fn the_offset_from_utc_moves_the_clock() {
     let at = crate::model::Timestamp(1_790_000_000_000); // 2026-09-21T14:13:20Z
-    assert_eq!(date_and_time(at, None), ("20260921".to_owned(), "141320".to_owned()));
-    assert_eq!(date_and_time(at, Some(600)), ("20260922".to_owned(), "001320".to_owned()));
-    let found = parse(&study(&[element(0x0008_0201, b"SH", b"-0330 ")]), Encoding::ExplicitLittle, true).unwrap();
+    assert_eq!(
+        date_and_time(at, None),
+        ("20260921".to_owned(), "141320".to_owned())
+    );
+    assert_eq!(
+        date_and_time(at, Some(600)),
+        ("20260922".to_owned(), "001320".to_owned())
+    );
+    let found = parse(
+        &study(&[element(0x0008_0201, b"SH", b"-0330 ")]),
+        Encoding::ExplicitLittle,
+        true,
+    )
+    .unwrap();
     assert_eq!(found.offset_minutes(), Some(-210));
 }
 

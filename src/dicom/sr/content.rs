@@ -99,7 +99,11 @@ impl Item {
         };
         let relationship = self.relationship.map_or("", Relationship::word).to_lowercase();
         let own = format!("{relationship} {}: {value}", self.name.meaning);
-        let below = self.children.iter().flat_map(Self::lines).map(|line| format!("  {line}"));
+        let below = self
+            .children
+            .iter()
+            .flat_map(Self::lines)
+            .map(|line| format!("  {line}"));
         std::iter::once(own.trim().to_owned()).chain(below).collect()
     }
 }

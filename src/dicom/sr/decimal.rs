@@ -10,15 +10,18 @@ pub fn decimal(value: f64) -> (String, bool) {
     if plain.len() <= LONGEST {
         return (plain, true);
     }
-    // From the most digits downwards, the shorter of both ways to write it.
-    let candidates = (0..=17_usize).rev().flat_map(|digits| {
-        let fixed = format!("{value:.digits$}");
-        let scientific = format!("{value:.digits$e}");
-        // Among small numbers the first digits after the point may all be zeros.
-        let precise = value.abs() >= 1.0;
-        precise.then_some(fixed).into_iter().chain([scientific])
-    });
-    let text = candidates.into_iter().find(|text| text.len() <= LONGEST).unwrap_or_default();
+    let error = |text: &String| {
+        text.parse::<f64>()
+            .map_or(f64::INFINITY, |read| (read - value).abs())
+    };
+    // Ones with a power of ten come last: of two that are as near, the first is taken.
+    let fixed = (0..LONGEST).map(|digits| format!("{value:.digits$}"));
+    let scientific = (0..LONGEST).map(|digits| format!("{value:.digits$e}"));
+    let text = fixed
+        .chain(scientific)
+        .filter(|text| text.len() <= LONGEST)
+        .min_by(|a, b| error(a).total_cmp(&error(b)))
+        .unwrap_or_default();
     let exact = text.parse::<f64>().is_ok_and(|read| (read - value).abs() == 0.0);
     (text, exact)
 }
@@ -34,7 +37,7 @@ mod tests {
             (1200.5, "1200.5", true),
             (0.0, "0", true),
             (-3.0, "-3", true),
-            (1.0 / 3.0, "3.33333333333e-1", false),
+            (1.0 / 3.0, "0.33333333333333", false),
             (1234.567_890_123_456_7, "1234.56789012346", false),
             (1e300, "1e300", true),
             (-1.234_567_890_123_456_7e-300, "-1.23456789e-300", false),

@@ -90,7 +90,11 @@ impl Document<'_> {
         self.document(&mut object);
         put_item(&mut object, &self.content, &charset);
         if has_private(&self.content) {
-            put_items(&mut object, tags::CODING_SCHEME_IDENTIFICATION_SEQUENCE, vec![private_scheme()]);
+            put_items(
+                &mut object,
+                tags::CODING_SCHEME_IDENTIFICATION_SEQUENCE,
+                vec![private_scheme()],
+            );
         }
         object
     }
@@ -110,10 +114,20 @@ impl Document<'_> {
         for (tag, vr, text) in plain {
             put(object, tag, vr, text.as_bytes());
         }
-        put_text(object, tags::DEVICE_SERIAL_NUMBER, VR::LO, self.equipment.serial, charset);
+        put_text(
+            object,
+            tags::DEVICE_SERIAL_NUMBER,
+            VR::LO,
+            self.equipment.serial,
+            charset,
+        );
         let description: String = self.description.chars().filter(|c| *c != '\\').take(64).collect();
         put_text(object, tags::SERIES_DESCRIPTION, VR::LO, &description, charset);
-        put_items(object, tags::REFERENCED_PERFORMED_PROCEDURE_STEP_SEQUENCE, Vec::new());
+        put_items(
+            object,
+            tags::REFERENCED_PERFORMED_PROCEDURE_STEP_SEQUENCE,
+            Vec::new(),
+        );
     }
 
     /// SR Document General (PS3.3 §C.17.2).
@@ -163,7 +177,11 @@ fn study_reference(instances: &[&Instance]) -> InMemDicomObject {
         put_uid(&mut object, tags::STUDY_INSTANCE_UID, &first.study_instance_uid);
     }
     let series = instances.chunk_by(|a, b| a.series_instance_uid == b.series_instance_uid);
-    put_items(&mut object, tags::REFERENCED_SERIES_SEQUENCE, series.map(series_reference).collect());
+    put_items(
+        &mut object,
+        tags::REFERENCED_SERIES_SEQUENCE,
+        series.map(series_reference).collect(),
+    );
     object
 }
 
@@ -174,8 +192,16 @@ fn series_reference(instances: &[&Instance]) -> InMemDicomObject {
     }
     let references = instances.iter().map(|instance| {
         let mut object = InMemDicomObject::new_empty();
-        put_uid(&mut object, tags::REFERENCED_SOP_CLASS_UID, &instance.sop_class_uid);
-        put_uid(&mut object, tags::REFERENCED_SOP_INSTANCE_UID, &instance.sop_instance_uid);
+        put_uid(
+            &mut object,
+            tags::REFERENCED_SOP_CLASS_UID,
+            &instance.sop_class_uid,
+        );
+        put_uid(
+            &mut object,
+            tags::REFERENCED_SOP_INSTANCE_UID,
+            &instance.sop_instance_uid,
+        );
         object
     });
     put_items(&mut object, tags::REFERENCED_SOP_SEQUENCE, references.collect());
@@ -197,7 +223,12 @@ fn has_private(item: &Item) -> bool {
 /// Who made the private codes (PS3.3 §C.12.1).
 fn private_scheme() -> InMemDicomObject {
     let mut object = InMemDicomObject::new_empty();
-    put(&mut object, tags::CODING_SCHEME_DESIGNATOR, VR::SH, PRIVATE_SCHEME.as_bytes());
+    put(
+        &mut object,
+        tags::CODING_SCHEME_DESIGNATOR,
+        VR::SH,
+        PRIVATE_SCHEME.as_bytes(),
+    );
     put(
         &mut object,
         tags::CODING_SCHEME_NAME,

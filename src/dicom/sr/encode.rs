@@ -15,14 +15,27 @@ const SHORT: usize = 16;
 /// Puts an item and all below it.
 pub fn put_item(object: &mut InMemDicomObject, item: &Item, charset: &Charset) {
     if let Some(relationship) = item.relationship {
-        put(object, tags::RELATIONSHIP_TYPE, VR::CS, relationship.word().as_bytes());
+        put(
+            object,
+            tags::RELATIONSHIP_TYPE,
+            VR::CS,
+            relationship.word().as_bytes(),
+        );
     }
-    put_items(object, tags::CONCEPT_NAME_CODE_SEQUENCE, vec![code(&item.name, charset)]);
+    put_items(
+        object,
+        tags::CONCEPT_NAME_CODE_SEQUENCE,
+        vec![code(&item.name, charset)],
+    );
     let value_type = match &item.value {
         Value::Container(template) => {
             put(object, tags::CONTINUITY_OF_CONTENT, VR::CS, b"SEPARATE");
             if let Some(template) = template {
-                put_items(object, tags::CONTENT_TEMPLATE_SEQUENCE, vec![template_of(template)]);
+                put_items(
+                    object,
+                    tags::CONTENT_TEMPLATE_SEQUENCE,
+                    vec![template_of(template)],
+                );
             }
             "CONTAINER"
         }
@@ -43,7 +56,11 @@ pub fn put_item(object: &mut InMemDicomObject, item: &Item, charset: &Charset) {
             "UIDREF"
         }
         Value::Num { value, unit } => {
-            put_items(object, tags::MEASURED_VALUE_SEQUENCE, vec![measured(*value, unit, charset)]);
+            put_items(
+                object,
+                tags::MEASURED_VALUE_SEQUENCE,
+                vec![measured(*value, unit, charset)],
+            );
             "NUM"
         }
     };
@@ -66,7 +83,13 @@ fn code(code: &Code, charset: &Charset) -> InMemDicomObject {
     } else {
         put_text(&mut object, tags::LONG_CODE_VALUE, VR::UC, &code.value, charset);
     }
-    put_text(&mut object, tags::CODING_SCHEME_DESIGNATOR, VR::SH, &code.scheme, charset);
+    put_text(
+        &mut object,
+        tags::CODING_SCHEME_DESIGNATOR,
+        VR::SH,
+        &code.scheme,
+        charset,
+    );
     put_text(&mut object, tags::CODE_MEANING, VR::LO, &code.meaning, charset);
     object
 }
@@ -82,13 +105,22 @@ fn measured(value: f64, unit: &str, charset: &Charset) -> InMemDicomObject {
     }
     let meaning = if unit == "1" { "no units" } else { unit };
     let unit = Code::new(unit, "UCUM", meaning);
-    put_items(&mut object, tags::MEASUREMENT_UNITS_CODE_SEQUENCE, vec![code(&unit, charset)]);
+    put_items(
+        &mut object,
+        tags::MEASUREMENT_UNITS_CODE_SEQUENCE,
+        vec![code(&unit, charset)],
+    );
     object
 }
 
 fn template_of(identifier: &str) -> InMemDicomObject {
     let mut object = InMemDicomObject::new_empty();
     put(&mut object, tags::MAPPING_RESOURCE, VR::CS, b"DCMR");
-    put(&mut object, tags::TEMPLATE_IDENTIFIER, VR::CS, identifier.as_bytes());
+    put(
+        &mut object,
+        tags::TEMPLATE_IDENTIFIER,
+        VR::CS,
+        identifier.as_bytes(),
+    );
     object
 }

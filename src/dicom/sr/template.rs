@@ -88,8 +88,14 @@ impl Report<'_> {
                 dcm("121005", "Observer Type"),
                 Value::Code(Concept::Code(dcm("121007", "Device"))),
             ),
-            of(dcm("121012", "Device Observer UID"), Value::UidRef(self.device.clone())),
-            of(dcm("121013", "Device Observer Name"), text(self.algorithm.ae_title)),
+            of(
+                dcm("121012", "Device Observer UID"),
+                Value::UidRef(self.device.clone()),
+            ),
+            of(
+                dcm("121013", "Device Observer Name"),
+                text(self.algorithm.ae_title),
+            ),
             of(dcm("121014", "Device Observer Manufacturer"), text("MagickBox")),
             of(dcm("121015", "Device Observer Model Name"), text("magickbox")),
         ]
@@ -112,8 +118,16 @@ impl Report<'_> {
     fn group(&self, group: &Group<'_>) -> Item {
         let text = |relationship, name, text: String| Item::new(relationship, name, Value::Text(text));
         let algorithm = &self.algorithm;
-        let name = if algorithm.name.trim().is_empty() { algorithm.ae_title } else { algorithm.name };
-        let version = if algorithm.version.trim().is_empty() { "unknown" } else { algorithm.version };
+        let name = if algorithm.name.trim().is_empty() {
+            algorithm.ae_title
+        } else {
+            algorithm.name
+        };
+        let version = if algorithm.version.trim().is_empty() {
+            "unknown"
+        } else {
+            algorithm.version
+        };
         let modifier = Relationship::HasConceptMod;
         let mut children = vec![
             text(
@@ -151,12 +165,19 @@ impl Report<'_> {
             .unwrap_or_else(|| private(self.algorithm.ae_title, &measure.name));
         let sound = declared.filter(|_| measure.problem.is_none());
         let value = match (sound, measure.value.as_f64()) {
-            (Some(declared), Some(value)) => Value::Num { value, unit: declared.unit.clone() },
+            (Some(declared), Some(value)) => Value::Num {
+                value,
+                unit: declared.unit.clone(),
+            },
             _ => Value::Text(text(measure)),
         };
         let site = declared.and_then(|d| d.site.clone()).map(|site| {
             let name = Code::new("363698007", "SCT", "Finding Site");
-            Item::new(Relationship::HasConceptMod, name, Value::Code(Concept::Code(site)))
+            Item::new(
+                Relationship::HasConceptMod,
+                name,
+                Value::Code(Concept::Code(site)),
+            )
         });
         Item::new(Relationship::Contains, name, value).with(site.into_iter().collect())
     }
@@ -182,6 +203,10 @@ fn dcm(value: &str, meaning: &str) -> Code {
 fn private(ae_title: &str, name: &str) -> Code {
     let plain = |c: char| !c.is_control() && c != '\\';
     let meaning: String = name.chars().filter(|c| plain(*c)).take(64).collect();
-    let meaning = if meaning.trim().is_empty() { "Measure".to_owned() } else { meaning };
+    let meaning = if meaning.trim().is_empty() {
+        "Measure".to_owned()
+    } else {
+        meaning
+    };
     Code::new(&format!("{ae_title}/{name}"), PRIVATE_SCHEME, &meaning)
 }

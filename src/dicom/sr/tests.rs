@@ -43,7 +43,12 @@ fn report<'a>(measures: &'a [Measure], declared: &'a [DeclaredMeasure]) -> Repor
         declared: declared.iter().find(|d| d.name == measure.name),
     });
     Report {
-        algorithm: Algorithm { ae_title: "ProcT1", name: "T1 volumes", version: "", image: "sha256:ab" },
+        algorithm: Algorithm {
+            ae_title: "ProcT1",
+            name: "T1 volumes",
+            version: "",
+            image: "sha256:ab",
+        },
         device: uid("2.25.1"),
         procedures: Vec::new(),
         groups: vec![Group {
@@ -85,7 +90,11 @@ Imaging Measurement Report: TID 1500
 }
 
 fn source(charset: &str, name: &[u8]) -> Composite {
-    let attribute = |tag, vr: &[u8; 2], bytes: &[u8]| Attribute { tag, vr: *vr, value: Held::Bytes(bytes.to_vec()) };
+    let attribute = |tag, vr: &[u8; 2], bytes: &[u8]| Attribute {
+        tag,
+        vr: *vr,
+        value: Held::Bytes(bytes.to_vec()),
+    };
     Composite {
         sop_class_uid: uid("1.2"),
         sop_instance_uid: uid("1.3"),
@@ -119,7 +128,10 @@ fn document<'a>(source: &'a Composite, content: content::Item) -> Document<'a> {
         description: "T1 volumes \\ measures",
         at: Timestamp(1_790_000_000_000),
         complete: true,
-        equipment: Equipment { serial: "node", version: "0.1.0" },
+        equipment: Equipment {
+            serial: "node",
+            version: "0.1.0",
+        },
         content,
     }
 }
@@ -129,24 +141,40 @@ fn the_object_is_beside_the_study_and_what_it_looked_at_is_named_once() {
     let (measures, declared, source) = (measures(), declared(), source("ISO_IR 100", b"M\xFCller^A"));
     let document = document(&source, report(&measures, &declared).tree());
     let file = document.file().unwrap();
-    assert_eq!(file, document.file().unwrap(), "the same report is the same bytes");
+    assert_eq!(
+        file,
+        document.file().unwrap(),
+        "the same report is the same bytes"
+    );
     let object = dicom_object::from_reader(&file[..]).unwrap();
     let text = |tag| object.element(tag).unwrap().to_str().unwrap().into_owned();
     assert_eq!(text(tags::PATIENT_NAME), "Müller^A");
     assert_eq!(text(tags::PATIENT_ID), "");
     assert_eq!(text(tags::STUDY_INSTANCE_UID), "1.4");
     assert_eq!(text(tags::SERIES_DESCRIPTION), "T1 volumes  measures");
-    assert_eq!((text(tags::CONTENT_DATE), text(tags::CONTENT_TIME)), ("20260921".into(), "141320".into()));
-    let own = object.element(tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE).unwrap();
-    let series = own.items().unwrap()[0].element(tags::REFERENCED_SERIES_SEQUENCE).unwrap();
+    assert_eq!(
+        (text(tags::CONTENT_DATE), text(tags::CONTENT_TIME)),
+        ("20260921".into(), "141320".into())
+    );
+    let own = object
+        .element(tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE)
+        .unwrap();
+    let series = own.items().unwrap()[0]
+        .element(tags::REFERENCED_SERIES_SEQUENCE)
+        .unwrap();
     let counts = series.items().unwrap().iter().map(|s| {
         let references = s.element(tags::REFERENCED_SOP_SEQUENCE).unwrap();
         references.items().unwrap().len()
     });
-    assert_eq!((own.items().unwrap().len(), counts.collect::<Vec<_>>()), (1, vec![2, 1]));
+    assert_eq!(
+        (own.items().unwrap().len(), counts.collect::<Vec<_>>()),
+        (1, vec![2, 1])
+    );
     let other = object.element(tags::PERTINENT_OTHER_EVIDENCE_SEQUENCE).unwrap();
     assert_eq!(other.items().unwrap().len(), 1);
-    let schemes = object.element(tags::CODING_SCHEME_IDENTIFICATION_SEQUENCE).unwrap();
+    let schemes = object
+        .element(tags::CODING_SCHEME_IDENTIFICATION_SEQUENCE)
+        .unwrap();
     assert_eq!(schemes.items().unwrap().len(), 1);
 }
 
@@ -155,14 +183,31 @@ fn what_the_patients_character_set_does_not_have_is_asked_for_and_the_name_is_le
     let (measures, declared) = (measures(), declared());
     for (charset, name, specific, side) in [
         ("", &b"Mueller^A"[..], "ISO_IR 192", "links – größer"),
-        ("ISO_IR 192", "Müller^A".as_bytes(), "ISO_IR 192", "links – größer"),
+        (
+            "ISO_IR 192",
+            "Müller^A".as_bytes(),
+            "ISO_IR 192",
+            "links – größer",
+        ),
         ("ISO_IR 144", b"\xBF^A", "ISO_IR 144", "links ? gr??er"),
     ] {
         let source = source(charset, name);
-        let file = document(&source, report(&measures, &declared).tree()).file().unwrap();
+        let file = document(&source, report(&measures, &declared).tree())
+            .file()
+            .unwrap();
         let object = dicom_object::from_reader(&file[..]).unwrap();
-        assert_eq!(object.element(tags::SPECIFIC_CHARACTER_SET).unwrap().to_str().unwrap(), specific);
-        assert!(file.windows(side.len()).any(|part| part == side.as_bytes()), "{charset}");
+        assert_eq!(
+            object
+                .element(tags::SPECIFIC_CHARACTER_SET)
+                .unwrap()
+                .to_str()
+                .unwrap(),
+            specific
+        );
+        assert!(
+            file.windows(side.len()).any(|part| part == side.as_bytes()),
+            "{charset}"
+        );
         assert!(file.windows(name.len()).any(|part| part == name), "{charset}");
     }
 }
@@ -178,7 +223,15 @@ fn a_long_code_has_an_element_of_its_own() {
     };
     let source = source("", b"A");
     let object = dicom_object::from_reader(&document(&source, item).file().unwrap()[..]).unwrap();
-    let name = object.element(tags::CONCEPT_NAME_CODE_SEQUENCE).unwrap().items().unwrap()[0].clone();
+    let name = object
+        .element(tags::CONCEPT_NAME_CODE_SEQUENCE)
+        .unwrap()
+        .items()
+        .unwrap()[0]
+        .clone();
     assert!(name.element(tags::CODE_VALUE).is_err());
-    assert_eq!(name.element(tags::LONG_CODE_VALUE).unwrap().to_str().unwrap(), "ProcT1/brain_volume_ml");
+    assert_eq!(
+        name.element(tags::LONG_CODE_VALUE).unwrap().to_str().unwrap(),
+        "ProcT1/brain_volume_ml"
+    );
 }

@@ -35,7 +35,8 @@ pub(super) async fn write(
         output: here.path("OUTPUT"),
     };
     let declared = &bucket.manifest.measures;
-    let mut found = measures::collect(runtime, &plugin, bucket.row.has_plugin, declared, &listing.files).await?;
+    let mut found =
+        measures::collect(runtime, &plugin, bucket.row.has_plugin, declared, &listing.files).await?;
     found.problems.extend(listing.problem());
     if report::is_wanted(bucket, &verdict, &found.measures) {
         let wanted = wanted(here, bucket, &verdict, inputs, &found);
@@ -58,7 +59,13 @@ pub(super) async fn write(
     Ok((verdict, found))
 }
 
-fn wanted(here: &Here, bucket: &Installed, verdict: &Verdict, inputs: &[OutputFile], found: &Found) -> Wanted {
+fn wanted(
+    here: &Here,
+    bucket: &Installed,
+    verdict: &Verdict,
+    inputs: &[OutputFile],
+    found: &Found,
+) -> Wanted {
     Wanted {
         job: here.job.clone(),
         bucket: bucket.clone(),
