@@ -116,7 +116,7 @@ fn read_by_highdicom(report: &Path, job: &Job) {
         measured["measurements"],
         json!([
             { "name": "Volume", "value": 1234.5, "unit": "mL", "sites": ["Brain"] },
-            { "name": "snr", "value": 12.000000000000124, "unit": "1", "sites": [] },
+            { "name": "snr", "value": 12.000000000000123, "unit": "1", "sites": [] },
         ])
     );
     assert_eq!(measured["texts"]["remark"], "=1+1");
