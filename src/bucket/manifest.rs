@@ -26,13 +26,14 @@ pub struct Manifest {
     pub settings: Settings,
     /// `measures`: those that are declared as they have to be.
     pub measures: Vec<DeclaredMeasure>,
-    /// `report`: what the node makes of the measures. Default nothing.
-    pub report: Report,
     /// Everything as written, unknown keys too.
     pub info: Value,
     /// The site's overrides that were laid over it, if it has any for this bucket.
     pub site: Option<Value>,
 }
+
+const NOTHING_DECLARED: &str = "needs measures that are declared: \
+    \"measures\": [{ \"name\": \"brain_volume_ml\", \"unit\": \"mL\" }]";
 
 /// Why an info.json cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -92,11 +93,13 @@ impl Manifest {
         let enabled = reader.get("enabled", read_enabled).unwrap_or(true);
         let settings = Settings::read(&reader);
         let (measures, unclear) = DeclaredMeasure::read_all(map);
-        let report = read_report(&reader, measures.is_empty());
+        if settings.report != Report::None && measures.is_empty() {
+            reader.find("report", NOTHING_DECLARED);
+        }
         let mut found = findings.into_inner();
         // Buckets were installed before anybody looked at this key: what is not declared well is text. But nobody wants a
         // report of something else than what was declared.
-        if report != Report::None {
+        if settings.report != Report::None {
             found.extend(unclear);
         }
         match ae_title {
@@ -109,7 +112,6 @@ impl Manifest {
                 enabled,
                 settings,
                 measures,
-                report,
                 info,
                 site: site.cloned(),
             }),
@@ -125,20 +127,6 @@ fn shown(map: &Map<String, Value>, key: &str) -> String {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     }
-}
-
-/// `report`, which needs measures that are declared.
-fn read_report(reader: &Reader<'_>, nothing_declared: bool) -> Report {
-    let report = reader
-        .word("report", &Report::ALL.map(|r| (r.word(), r)))
-        .unwrap_or_default();
-    if report != Report::None && nothing_declared {
-        reader.find(
-            "report",
-            "needs measures that are declared: \"measures\": [{ \"name\": \"brain_volume_ml\", \"unit\": \"mL\" }]",
-        );
-    }
-    report
 }
 
 fn read_enabled(value: &Value) -> Result<bool, &'static str> {

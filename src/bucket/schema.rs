@@ -246,7 +246,7 @@ mod tests {
         let info = filled(|key| key.example);
         let manifest = Manifest::parse(info.to_string().as_bytes()).unwrap();
         assert_eq!(manifest.measures[0].unit, "mL");
-        assert_eq!(manifest.report, Report::Sr);
+        assert_eq!(manifest.settings.report, Report::Sr);
         assert_eq!(manifest.settings.resources.gpus, 1);
     }
 

@@ -22,7 +22,7 @@ pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineErro
     let (problem, mut outputs) = (listing.problem(), listing.files);
     // An earlier try's, if the bucket is one that gets a report: it is made again, and nobody measures it.
     let of_node = report::file_name(&job.id);
-    outputs.retain(|f| bucket.manifest.report == model::Report::None || f.path != of_node);
+    outputs.retain(|f| bucket.manifest.settings.report == model::Report::None || f.path != of_node);
     let inputs = list(engine, job, Place::Input(&job.stream, &job.id)).await?.files;
     let mut found = measure(engine, job, &bucket, &outputs).await?;
     found.problems.extend(problem);

@@ -101,7 +101,7 @@ pub fn record(run: &Run<'_>) -> Value {
         "problems": problems,
         "input": listed(input),
         "output": listed(output),
-        "report": bucket.filter(|b| b.manifest.report != Report::None).and_then(|_| of_node(job, output)),
+        "report": bucket.filter(|b| b.manifest.settings.report != Report::None).and_then(|_| of_node(job, output)),
         "deliveries": [],
     })
 }

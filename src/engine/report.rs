@@ -59,7 +59,9 @@ pub fn file_name(job: &JobId) -> String {
 /// Whether a report is made of a run: its bucket asks for one, it did not fail, and it measured something.
 #[must_use]
 pub fn is_wanted(bucket: &Installed, verdict: &Verdict, measures: &[Measure]) -> bool {
-    bucket.manifest.report == model::Report::Sr && verdict.outcome != Outcome::Failed && !measures.is_empty()
+    bucket.manifest.settings.report == model::Report::Sr
+        && verdict.outcome != Outcome::Failed
+        && !measures.is_empty()
 }
 
 /// Makes the report.

@@ -9,6 +9,7 @@ use super::deviation::Capability;
 use super::keep::Keep;
 use super::priority::Priority;
 use super::reader::Reader;
+use super::report::Report;
 
 /// How a bucket is run: info.json's optional keys, overridden by the site's.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +37,8 @@ pub struct Settings {
     /// `keep`: how long the files of its jobs are kept after their end, `"30d"` or `"forever"`; absent: as the node's
     /// `[storage] keep` says. With `forever`, they are not removed to make room either.
     pub keep: Option<Keep>,
+    /// `report`: what the node makes of the declared measures. Default nothing.
+    pub report: Report,
 }
 
 impl Default for Settings {
@@ -52,6 +55,7 @@ impl Default for Settings {
             priority: Priority::Normal,
             arguments: None,
             keep: None,
+            report: Report::None,
         }
     }
 }
@@ -95,6 +99,9 @@ impl Settings {
                 }
             }),
             keep: reader.text("keep", Keep::parse),
+            report: reader
+                .word("report", &Report::ALL.map(|r| (r.word(), r)))
+                .unwrap_or(default.report),
         };
         resources.deny_unknown();
         complete.deny_unknown();

@@ -189,6 +189,12 @@ fn what_the_patients_character_set_does_not_have_is_asked_for_and_the_name_is_le
             "ISO_IR 192",
             "links – größer",
         ),
+        (
+            "\\ISO 2022 IR 87",
+            b"Yamada^Tarou=\x1B$B;3ED\x1B(B^\x1B$BB@O:\x1B(B",
+            "\\ISO 2022 IR 87",
+            "links ? gr??er",
+        ),
         ("ISO_IR 144", b"\xBF^A", "ISO_IR 144", "links ? gr??er"),
     ] {
         let source = source(charset, name);
