@@ -93,7 +93,7 @@ impl Manifest {
         let enabled = reader.get("enabled", read_enabled).unwrap_or(true);
         let settings = Settings::read(&reader);
         let (measures, unclear) = DeclaredMeasure::read_all(map);
-        if settings.report != Report::None && measures.is_empty() {
+        if settings.report != Report::None && measures.is_empty() && unclear.is_empty() {
             reader.find("report", NOTHING_DECLARED);
         }
         let mut found = findings.into_inner();

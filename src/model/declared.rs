@@ -87,7 +87,11 @@ impl DeclaredMeasure {
         let unit = measure.unit.get_or_insert_with(|| self.unit.clone());
         measure.declared = true;
         measure.problem = match measure.value.as_f64() {
-            _ if *unit != self.unit => Some(format!("its unit is {unit}, declared is {}", self.unit)),
+            _ if *unit != self.unit => {
+                // Whatever a bucket calls a unit, a problem is a sentence.
+                let unit: String = unit.chars().filter(|c| !c.is_control()).take(32).collect();
+                Some(format!("its unit is {unit}, declared is {}", self.unit))
+            }
             None => Some("it is declared as a number, and is none".to_owned()),
             Some(value) => self
                 .range

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::place::Places;
-use super::{LintFinding, Place, Seen};
+use super::{LintFinding, Place, Seen, Severity};
 use crate::bucket::inside;
 use crate::bucket::manifest::{Manifest, ManifestError};
 use crate::bucket::schema::{KEYS, Key, Kind};
@@ -76,6 +76,9 @@ fn by_line(text: &str, line: usize, column: usize) -> Place {
 
 /// What a node says, with the place and what was perhaps meant.
 fn refusal(path: &str, message: &str, places: &Places<'_>, map: &Map<String, Value>) -> LintFinding {
+    if path.starts_with("measures") {
+        return of_measures(path, message, places);
+    }
     if let Some((_, allowed)) = message.split_once("unknown key; allowed here: ") {
         let (table, name) = path.rsplit_once('.').unwrap_or(("", path));
         let finding = LintFinding::error("info-key", format!("{path}: no such key"))
@@ -107,6 +110,8 @@ fn refusal(path: &str, message: &str, places: &Places<'_>, map: &Map<String, Val
     };
     let written = value.and_then(Value::as_str).unwrap_or_default();
     match key.kind {
+        // The word is a right one: something else is wrong, and the message says what to do.
+        Kind::Words(words) if words.contains(&written) => finding.help(key.doc),
         Kind::Words(words) | Kind::List(words) => match nearest(written, words.iter().copied()) {
             Some(meant) => finding.help(format!("did you mean \"{meant}\"?")),
             None => finding.help(key.doc),
@@ -173,35 +178,38 @@ fn worth_saying(map: &Map<String, Value>, places: &Places<'_>, found: &mut Vec<L
 
 /// Measures that are not declared as they have to be: a node takes what they are measures of as text.
 fn measures(map: &Map<String, Value>, places: &Places<'_>, found: &mut Vec<LintFinding>) {
-    let (_, unclear) = DeclaredMeasure::read_all(map);
-    for Finding { path, message } in unclear {
-        let text = format!("{path}: {message}");
-        // A node that is to make a report of them refuses the bucket, and has said so.
-        if map.get("report").and_then(Value::as_str) == Some(Report::Sr.word()) {
-            return;
-        }
-        let finding = match message.split_once("unknown key; allowed here: ") {
-            None if message.starts_with("is missing") => {
-                let (entry, _) = path.rsplit_once('.').unwrap_or((&path, ""));
-                LintFinding::warning("info-measures", text)
-                    .at(places.of_value(entry))
-                    .help(KEPT_AS_TEXT)
-            }
-            None => LintFinding::warning("info-measures", text)
-                .at(places.of_value(&path))
-                .help(KEPT_AS_TEXT),
-            Some((_, allowed)) => {
-                let name = path.rsplit_once('.').map_or(path.as_str(), |(_, name)| name);
-                let finding = LintFinding::warning("info-measures", format!("{path}: no such key"))
-                    .at(places.of_name(&path));
-                match nearest(name, allowed.split(", ")) {
-                    Some(meant) => finding.help(format!("did you mean {meant}?")),
-                    None => finding.help(format!("allowed there: {allowed}")),
-                }
-            }
-        };
-        found.push(finding);
+    // A node that is to make a report of them refuses the bucket, and has said so.
+    if map.get("report").and_then(Value::as_str) == Some(Report::Sr.word()) {
+        return;
     }
+    let (_, unclear) = DeclaredMeasure::read_all(map);
+    found.extend(unclear.iter().map(|Finding { path, message }| LintFinding {
+        severity: Severity::Warning,
+        ..of_measures(path, message, places)
+    }));
+}
+
+fn of_measures(path: &str, message: &str, places: &Places<'_>) -> LintFinding {
+    let finding = |text: &str| LintFinding::error("info-measures", format!("{path}: {text}"));
+    let (table, name) = path.rsplit_once('.').unwrap_or((path, path));
+    if let Some((_, allowed)) = message.split_once("unknown key; allowed here: ") {
+        let finding = finding("no such key").at(places.of_name(path));
+        return match nearest(name, allowed.split(", ")) {
+            Some(meant) => finding.help(format!("did you mean {meant}?")),
+            None => finding.help(format!("allowed there: {allowed}")),
+        };
+    }
+    // What is missing is missed where its table stands.
+    let at = if message.starts_with("is missing") {
+        table
+    } else {
+        path
+    };
+    let (text, help) = match message.split_once(": did you mean ") {
+        Some((text, meant)) => (text, format!("did you mean {meant}")),
+        None => (message, KEPT_AS_TEXT.to_owned()),
+    };
+    finding(text).at(places.of_value(at)).help(help)
 }
 
 /// Whether one may be meant for the other, whatever its capitals.

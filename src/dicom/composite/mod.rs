@@ -10,7 +10,7 @@ mod read;
 
 pub use charset::Charset;
 pub use element::{complete, date_and_time, object, put, put_items, put_text};
-pub use read::{LONGEST_HEADER, read};
+pub use read::{LONGEST_HEADER, parse, read};
 
 use crate::model::Uid;
 

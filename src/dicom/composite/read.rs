@@ -81,7 +81,8 @@ pub fn read(path: &Path) -> io::Result<Option<Composite>> {
 }
 
 /// Reads the beginning of a data set, or the `whole` of it; `None` where it ends before everything wanted was seen.
-pub(super) fn parse(bytes: &[u8], encoding: Encoding, whole: bool) -> Option<Composite> {
+#[must_use]
+pub fn parse(bytes: &[u8], encoding: Encoding, whole: bool) -> Option<Composite> {
     let mut cursor = Cursor {
         bytes,
         at: 0,
