@@ -5,6 +5,7 @@
 //! character set, see [`Charset`].
 
 mod charset;
+mod cursor;
 mod element;
 mod read;
 
