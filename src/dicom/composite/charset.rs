@@ -21,7 +21,12 @@ impl Charset {
     /// The one of the source; UTF-8 where nothing that is copied says otherwise.
     #[must_use]
     pub fn beside(source: &Composite) -> Self {
-        let declared = String::from_utf8_lossy(source.bytes(0x0008_0005)).into_owned();
+        // A name of a character set that is no name declares nothing.
+        let declared = std::str::from_utf8(source.bytes(0x0008_0005)).ok();
+        let declared = declared
+            .filter(|name| name.is_ascii())
+            .unwrap_or_default()
+            .to_owned();
         let encoding = match declared.as_str() {
             "ISO_IR 192" => Encoding::Utf8,
             "ISO_IR 100" => Encoding::Latin1,

@@ -20,8 +20,11 @@ pub fn put(object: &mut InMemDicomObject, tag: Tag, vr: VR, bytes: &[u8]) {
     }
     let value = match vr {
         _ if bytes.is_empty() => PrimitiveValue::Empty,
-        // Bytes of these would be written as numbers of their own.
-        VR::IS | VR::DS => PrimitiveValue::from(String::from_utf8_lossy(&bytes).into_owned()),
+        // Bytes of these would be written as numbers of their own. What is no text is no number either.
+        VR::IS | VR::DS => match String::from_utf8(bytes) {
+            Ok(text) if text.is_ascii() => PrimitiveValue::from(text),
+            _ => PrimitiveValue::Empty,
+        },
         _ => PrimitiveValue::U8(bytes.into()),
     };
     object.put(DataElement::new(tag, vr, value));

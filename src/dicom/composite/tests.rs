@@ -147,3 +147,37 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn whatever_is_found_can_be_put_into_a_file(
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+        implicit in any::<bool>(),
+    ) {
+        let code = element(0x0008_0100, b"SH", b"P1");
+        let item = super::tests::implicit(0xFFFE_E000, u32::try_from(code.len()).unwrap(), &code);
+        let mut bytes = study(&[
+            element(0x0008_0005, b"CS", b"ISO_IR 100"),
+            element(0x0008_1032, b"SQ", &item),
+            element(0x0010_0010, b"PN", b"M\xFCller^A "),
+            element(0x0010_1030, b"DS", b"70.5"),
+        ]);
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let encoding = if implicit { Encoding::ImplicitLittle } else { Encoding::ExplicitLittle };
+        if let Some(found) = parse(&bytes, encoding, true) {
+            let mut new = object(&found.attributes);
+            complete(&mut new, &found, &Charset::beside(&found));
+            let meta = crate::dicom::part10::FileMeta {
+                sop_class_uid: found.sop_class_uid.clone(),
+                sop_instance_uid: found.sop_instance_uid.clone(),
+                transfer_syntax_uid: Uid::parse(b"1.2.840.10008.1.2.1").unwrap(),
+            };
+            let file = crate::dicom::part10::file(&meta, new).unwrap();
+            prop_assert!(crate::dicom::part10::parse_head(&file).is_some());
+        }
+    }
+}
