@@ -9,6 +9,8 @@ pub mod association_end;
 pub mod bucket;
 pub mod caller;
 pub mod classify;
+pub mod code;
+pub mod declared;
 pub mod delivery;
 pub mod deviation;
 pub mod durability;
@@ -23,10 +25,12 @@ pub mod origin;
 pub mod outcome;
 pub mod priority;
 pub mod reader;
+pub mod report;
 pub mod route;
 pub mod settings;
 pub mod stream;
 pub mod timestamp;
+pub mod ucum;
 pub mod uid;
 pub mod upload;
 
@@ -35,6 +39,8 @@ pub use ae_title::{AeTitle, CalledAeTitle, CallingAeTitle};
 pub use association_end::{AssociationEnd, AssociationOutcome};
 pub use bucket::{Complete, Level, Network, Resources, Root};
 pub use caller::{AddressRange, Caller};
+pub use code::Code;
+pub use declared::DeclaredMeasure;
 pub use delivery::{Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, InstanceState};
 pub use deviation::{Capability, Deviation};
 pub use durability::Durability;
@@ -49,6 +55,7 @@ pub use origin::Origin;
 pub use outcome::{Ended, Outcome, Verdict};
 pub use priority::Priority;
 pub use reader::{Finding, Reader};
+pub use report::Report;
 pub use route::{
     AttributeSet, AttributeTag, AttributeTagError, Destination, Direction, PatternError, Peer, RemoteAe,
     Route, RouteSource, pattern,

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Result, StoreError};
 
 /// Every schema there was, oldest first. A file of migrations is never changed once released.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_associations.sql"),
     include_str!("migrations/0003_ways_out.sql"),
@@ -16,6 +16,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0005_routes.sql"),
     include_str!("migrations/0006_pushes.sql"),
     include_str!("migrations/0007_gate.sql"),
+    include_str!("migrations/0008_measures.sql"),
 ];
 
 /// The newest schema.

@@ -4,6 +4,7 @@ mod buckets;
 mod deliveries;
 mod file;
 mod gate;
+mod measures;
 mod operators;
 mod sets;
 

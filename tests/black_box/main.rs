@@ -41,6 +41,7 @@ mod readme;
 mod real_buckets;
 mod recovery;
 mod refusals;
+mod reports;
 mod retention;
 mod returning;
 mod routing;

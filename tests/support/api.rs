@@ -46,6 +46,9 @@ pub struct Measure {
     pub name: String,
     pub value: Value,
     pub unit: Option<String>,
+    pub declared: bool,
+    #[serde(default)]
+    pub problem: Option<String>,
 }
 
 /// A job's result on its way to one destination.
