@@ -11,7 +11,8 @@
 //! files      files and directories so that they last
 //! failpoint  named points at which a node of the tests dies; nothing in a release build
 //! telemetry  logs, names of their fields, metrics
-//! dicom      what we add to dicom-rs: upper layer, TLS, messages, negotiation, reading a header on the fly, SCU
+//! dicom      what we add to dicom-rs: upper layer, TLS, messages, negotiation, reading a header on the fly, SCU; objects
+//!            beside a study
 //! store      the job store
 //! container  trait Runtime and its Docker implementation
 //! routing    where results go: the rules in force, routing.json, the decision and its reasons
@@ -50,9 +51,11 @@
 //! 6. `stage::Completion`: quiet or capped: the job is queued, its objects frozen. Late ones make a new job.
 //! 7. [`engine`]'s scheduler takes it in order; the driver links the objects of the series that its bucket accepts into
 //!    INPUT, creates the container by image digest, waits, keeps the log.
-//! 8. The harvest reads proc.json, exit status, OOM flag, measures and DICOM results; routes are decided by a pure
+//! 8. The harvest reads proc.json, exit status, OOM flag, measures and DICOM results, and makes a structured report of
+//!    the measures where the bucket asks for one; routes are decided by a pure
 //!    function; deliveries are rows of the same transaction.
-//! 9. [`delivery`]'s worker sends, keeps each object's status, tries again on a schedule.
+//! 9. [`delivery`]'s gate holds what contradicts its input and fills in what is missing; its worker sends, keeps each
+//!    object's status, tries again on a schedule.
 //! 10. The last delivery settles the job. Each arrow is a row in `events`.
 //!
 //! A study that is pushed as a zip takes another way to step 7: `http` spools it, `stage::push` unpacks it into the directory

@@ -23,8 +23,8 @@ enum Command {
     Show(One),
     /// Let a job wait: one in the queue is not run, results of another are not sent
     Hold(One),
-    /// Let a held job go on from where it was held
-    Release(One),
+    /// Let a held job go on from where it was held, or send what the gate holds as it is
+    Release(Release),
     /// End a job; what it received stays
     Cancel(One),
     /// Run a failed job again, or send again what was refused or held
@@ -57,6 +57,15 @@ struct One {
 }
 
 #[derive(Args, Debug)]
+struct Release {
+    /// The job's name
+    job: String,
+    /// One delivery of it, by the number that `show` has: you have looked at it, and it is right
+    #[arg(long, value_name = "NUMBER")]
+    delivery: Option<i64>,
+}
+
+#[derive(Args, Debug)]
 struct Prioritize {
     /// The job's name
     job: String,
@@ -85,7 +94,14 @@ impl JobCommand {
                 return Ok(());
             }
             Command::Hold(one) => (&one.job, "hold"),
-            Command::Release(one) => (&one.job, "release"),
+            Command::Release(Release {
+                job,
+                delivery: Some(number),
+            }) => {
+                show_line(&act(job, &format!("deliveries/{number}/release"), json!({}))?);
+                return Ok(());
+            }
+            Command::Release(Release { job, delivery: None }) => (job, "release"),
             Command::Cancel(one) => (&one.job, "cancel"),
             Command::Retry(one) => (&one.job, "retry"),
             Command::Restart(one) => (&one.job, "restart"),
@@ -186,7 +202,8 @@ fn show(job: &Value) {
             text(&delivery, "state"),
             text(&delivery, "error"),
         );
-        println!("delivery           to {to}: {state} {error}");
+        let number = delivery.get("id").and_then(Value::as_i64).unwrap_or_default();
+        println!("delivery {number:<8}  to {to}: {state} {error}");
         let instances = delivery.get("instances").and_then(Value::as_array);
         for line in instances.into_iter().flatten().filter_map(remark_on_object) {
             println!("                   {line}");

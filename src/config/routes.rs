@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::require;
 use crate::model::{
-    AeTitle, AttributeSet, AttributeTag, Destination, Direction, Peer, Reader, Remote, RemoteAe, Route,
-    RouteSource, SENDER, pattern,
+    AeTitle, AttributeSet, AttributeTag, Destination, Direction, GateMode, Peer, Reader, Remote, RemoteAe,
+    Route, RouteSource, SENDER, pattern,
 };
 
 /// `[routing]`: the rules of a `routing.json`.
@@ -44,6 +44,7 @@ pub(super) fn read_route(r: &Reader<'_>, remotes: &[Remote]) -> Option<Route> {
     );
     let titles = r.get("to", |value| destinations(value, remotes));
     let which = r.get("which", which);
+    let gate = r.word("gate", &GateMode::ALL.map(|mode| (mode.word(), mode)));
     let flag = |key| r.get(key, |value| value.as_bool().ok_or("true or false"));
     let (enabled, last, fallback) = (flag("enabled"), flag("last"), flag("fallback"));
     r.deny_unknown();
@@ -64,6 +65,7 @@ pub(super) fn read_route(r: &Reader<'_>, remotes: &[Remote]) -> Option<Route> {
         send: send.unwrap_or_default(),
         to: to.collect(),
         last: last.unwrap_or(false),
+        gate: gate.unwrap_or_default(),
     })
 }
 

@@ -4,6 +4,7 @@
 //! destinations  what the configuration says of each, and the pace that its deliveries share
 //! worker        which delivery goes when
 //! lanes         what is under way: how many to a destination, and none of a study before the one before it
+//! gate          what must not leave, held against what came in
 //! sender        one attempt, and what follows from it
 //! folder        a directory as destination
 //! stow          a DICOMweb server as destination
@@ -12,6 +13,7 @@
 
 mod destinations;
 mod folder;
+mod gate;
 mod lanes;
 mod probe;
 mod sender;

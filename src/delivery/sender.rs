@@ -1,5 +1,6 @@
 //! One attempt at a delivery: pure of time and of the store, so that what follows can be decided.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -94,10 +95,12 @@ pub(super) struct Attempt {
     pub broken: bool,
 }
 
-/// Sends what a delivery still has to send; `answered` hears of each object.
+/// Sends what a delivery still has to send, from its directory or, where there is one, from a copy; `answered` hears of each
+/// object.
 pub(super) fn attempt(
     target: &Target,
     directory: &Path,
+    copies: &HashMap<String, PathBuf>,
     instances: &[DeliveryInstance],
     timeouts: ScuTimeouts,
     stop: &Stop,
@@ -106,7 +109,9 @@ pub(super) fn attempt(
     let mut attempt = Attempt::default();
     let mut files = Vec::new();
     for instance in instances.iter().filter(|i| i.state == InstanceState::Waiting) {
-        match outgoing(directory, instance) {
+        let original = || directory.join(&instance.file);
+        let path = copies.get(&instance.file).cloned().unwrap_or_else(original);
+        match outgoing(path, instance) {
             Some(file) => files.push((instance, file)),
             None => {
                 attempt.refuse(format!("{}: the store has no valid UIDs for it", instance.file));
@@ -141,9 +146,8 @@ pub(super) fn attempt(
     attempt
 }
 
-fn outgoing(directory: &Path, instance: &DeliveryInstance) -> Option<Outgoing> {
+fn outgoing(path: PathBuf, instance: &DeliveryInstance) -> Option<Outgoing> {
     let uid = |text: &str| Uid::parse(text.as_bytes()).ok();
-    let path: PathBuf = directory.join(&instance.file);
     Some(Outgoing {
         path,
         sop_class_uid: uid(&instance.sop_class_uid)?,
@@ -153,6 +157,15 @@ fn outgoing(directory: &Path, instance: &DeliveryInstance) -> Option<Outgoing> {
 }
 
 impl Attempt {
+    /// One that did not come to its end.
+    pub fn broken(why: String) -> Self {
+        Self {
+            broken: true,
+            error: Some(why),
+            ..Self::default()
+        }
+    }
+
     fn refuse(&mut self, why: String) {
         self.refused += 1;
         self.error.get_or_insert(why);
@@ -264,6 +277,8 @@ pub(super) mod tests {
             created_at,
             next_at: None,
             error: None,
+            gate: Default::default(),
+            gate_state: Default::default(),
         }
     }
 

@@ -19,8 +19,9 @@ use crate::telemetry::field;
 use crate::telemetry::metrics::METRICS;
 
 use super::destinations::{Destinations, advice};
+use super::gate::{Gate, GateError, Passage};
 use super::lanes::{Lanes, Wire, wire};
-use super::sender;
+use super::sender::{self, Attempt};
 
 /// Deliveries are looked at this often even if nobody said that one is due.
 const AT_LEAST: Duration = Duration::from_secs(60);
@@ -128,6 +129,23 @@ impl Worker {
         }
         crate::failpoint::reach("delivery-begun");
         let instances = self.store.delivery_instances(delivery.id)?;
+        let gate = Gate {
+            store: &self.store,
+            layout: &self.layout,
+            stop: &self.stop,
+            delivery,
+        };
+        let copies = match gate.pass(&instances) {
+            Ok(Passage::Open(copies)) => copies,
+            Ok(Passage::Held(why)) => {
+                tracing::warn!({ field::DELIVERY } = delivery.id, { field::JOB } = %delivery.job, "held at the gate");
+                return self.settle(delivery, DeliveryEvent::GaveUp, None, Some(why));
+            }
+            // After the start it goes on.
+            Err(GateError::Stopping) => return Ok(()),
+            Err(GateError::Store(error)) => return Err(error),
+            Err(error) => return self.put_off(delivery, &error),
+        };
         let place = match delivery.direction {
             Direction::Output => Place::Output(&delivery.stream, &delivery.job),
             Direction::Input => Place::Input(&delivery.stream, &delivery.job),
@@ -141,6 +159,7 @@ impl Worker {
         let attempt = sender::attempt(
             &target,
             &self.layout.path(place),
+            &copies,
             &instances,
             timeouts,
             &self.stop,
@@ -192,6 +211,14 @@ impl Worker {
                 "attempt at a delivery"
             );
         }
+        self.settle(delivery, event, next_at, attempt.error)
+    }
+
+    /// Nothing was sent, for trouble that may pass.
+    fn put_off(&self, delivery: &Delivery, error: &GateError) -> Result<(), StoreError> {
+        tracing::error!({ field::DELIVERY } = delivery.id, { field::JOB } = %delivery.job, %error, "hold results against their input");
+        let attempt = Attempt::broken(error.to_string());
+        let (event, next_at) = sender::next(&self.config, delivery, &attempt, false, Timestamp::now());
         self.settle(delivery, event, next_at, attempt.error)
     }
 

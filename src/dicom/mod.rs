@@ -2,12 +2,15 @@
 //! data set while it arrives.
 
 pub mod command;
+pub mod composite;
+pub mod derived_uid;
 pub mod header;
 pub mod identity;
 pub mod negotiation;
 pub mod part10;
 pub mod scu;
 pub mod secondary_capture;
+pub mod sr;
 pub mod status;
 pub mod tls;
 pub mod transcode;

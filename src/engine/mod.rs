@@ -13,6 +13,7 @@
 //! output_size how much it has written so far
 //! output     what a bucket left behind, read without trusting it
 //! measures   the plugin and measures.json
+//! report     the node's own result: a structured report of what was measured
 //! record     info.json and record.json of a job
 //! holds      the deadline of held jobs
 //! last_papers record.json of a job that failed or was cancelled
@@ -31,6 +32,7 @@ pub mod output_size;
 mod queue;
 pub mod record;
 mod recovery;
+pub mod report;
 mod round;
 pub mod run;
 mod scheduler;

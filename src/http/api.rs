@@ -154,7 +154,8 @@ pub(super) async fn job(
             let mut deliveries = Vec::new();
             for delivery in context.store.deliveries(&id)? {
                 let instances = context.store.delivery_instances(delivery.id)?;
-                deliveries.push((delivery, instances));
+                let findings = context.store.gate_findings(delivery.id)?;
+                deliveries.push((delivery, instances, findings));
             }
             let events = context.store.events(&id)?;
             let shown = with_measures(&context, vec![job])?.into_iter().next();

@@ -9,6 +9,8 @@ mod buckets;
 mod connections;
 mod door;
 mod legacy;
+mod measures;
+mod measures_format;
 mod memory;
 mod problem;
 mod push;

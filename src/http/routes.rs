@@ -110,6 +110,7 @@ fn rule(route: &Route) -> Value {
         "calling": text(route.calling.as_ref()),
         "sends": route.send.name(),
         "last": route.last,
+        "gate": route.gate.word(),
         "to": route.to.iter().map(destination).collect::<Vec<_>>(),
     })
 }

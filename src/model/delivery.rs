@@ -5,7 +5,7 @@
 //!  Waiting ────────▶ Sending ──────▶ Sent
 //!   ▲ ▲                │ │ │Refused
 //!   │ │  Begun         │ │ └───────▶ Refused   the destination will not have it: no sense in trying again
-//!   │ └────┐  ┌────────┘ └─────────▶ Held      tried for `give_up`: kept for a person to decide
+//!   │ └────┐  ┌────────┘ └─────────▶ Held      tried for `give_up`, or contradicts its input: for a person to decide
 //!   │    Retrying        GaveUp       │
 //!   │  Postponed (from Sending)       │
 //!   └──────── Retried ────────────────┴─ (Held, Refused, Retrying)
@@ -26,7 +26,7 @@
 //! `give_up`. Held and Refused are an operator's, who retries or cancels them. They need no deadline: their job is over, and
 //! retention leaves its files alone until somebody has decided. `Sending` may begin again: a crash cut it off.
 
-use super::{AeTitle, Direction, JobId, RemoteAe, StatusClass, Timestamp};
+use super::{AeTitle, Direction, GateMode, GateState, JobId, RemoteAe, StatusClass, Timestamp};
 
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub enum DeliveryEvent {
     Refused,
     /// The attempt did not succeed; there will be another.
     Postponed,
-    /// Tried for `give_up`, or to a destination that is not there any more.
+    /// Tried for `give_up`, to a destination that is not there any more, or held at the gate.
     GaveUp,
     /// An operator wants it to be tried again, now.
     Retried,
@@ -245,6 +245,10 @@ pub struct Delivery {
     pub next_at: Option<Timestamp>,
     /// What went wrong last.
     pub error: Option<String>,
+    /// How its objects are held against their input before they leave.
+    pub gate: GateMode,
+    /// What came of that.
+    pub gate_state: GateState,
 }
 
 /// One object of a delivery.

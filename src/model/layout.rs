@@ -53,6 +53,8 @@ pub enum Place<'a> {
     Report(&'a AeTitle, &'a JobId),
     /// What the bucket left behind.
     Output(&'a AeTitle, &'a JobId),
+    /// Copies of results with the gate's repairs: what is sent. Made again where they are gone.
+    Outgoing(&'a AeTitle, &'a JobId),
     /// Who sent what.
     JobInfo(&'a AeTitle, &'a JobId),
     /// How it ended, as the original wrote it.
@@ -114,6 +116,7 @@ impl Layout {
             Place::Series(title, id) => job(title, id).join("series"),
             Place::Report(title, id) => job(title, id).join("report"),
             Place::Output(title, id) => job(title, id).join("OUTPUT"),
+            Place::Outgoing(title, id) => job(title, id).join("outgoing"),
             Place::JobInfo(title, id) => job(title, id).join("info.json"),
             Place::ProcJson(title, id) => job(title, id).join("proc.json"),
             Place::ProcessingLog(title, id) => job(title, id).join("processing.log"),

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::attributes::Attributes;
 use super::offer::{Offer, Offered};
 use super::trace::{Check, LeftOut, RuleTrace, SendTrace, Verdict};
-use crate::model::{AttributeSet, AttributeTag, Destination, Direction, Outcome, Peer, Route, RouteSource};
+use crate::model::{
+    AttributeSet, AttributeTag, Destination, Direction, GateMode, Outcome, Peer, Route, RouteSource,
+};
 use regex::Regex;
 
 /// Files that are named one by one where they are left out.
@@ -35,6 +37,8 @@ pub struct Planned {
     pub files: Vec<usize>,
     /// The delivery, by its place in the plan, that has to fail before this one goes.
     pub after: Option<usize>,
+    /// How they are held against their input before they leave.
+    pub gate: GateMode,
 }
 
 /// Which file goes where, and why.
@@ -203,6 +207,7 @@ fn send(
             direction,
             files,
             after,
+            gate: route.gate,
         };
         let known = known(plan, &planned);
         new |= known.is_none();

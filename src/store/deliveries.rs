@@ -6,8 +6,8 @@ use super::events::record;
 use super::jobs::{advance, ae_title, job_id, set_verdict, state_of};
 use super::{Pending, Result, Store, StoreError, measures};
 use crate::model::{
-    Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, Direction, InstanceState, JobEvent, JobId,
-    JobState, Measure, Peer, RemoteAe, Timestamp, Verdict,
+    Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, Direction, GateMode, GateState, InstanceState,
+    JobEvent, JobId, JobState, Measure, Peer, RemoteAe, Timestamp, Verdict,
 };
 
 /// A delivery that a harvest decided on.
@@ -21,6 +21,8 @@ pub struct NewDelivery {
     pub direction: Direction,
     /// The delivery, by its place among those of its harvest, that has to fail before this one goes.
     pub after: Option<usize>,
+    /// How its objects are held against their input before they leave.
+    pub gate: GateMode,
     /// What is to be sent; at least one.
     pub instances: Vec<DeliveryInstance>,
 }
@@ -241,8 +243,8 @@ fn insert(db: &Connection, job: &JobId, new: &NewDelivery, after: Option<i64>, a
         Peer::Named(_) => None,
     };
     let id: i64 = db.query_row(
-        "INSERT INTO deliveries (job, destination, route, direction, state, created_at, address, calling, after) \
-         VALUES ((SELECT seq FROM jobs WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id",
+        "INSERT INTO deliveries (job, destination, route, direction, state, created_at, address, calling, after, gate) \
+         VALUES ((SELECT seq FROM jobs WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING id",
         params![
             job.as_str(),
             new.peer.ae_title().as_str(),
@@ -253,6 +255,7 @@ fn insert(db: &Connection, job: &JobId, new: &NewDelivery, after: Option<i64>, a
             given.map(|remote| &remote.address),
             given.map(|remote| remote.calling.as_str()),
             after,
+            new.gate.word(),
         ],
         |row| row.get(0),
     )?;
@@ -305,7 +308,7 @@ pub(super) fn settle(db: &Connection, job: &JobId, at: Timestamp) -> Result<()> 
 fn query(db: &Connection, condition: &str, values: impl rusqlite::Params) -> Result<Vec<Delivery>> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT d.id, j.id, j.stream, d.destination, d.route, d.direction, d.state, d.attempts, d.created_at, \
-         d.next_at, d.error, d.address, d.calling, d.after, j.study_instance_uid FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
+         d.next_at, d.error, d.address, d.calling, d.after, d.gate, d.gate_state, j.study_instance_uid FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
     ))?;
     let mut rows = statement.query(values)?;
     let mut deliveries = Vec::new();
@@ -330,7 +333,7 @@ fn read(row: &Row<'_>) -> Result<Delivery> {
         id: row.get(0)?,
         job: job_id(&text(1)?)?,
         stream: ae_title(&text(2)?)?,
-        study_instance_uid: text(14)?,
+        study_instance_uid: text(16)?,
         destination,
         remote,
         after: row.get(13)?,
@@ -346,5 +349,7 @@ fn read(row: &Row<'_>) -> Result<Delivery> {
         created_at: Timestamp(row.get(8)?),
         next_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
         error: row.get(10)?,
+        gate: GateMode::from_word(&text(14)?).unwrap_or_default(),
+        gate_state: GateState::from_word(&text(15)?).unwrap_or_default(),
     })
 }

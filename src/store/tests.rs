@@ -3,6 +3,8 @@
 mod buckets;
 mod deliveries;
 mod file;
+mod gate;
+mod measures;
 mod operators;
 mod sets;
 
@@ -77,6 +79,7 @@ fn delivering(store: &Store) -> (JobId, Delivery) {
     store.start(&job, bucket(), now).wait().unwrap();
     store.ended(&job, Ended::default(), None, now).wait().unwrap();
     let new = NewDelivery {
+        gate: crate::model::GateMode::Repair,
         peer: crate::model::Peer::Named(AeTitle::parse("PACS").unwrap()),
         after: None,
         route: "r".into(),

@@ -148,6 +148,22 @@ impl Orthanc {
             .collect())
     }
 
+    /// An object it holds, as a Part 10 file.
+    ///
+    /// # Errors
+    /// When it has none of that SOP Instance UID, or does not answer.
+    pub fn file(&self, sop_instance_uid: &str) -> Result<Vec<u8>> {
+        let instances = self.get("/instances?expand")?;
+        let is_it = |i: &&Value| {
+            i.pointer("/MainDicomTags/SOPInstanceUID").and_then(Value::as_str) == Some(sop_instance_uid)
+        };
+        let found = instances.as_array().into_iter().flatten().find(is_it);
+        let id = found.and_then(|i| i.get("ID")?.as_str());
+        let id = id.with_context(|| format!("Orthanc does not hold {sop_instance_uid}"))?;
+        let url = format!("http://127.0.0.1:{}/instances/{id}/file", self.address.http_port);
+        Ok(self.agent.get(url).call()?.body_mut().read_to_vec()?)
+    }
+
     /// Everything it has logged so far.
     pub fn log(&self) -> String {
         self.process.log()

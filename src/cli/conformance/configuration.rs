@@ -424,7 +424,14 @@ fn remote_aes(d: &mut Document, site: &Site) {
     d.text(
         "A route sends to its destinations what it matches; `$sender` is the remote AE of the calling AE Title. Patterns are regular expressions, searched without regard to \
          case. A later AE Title of a fallback is sent to only when a transfer to the one before it failed. Rules of a \
-         `routing.json` follow these in the same order of evaluation; `magickbox route list` prints them.",
+         `routing.json` follow these in the same order of evaluation; `magickbox route list` prints them. Objects that a \
+         bucket made are held against those it was given before they are sent, by the mode of the gate: an object whose \
+         Patient ID, Issuer of Patient ID, Patient's Name, Birth Date or Sex, Study Instance UID, Study ID, Accession \
+         Number, Study Date or Referring Physician's Name contradicts them is not sent (`repair`, `strict`); missing \
+         values are filled in (`repair`) or keep the object from being sent (`strict`). Both append an item to \
+         Contributing Equipment Sequence (0018,A001), and add Source Image Sequence (0008,2112) or Source Instance \
+         Sequence (0042,0013) to images and documents without references. Objects that are the same as received ones \
+         are sent unchanged.",
     );
     table(d, site, "Rules of a `routing.json`, `[routing]`", routing);
     d.table(
@@ -437,6 +444,7 @@ fn remote_aes(d: &mut Document, site: &Site) {
             "What is sent",
             "To",
             "Ends the search",
+            "Gate",
         ],
         site.config.routes.iter().map(route),
     );
@@ -475,7 +483,7 @@ fn shown(token: bool, certificate: bool) -> String {
     }
 }
 
-fn route(route: &Route) -> [String; 7] {
+fn route(route: &Route) -> [String; 8] {
     let pattern = |p: &Option<regex::Regex>, without: &str| {
         p.as_ref()
             .map_or_else(|| without.to_owned(), |p| code(p.as_str()))
@@ -497,6 +505,7 @@ fn route(route: &Route) -> [String; 7] {
         sent,
         to.join(if fallback { ", else " } else { ", " }),
         if route.last { "yes" } else { "no" }.to_owned(),
+        route.gate.word().to_owned(),
     ]
 }
 

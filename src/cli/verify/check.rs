@@ -173,7 +173,9 @@ fn strangers(directory: &Path, prefix: &str, known: &HashSet<String>, seen: &mut
     let mut nameless = 0;
     for entry in entries {
         let name = entry.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-        if known.contains(&format!("{prefix}/{name}")) {
+        // The copy of a result that is being written, or that is written again by the running node.
+        let is_begun = prefix == "outgoing" && name.ends_with(".part");
+        if is_begun || known.contains(&format!("{prefix}/{name}")) {
             continue;
         }
         let plain = name.strip_suffix(".dcm").unwrap_or(name);
@@ -254,6 +256,17 @@ fn outputs(layout: &Layout, job: &KeptJob, seen: &mut Seen) {
             }
         }
     }
+    let known = record
+        .output
+        .iter()
+        .filter_map(|listed| listed.sop_instance_uid.as_ref());
+    let known = known.map(|uid| format!("outgoing/{uid}.dcm")).collect();
+    strangers(
+        &layout.path(Place::Outgoing(stream, id)),
+        "outgoing",
+        &known,
+        seen,
+    );
     for number in 1..=there.len() {
         let file = format!("OUTPUT/(unknown name {number})");
         seen.find(file, Problem::Unknown, "a result that record.json does not have");

@@ -6,7 +6,7 @@ mod remote;
 
 use regex::Regex;
 
-use super::AeTitle;
+use super::{AeTitle, GateMode};
 
 pub use attribute::{AttributeSet, AttributeTag, AttributeTagError};
 pub use pattern::{PatternError, pattern};
@@ -124,4 +124,6 @@ pub struct Route {
     pub to: Vec<Destination>,
     /// No later rule is looked at once this one matched.
     pub last: bool,
+    /// How results are held against their input before they leave.
+    pub gate: GateMode,
 }

@@ -371,6 +371,7 @@ fn named(name: &str, send: Direction, titles: &[&str]) -> Route {
         send,
         to: titles.iter().map(title).collect(),
         last: false,
+        gate: Default::default(),
     }
 }
 

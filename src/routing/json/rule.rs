@@ -3,7 +3,7 @@
 use super::Site;
 use super::table::Table;
 use crate::model::{
-    AeTitle, AttributeSet, AttributeTag, Destination, Direction, Peer, RemoteAe, Route, RouteSource,
+    AeTitle, AttributeSet, AttributeTag, Destination, Direction, GateMode, Peer, RemoteAe, Route, RouteSource,
 };
 
 /// What stands for the site's default PACS.
@@ -47,6 +47,8 @@ pub(super) fn read(index: usize, table: &Table<'_>, site: &Site) -> Option<Route
         send: send.unwrap_or_default(),
         to,
         last,
+        // The original has no gate, and no key for one.
+        gate: GateMode::default(),
     })
 }
 
