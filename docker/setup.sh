@@ -40,6 +40,7 @@ need python3 python3
 if [ "$purpose" = test ]; then
     need dciodvfy dicom3tools
     need openssl openssl
+    [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || missing="$missing orthanc-dicomweb"
     need c++ g++ # libFuzzer
     need xfs_io xfsprogs # cuts the power of a file system
     need mkfs.ext4 e2fsprogs

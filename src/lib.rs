@@ -33,7 +33,7 @@
 //! `stage` imports `config`, `dicom`, `store`,
 //! `telemetry`. `bucket` imports `store`, `container`.
 //! `scp` imports `dicom`, `store`, `stage`. `engine` imports `stage`, `bucket`, `container`, `store`, `dicom`, `routing`. `delivery`
-//! imports `dicom`, `store`. `http` imports `bucket`, `container`, `files`, `routing`, `stage`, `store`, `telemetry`. `node` wires them; `cli`
+//! imports `dicom`, `store`. `http` imports `bucket`, `container`, `delivery`, `files`, `routing`, `stage`, `store`, `telemetry`. `node` wires them; `cli`
 //! starts the node, talks HTTP to one, or runs a bucket by `engine` without one. A unit test below holds the
 //! `use crate::` lines against this.
 //!

@@ -18,7 +18,7 @@ use crate::bucket::uploads::Uploads;
 use crate::bucket::{Buckets, Capacity};
 use crate::config::{Config, EngineConfig, TlsConfig};
 use crate::container::{Docker, DockerConfig, Runtime};
-use crate::delivery::Worker;
+use crate::delivery::{Destinations, Probes, Worker};
 use crate::dicom::tls;
 use crate::dicom::upper_layer::Stop;
 use crate::engine::{self, Engine};
@@ -59,7 +59,7 @@ impl Node {
     /// What keeps it from serving, naming the input.
     pub async fn start(config: Config) -> Result<Self> {
         // What the site has to mend is told before anything is begun.
-        let (given, remote_aes, fixed) = (config.routing, config.remote_aes, config.routes);
+        let (given, remotes, fixed) = (config.routing, config.remotes, config.routes);
         let tls = config.dicom.tls.clone().map(open_tls).transpose()?;
         let https = https::open(&config.http)?;
         https::warn(&config.http);
@@ -154,9 +154,11 @@ impl Node {
             at_work: stage.at_work().clone(),
             cancelled: told_cancelled,
         };
+        let destinations = Arc::new(Destinations::new(remotes));
+        let probes = Probes::new(destinations.clone(), &config.delivery);
         let worker = Worker {
             config: config.delivery,
-            remote_aes: Arc::new(remote_aes),
+            destinations,
             store: store.clone(),
             layout: layout.clone(),
             due,
@@ -205,6 +207,7 @@ impl Node {
                 config.http.largest_unpacked,
             ),
             scratch: http::Scratch::default(),
+            probes,
             access: http::Access {
                 networks: config.http.networks,
                 tokens: config.http.tokens,

@@ -204,6 +204,10 @@ fn show(job: &Value) {
         );
         let number = delivery.get("id").and_then(Value::as_i64).unwrap_or_default();
         println!("delivery {number:<8}  to {to}: {state} {error}");
+        let instances = delivery.get("instances").and_then(Value::as_array);
+        for line in instances.into_iter().flatten().filter_map(remark_on_object) {
+            println!("                   {line}");
+        }
     }
     for event in list("events") {
         println!(
@@ -213,6 +217,25 @@ fn show(job: &Value) {
             text(&event, "text")
         );
     }
+}
+
+/// An object of which there is more to say than that it is there or waits for its first try.
+fn remark_on_object(object: &Value) -> Option<String> {
+    let text = |key: &str| object.get(key).and_then(Value::as_str);
+    let (state, status) = (text("state")?, text("status"));
+    if state == "sent" || (status.is_none() && text("reason").is_none()) {
+        return None;
+    }
+    let parts = [
+        text("sop_instance_uid"),
+        Some(state),
+        status,
+        text("meaning"),
+        text("reason"),
+    ];
+    Some(printable(
+        &parts.into_iter().flatten().collect::<Vec<_>>().join("  "),
+    ))
 }
 
 /// A bucket's or a peer's words on a terminal: nothing that steers it.

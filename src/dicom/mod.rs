@@ -13,6 +13,7 @@ pub mod secondary_capture;
 pub mod sr;
 pub mod status;
 pub mod tls;
+pub mod transcode;
 pub mod transfer_capability;
 pub mod transfer_syntax;
 pub mod upper_layer;

@@ -36,6 +36,7 @@ pub fn router() -> Router<Context> {
         .merge(super::buckets::router())
         .merge(super::actions::router())
         .merge(super::routes::router())
+        .merge(super::remotes::router())
 }
 
 /// Runs a question to store or disk off the runtime's threads.

@@ -14,6 +14,7 @@ mod measures_format;
 mod memory;
 mod problem;
 mod push;
+mod remotes;
 mod routes;
 mod series;
 mod uploads;
@@ -34,6 +35,7 @@ use tokio::sync::{Notify, watch};
 use crate::bucket::Buckets;
 use crate::bucket::uploads::Uploads;
 use crate::container::Runtime;
+use crate::delivery::Probes;
 use crate::model::Layout;
 use crate::routing::Routes;
 use crate::stage::{Classifier, Completion};
@@ -64,6 +66,8 @@ pub struct Context {
     pub pushes: Pushes,
     /// The list of jobs as the original told it.
     pub scratch: Scratch,
+    /// Whether destinations answer.
+    pub probes: Probes,
     /// Who may use the API.
     pub access: Access,
     /// The container engine, for what it says of itself.

@@ -4,7 +4,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::bucket::Installed;
-use crate::model::{Delivery, DeliveryInstance, GateFindings, Job, Layout, Measure, Place, Timestamp};
+use crate::model::{
+    Delivery, DeliveryInstance, GateFindings, Job, Layout, Measure, Place, StoreStatus, Timestamp,
+};
 use crate::store::{BucketRow, EventRow, Occupancy, Versions};
 
 /// A job.
@@ -140,6 +142,8 @@ pub fn delivery(delivery: &Delivery, instances: &[DeliveryInstance]) -> Value {
                 "sop_instance_uid": i.sop_instance_uid,
                 "state": i.state.name(),
                 "status": i.status.map(|s| format!("{s:04X}")),
+                "meaning": i.status.map(|s| StoreStatus::of(s).name),
+                "reason": i.reason,
             })
         })
         .collect();

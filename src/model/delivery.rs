@@ -26,7 +26,7 @@
 //! `give_up`. Held and Refused are an operator's, who retries or cancels them. They need no deadline: their job is over, and
 //! retention leaves its files alone until somebody has decided. `Sending` may begin again: a crash cut it off.
 
-use super::{AeTitle, Direction, GateMode, GateState, JobId, RemoteAe, Timestamp};
+use super::{AeTitle, Direction, GateMode, GateState, JobId, RemoteAe, StatusClass, Timestamp};
 
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,21 +155,36 @@ impl DeliveryState {
 /// Where one instance of a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstanceState {
-    /// Not accepted yet.
+    /// Not accepted yet; with a status: the last one, which may pass.
     Waiting,
-    /// The destination answered Success or a warning.
+    /// The destination answered Success.
     Sent,
+    /// The destination has it and answered a warning.
+    SentWithWarning,
+    /// The destination had it before.
+    Duplicate,
     /// The destination will not have it.
     Refused,
 }
 
 impl InstanceState {
+    /// All states.
+    pub const ALL: [Self; 5] = [
+        Self::Waiting,
+        Self::Sent,
+        Self::SentWithWarning,
+        Self::Duplicate,
+        Self::Refused,
+    ];
+
     /// The state's name in the store and in the API.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
             Self::Sent => "sent",
+            Self::SentWithWarning => "sent-with-warning",
+            Self::Duplicate => "duplicate",
             Self::Refused => "refused",
         }
     }
@@ -177,9 +192,25 @@ impl InstanceState {
     /// The state of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Waiting, Self::Sent, Self::Refused]
-            .into_iter()
-            .find(|s| s.name() == name)
+        Self::ALL.into_iter().find(|s| s.name() == name)
+    }
+
+    /// Where an instance stands after a response of this class.
+    #[must_use]
+    pub const fn after(class: StatusClass) -> Self {
+        match class {
+            StatusClass::Success => Self::Sent,
+            StatusClass::Warning => Self::SentWithWarning,
+            StatusClass::Duplicate => Self::Duplicate,
+            StatusClass::Transient => Self::Waiting,
+            StatusClass::Refused => Self::Refused,
+        }
+    }
+
+    /// Whether the destination has it.
+    #[must_use]
+    pub const fn is_there(self) -> bool {
+        matches!(self, Self::Sent | Self::SentWithWarning | Self::Duplicate)
     }
 }
 
@@ -192,7 +223,9 @@ pub struct Delivery {
     pub job: JobId,
     /// The stream of that job.
     pub stream: AeTitle,
-    /// AE title of the remote AE.
+    /// The study that the job received.
+    pub study_instance_uid: String,
+    /// AE title of the remote AE, or the name of another destination.
     pub destination: AeTitle,
     /// Where that is, if the rule said so; else the `[[remote_ae]]` of that AE title does.
     pub remote: Option<RemoteAe>,
@@ -231,8 +264,10 @@ pub struct DeliveryInstance {
     pub transfer_syntax_uid: String,
     /// Where it stands.
     pub state: InstanceState,
-    /// The status the destination answered, if it did.
+    /// The status the destination answered last, if it did.
     pub status: Option<u16>,
+    /// Why it is refused or waits, for people; the peer's comment with it.
+    pub reason: Option<String>,
 }
 
 #[cfg(test)]
@@ -357,6 +392,9 @@ mod tests {
     fn names_read_back() {
         for state in DeliveryState::ALL {
             assert_eq!(DeliveryState::from_name(state.name()), Some(state));
+        }
+        for state in InstanceState::ALL {
+            assert_eq!(InstanceState::from_name(state.name()), Some(state));
         }
     }
 

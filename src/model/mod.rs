@@ -28,6 +28,7 @@ pub mod reader;
 pub mod report;
 pub mod route;
 pub mod settings;
+pub mod store_status;
 pub mod stream;
 pub mod timestamp;
 pub mod ucum;
@@ -57,10 +58,11 @@ pub use priority::Priority;
 pub use reader::{Finding, Reader};
 pub use report::Report;
 pub use route::{
-    AttributeSet, AttributeTag, AttributeTagError, Destination, Direction, PatternError, Peer, RemoteAe,
-    Route, RouteSource, pattern,
+    AttributeSet, AttributeTag, AttributeTagError, Destination, DicomWeb, Direction, Folder, PatternError,
+    Peer, Remote, RemoteAe, RemoteTls, Route, RouteSource, SENDER, SendLimits, pattern,
 };
 pub use settings::Settings;
+pub use store_status::{STORE_STATUSES, StatusClass, StoreStatus};
 pub use stream::{Stream, StreamTable};
 pub use timestamp::Timestamp;
 pub use uid::Uid;

@@ -161,9 +161,10 @@ fn send(
     stopper: &mut Option<usize>,
 ) -> SendTrace {
     let files = offer.of(route.send);
+    let peer = destination.peer.for_calling(facts.calling);
     let mut trace = SendTrace {
-        to: destination.peer.ae_title().to_string(),
-        address: match &destination.peer {
+        to: peer.ae_title().to_string(),
+        address: match &peer {
             Peer::Named(_) => None,
             Peer::Given(remote) => Some(remote.address.clone()),
         },
@@ -201,7 +202,7 @@ fn send(
     let mut new = false;
     for (direction, files) in parts.into_iter().filter(|(_, files)| !files.is_empty()) {
         let planned = Planned {
-            peer: destination.peer.clone(),
+            peer: peer.clone(),
             route: route.name.clone(),
             direction,
             files,

@@ -88,7 +88,7 @@ impl Store {
                     params![delivery, next.name(), at.0],
                 )?;
                 db.execute(
-                    "UPDATE delivery_instances SET state = 'waiting', status = NULL WHERE delivery = ?1 AND state = 'refused'",
+                    "UPDATE delivery_instances SET state = 'waiting', status = NULL, reason = NULL WHERE delivery = ?1 AND state = 'refused'",
                     [delivery],
                 )?;
             }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Result, StoreError};
 
 /// Every schema there was, oldest first. A file of migrations is never changed once released.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_associations.sql"),
     include_str!("migrations/0003_ways_out.sql"),
@@ -17,6 +17,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0006_pushes.sql"),
     include_str!("migrations/0007_gate.sql"),
     include_str!("migrations/0008_measures.sql"),
+    include_str!("migrations/0009_deliveries.sql"),
 ];
 
 /// The newest schema.

@@ -27,6 +27,19 @@ pub struct NewDelivery {
     pub instances: Vec<DeliveryInstance>,
 }
 
+/// What became of one object in an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceAnswer {
+    /// The file, relative to the directory that is sent.
+    pub file: String,
+    /// Where it stands now.
+    pub state: InstanceState,
+    /// The status the destination answered, if it did.
+    pub status: Option<u16>,
+    /// Why it is refused or waits, for people.
+    pub reason: Option<String>,
+}
+
 impl Store {
     /// Keeps everything a harvest found in one step: measures, verdict, deliveries, the next state.
     pub fn harvested(
@@ -84,17 +97,13 @@ impl Store {
     }
 
     /// Keeps what the destination answered for some objects of a delivery.
-    pub fn instances_answered(
-        &self,
-        id: i64,
-        answered: Vec<(String, InstanceState, Option<u16>)>,
-    ) -> Pending<()> {
+    pub fn instances_answered(&self, id: i64, answered: Vec<InstanceAnswer>) -> Pending<()> {
         self.write(move |db| {
             let mut update = db.prepare_cached(
-                "UPDATE delivery_instances SET state = ?3, status = ?4 WHERE delivery = ?1 AND file = ?2",
+                "UPDATE delivery_instances SET state = ?3, status = ?4, reason = ?5 WHERE delivery = ?1 AND file = ?2",
             )?;
-            for (file, state, status) in &answered {
-                update.execute(params![id, file, state.name(), status])?;
+            for a in &answered {
+                update.execute(params![id, a.file, a.state.name(), a.status, a.reason])?;
             }
             Ok(())
         })
@@ -170,7 +179,7 @@ impl Store {
     pub fn delivery_instances(&self, delivery: i64) -> Result<Vec<DeliveryInstance>> {
         self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT file, sop_class_uid, sop_instance_uid, transfer_syntax_uid, state, status \
+                "SELECT file, sop_class_uid, sop_instance_uid, transfer_syntax_uid, state, status, reason \
                  FROM delivery_instances WHERE delivery = ?1 ORDER BY rowid",
             )?;
             let rows = statement.query_map([delivery], |row| {
@@ -182,6 +191,7 @@ impl Store {
                     transfer_syntax_uid: row.get(3)?,
                     state: InstanceState::from_name(&state).unwrap_or(InstanceState::Waiting),
                     status: row.get(5)?,
+                    reason: row.get(6)?,
                 })
             })?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -298,7 +308,7 @@ pub(super) fn settle(db: &Connection, job: &JobId, at: Timestamp) -> Result<()> 
 fn query(db: &Connection, condition: &str, values: impl rusqlite::Params) -> Result<Vec<Delivery>> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT d.id, j.id, j.stream, d.destination, d.route, d.direction, d.state, d.attempts, d.created_at, \
-         d.next_at, d.error, d.address, d.calling, d.after, d.gate, d.gate_state FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
+         d.next_at, d.error, d.address, d.calling, d.after, d.gate, d.gate_state, j.study_instance_uid FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
     ))?;
     let mut rows = statement.query(values)?;
     let mut deliveries = Vec::new();
@@ -314,17 +324,16 @@ fn read(row: &Row<'_>) -> Result<Delivery> {
     let destination = ae_title(&text(3)?)?;
     let given: (Option<String>, Option<String>) = (row.get(11)?, row.get(12)?);
     let remote = match given {
-        (Some(address), Some(calling)) => Some(RemoteAe {
-            ae_title: destination.clone(),
-            address,
-            calling: ae_title(&calling)?,
-        }),
+        (Some(address), Some(calling)) => {
+            Some(RemoteAe::plain(destination.clone(), address, ae_title(&calling)?))
+        }
         _ => None,
     };
     Ok(Delivery {
         id: row.get(0)?,
         job: job_id(&text(1)?)?,
         stream: ae_title(&text(2)?)?,
+        study_instance_uid: text(16)?,
         destination,
         remote,
         after: row.get(13)?,

@@ -37,7 +37,7 @@ use rusqlite::{Connection, OptionalExtension};
 pub use associations::AssociationRow;
 pub use buckets::{BucketRow, Removed};
 pub use deletions::Deletion;
-pub use deliveries::NewDelivery;
+pub use deliveries::{InstanceAnswer, NewDelivery};
 pub use events::EventRow;
 pub use gate::{ResultUid, UidsTaken};
 pub use inherited::InheritedRow;

@@ -20,6 +20,7 @@ mod buckets_cli;
 mod check;
 mod classify;
 mod create;
+mod destinations;
 mod disk;
 mod durability;
 mod first_light;

@@ -74,6 +74,10 @@ pub struct DeliveredInstance {
     pub sop_instance_uid: String,
     pub state: String,
     pub status: Option<String>,
+    #[serde(default)]
+    pub meaning: Option<String>,
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 impl Job {

@@ -11,6 +11,7 @@ pub mod kit;
 pub mod legacy;
 pub mod node;
 pub mod orthanc;
+pub mod pacs;
 pub mod parrot;
 pub mod part10;
 pub mod peers;

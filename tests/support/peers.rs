@@ -15,6 +15,7 @@ pub enum Peer {
     Highdicom,
     Openssl,
     Orthanc,
+    OrthancDicomWeb,
     Pynetdicom,
 }
 
@@ -42,6 +43,7 @@ impl Peer {
             Self::Highdicom => *HIGHDICOM,
             Self::Openssl => *OPENSSL,
             Self::Orthanc => orthanc::program().is_some(),
+            Self::OrthancDicomWeb => orthanc::program().is_some() && orthanc::dicomweb_plugin().is_some(),
             Self::Pynetdicom => *PYNETDICOM,
         }
     }

@@ -77,6 +77,7 @@ impl Scene {
                 transfer_syntax_uid: meta.transfer_syntax_uid.to_string(),
                 state: InstanceState::Waiting,
                 status: None,
+                reason: None,
             });
         }
         let to = |number| NewDelivery {

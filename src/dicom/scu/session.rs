@@ -4,10 +4,14 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use super::loaded::Loaded;
+use super::pace::{Pace, Paced};
 use super::{Answer, Outgoing, ScuError, ScuTimeouts};
-use crate::dicom::command::{Command, LONGEST_COMMAND, c_store_rq, field};
+use crate::dicom::command::{Command, LONGEST_COMMAND, c_echo_rq, c_store_rq, field};
+use crate::dicom::status::Status;
+use crate::dicom::tls::Connector;
 use crate::dicom::upper_layer::{
-    AbortReason, Association, Connection, Error, Event, Limits, Proposal, ProposedContext, Stop, request,
+    AbortReason, Association, Connection, Error, Event, Limits, Proposal, ProposedContext, Stop, Transport,
+    request,
 };
 use crate::model::{RemoteAe, Uid};
 
@@ -31,13 +35,18 @@ impl<'r> Session<'r> {
         remote: &'r RemoteAe,
         kinds: &[(&Uid, &Uid)],
         timeouts: ScuTimeouts,
+        pace: Option<&Pace>,
     ) -> Result<Self, ScuError> {
         let failed = |source| failed(remote, source);
         let socket = connect(&remote.address, timeouts.connect).map_err(|source| ScuError::Connect {
             address: remote.address.clone(),
             source,
         })?;
-        let connection = Connection::new(Box::new(socket), Stop::default()).map_err(failed)?;
+        let mut transport = transport(remote, socket, timeouts.connect)?;
+        if let Some(pace) = pace {
+            transport = Box::new(Paced::new(transport, pace.clone()));
+        }
+        let connection = Connection::new(transport, Stop::default()).map_err(failed)?;
         let context = |(i, (class, syntax)): (u8, &(&Uid, &Uid))| ProposedContext {
             id: i.saturating_mul(2).saturating_add(1),
             abstract_syntax: class.to_string(),
@@ -95,6 +104,23 @@ impl<'r> Session<'r> {
         Ok(true)
     }
 
+    /// Sends a C-STORE with a data set that is in memory, in the transfer syntax that `file` says; false, and nothing is sent,
+    /// if the peer does not take it. The answer is due.
+    ///
+    /// # Errors
+    /// The association is over.
+    pub(super) fn send_data_set(&mut self, file: &Outgoing, data_set: &[u8]) -> Result<bool, ScuError> {
+        let Some(context) = self.context(file) else {
+            return Ok(false);
+        };
+        self.message_id = self.message_id.wrapping_add(1);
+        let command = c_store_rq(self.message_id, &file.sop_class_uid, &file.sop_instance_uid);
+        self.association
+            .send_message(context, &command, data_set, &mut std::io::empty(), 0)
+            .map_err(|source| failed(self.remote, source))?;
+        Ok(true)
+    }
+
     /// The answer to what was sent last.
     ///
     /// # Errors
@@ -104,18 +130,40 @@ impl<'r> Session<'r> {
     }
 
     fn read_answer(&mut self) -> Result<Answer, Error> {
+        let response = self.response(field::C_STORE_RSP)?;
+        match response.status {
+            Some(status) => Ok(Answer::Status(status, response.error_comment)),
+            None => Err(broken("a response without a status".to_owned())),
+        }
+    }
+
+    /// The response to the last message, which has to be of this kind.
+    fn response(&mut self, expected: u16) -> Result<Command, Error> {
         let response = next_response(&mut self.association)?;
         let message_id = self.message_id;
-        if response.command_field != field::C_STORE_RSP || response.message_id != message_id {
+        if response.command_field != expected || response.message_id != message_id {
             return Err(broken(format!(
                 "{:04X} to message {} where the answer to {message_id} was due",
                 response.command_field, response.message_id
             )));
         }
-        match response.status {
-            Some(status) => Ok(Answer::Status(status, response.error_comment)),
-            None => Err(broken("a response without a status".to_owned())),
-        }
+        Ok(response)
+    }
+
+    /// A C-ECHO and its status; `None` if the peer took no context for it.
+    pub(super) fn echo(&mut self, sop_class: &Uid) -> Result<Option<Status>, ScuError> {
+        let mut contexts = self.association.contexts().iter();
+        let context = contexts.find(|c| c.abstract_syntax == sop_class.as_str());
+        let Some(context) = context.map(|c| c.id) else {
+            return Ok(None);
+        };
+        self.message_id = self.message_id.wrapping_add(1);
+        let command = c_echo_rq(self.message_id, sop_class);
+        let sent = self.association.send_command(context, &command);
+        let answer = sent.and_then(|()| self.response(field::C_ECHO_RQ | field::RESPONSE));
+        answer
+            .map(|response| response.status)
+            .map_err(|e| failed(self.remote, e))
     }
 
     /// An error of ours on this association.
@@ -155,6 +203,24 @@ fn connect(address: &str, limit: Duration) -> std::io::Result<TcpStream> {
         }
     }
     Err(last)
+}
+
+/// What carries the association: TLS where the peer is to be called so.
+fn transport(remote: &RemoteAe, socket: TcpStream, limit: Duration) -> Result<Box<dyn Transport>, ScuError> {
+    let Some(tls) = &remote.tls else {
+        return Ok(Box::new(socket));
+    };
+    let address = &remote.address;
+    let connector = Connector::open(tls, address).map_err(|source| ScuError::Tls {
+        address: address.clone(),
+        source,
+    })?;
+    let shaken = connector.connect(socket, limit);
+    let stream = shaken.map_err(|source| ScuError::Connect {
+        address: address.clone(),
+        source,
+    })?;
+    Ok(Box::new(stream))
 }
 
 fn broken(detail: String) -> Error {

@@ -102,11 +102,11 @@ fn destination(table: &Table<'_>, site: &Site) -> Option<Destination> {
     table.warn_unknown();
     Some(Destination {
         outcome: None,
-        peer: Peer::Given(RemoteAe {
-            ae_title: ae_title?,
-            address: format!("{}:{}", host?, port?),
-            calling: calling?,
-        }),
+        peer: Peer::Given(RemoteAe::plain(
+            ae_title?,
+            format!("{}:{}", host?, port?),
+            calling?,
+        )),
         which,
         stops,
         error_report,

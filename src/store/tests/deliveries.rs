@@ -67,11 +67,11 @@ fn harvesting(store: &Store, uid: &str, now: Timestamp) -> JobId {
 fn chain(store: &Store, uid: &str, now: Timestamp) -> (JobId, Vec<crate::model::Delivery>) {
     let job = harvesting(store, uid, now);
     let to = |title: &str, after: Option<usize>| NewDelivery {
-        peer: crate::model::Peer::Given(crate::model::RemoteAe {
-            ae_title: AeTitle::parse(title).unwrap(),
-            address: "pacs.example:104".into(),
-            calling: AeTitle::parse("ME").unwrap(),
-        }),
+        peer: crate::model::Peer::Given(crate::model::RemoteAe::plain(
+            AeTitle::parse(title).unwrap(),
+            "pacs.example:104".into(),
+            AeTitle::parse("ME").unwrap(),
+        )),
         after,
         route: "r".into(),
         direction: crate::model::Direction::Output,

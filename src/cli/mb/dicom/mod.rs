@@ -109,14 +109,14 @@ pub(super) fn send(
     sending: &Sending,
 ) -> Result<Ending> {
     let title = |text: &str| AeTitle::parse(text).map_err(|error| anyhow!("{text:?}: {error}"));
-    let remote = RemoteAe {
-        ae_title: title(called)?,
-        address: address.to_owned(),
-        calling: match &sending.calling {
+    let remote = RemoteAe::plain(
+        title(called)?,
+        address.to_owned(),
+        match &sending.calling {
             Some(calling) => title(calling)?,
             None => title(sender).or_else(|_| title("MB"))?,
         },
-    };
+    );
     let scan = scan::scan(directory);
     scan.say();
     if scan.objects.is_empty() {

@@ -109,11 +109,14 @@ fn class(fate: Option<&Fate>) -> Option<StatusClass> {
 }
 
 fn is_stored(fate: Option<&Fate>) -> bool {
-    matches!(class(fate), Some(StatusClass::Success | StatusClass::Warning))
+    matches!(
+        class(fate),
+        Some(StatusClass::Success | StatusClass::Warning | StatusClass::Duplicate)
+    )
 }
 
 fn is_warning(fate: Option<&Fate>) -> bool {
-    class(fate) == Some(StatusClass::Warning)
+    matches!(class(fate), Some(StatusClass::Warning | StatusClass::Duplicate))
 }
 
 /// Why a file is not stored, or with what remark it is.

@@ -151,7 +151,7 @@ impl Queue<'_> {
     }
 
     fn send_over_one(&self, fates: &Sender<(usize, Fate)>, answers: &mut u64) -> Result<(), ScuError> {
-        let mut session = Session::open(self.work.remote, &self.kinds, self.work.timeouts)?;
+        let mut session = Session::open(self.work.remote, &self.kinds, self.work.timeouts, None)?;
         let (mut next, mut spare) = (self.load_next(Vec::new(), fates), Vec::new());
         while let Some((index, object, mut loaded)) = next {
             let sent = session.send(&object.outgoing, &mut loaded);
