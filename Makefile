@@ -14,7 +14,7 @@ demo:
 test:
 	@docker/setup.sh test
 	cargo test
-	cargo test --bench receiving -- --only one,sixteen,storescu --objects 16 --rounds 1 --peers none,best,fsync
+	cargo test --bench receiving -- --only one,sixteen,storescu,sending --objects 16 --rounds 1 --peers none,best,fsync
 	cargo test --bench scale -- --jobs 1000 --instances 20000 --objects 100 --rounds 2 --starts 1
 
 # The page of `buckets open` in Chromium, and whether what is committed of it is made of its sources. Screenshots are

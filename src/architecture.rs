@@ -37,6 +37,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "store",
             "container",
             "bucket",
+            "delivery",
         ],
     ),
 ];

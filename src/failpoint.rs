@@ -8,7 +8,7 @@
 pub const VARIABLE: &str = "MAGICKBOX_FAILPOINT";
 
 /// Every point, in the order in which an object comes by.
-pub const NAMES: [&str; 26] = [
+pub const NAMES: [&str; 28] = [
     // 1, 2: an association, a command.
     "accepted",
     "command-read",
@@ -36,6 +36,8 @@ pub const NAMES: [&str; 26] = [
     "harvested",
     // 9, 10: the results.
     "delivery-begun",
+    "results-copied",
+    "gate-passed",
     "object-taken",
     "object-sent",
     "delivery-before-settle",
@@ -54,11 +56,20 @@ pub const OF_COMMITTING: [&str; 5] = [
     "commitment-asked",
     "commitment-heard",
 ];
+/// Points on the way of a push; `tests/black_box/legacy_push.rs` kills a node there.
+pub const OF_PUSHING: [&str; 2] = ["push-unpacked", "push-queued"];
+/// A point in the harvest of a bucket that gets a report; `tests/black_box/reports.rs` kills a node there.
+pub const OF_REPORTS: [&str; 1] = ["report-written"];
 
 /// Every point there is.
 #[cfg(any(debug_assertions, test))]
 fn names() -> impl Iterator<Item = &'static str> {
-    NAMES.into_iter().chain(OF_INSTALLING).chain(OF_COMMITTING)
+    NAMES
+        .into_iter()
+        .chain(OF_INSTALLING)
+        .chain(OF_PUSHING)
+        .chain(OF_REPORTS)
+        .chain(OF_COMMITTING)
 }
 
 /// The process dies here if it was told to.

@@ -11,7 +11,8 @@
 //! files      files and directories so that they last
 //! failpoint  named points at which a node of the tests dies; nothing in a release build
 //! telemetry  logs, names of their fields, metrics
-//! dicom      what we add to dicom-rs: upper layer, TLS, messages, negotiation, reading a header on the fly, SCU
+//! dicom      what we add to dicom-rs: upper layer, TLS, messages, negotiation, reading a header on the fly, SCU; objects
+//!            beside a study
 //! store      the job store
 //! container  trait Runtime and its Docker implementation
 //! routing    where results go: the rules in force, routing.json, the decision and its reasons
@@ -21,7 +22,7 @@
 //! scp        services as acceptor
 //! engine     one driver per job: scheduler, driver, harvest, recovery
 //! delivery   results out
-//! http       the API
+//! http       the API, and the addresses of the original node
 //! node       composition root: Config → running Node
 //! cli        one file per subcommand of the programs
 //! ```
@@ -32,7 +33,7 @@
 //! `stage` imports `config`, `dicom`, `store`,
 //! `telemetry`. `bucket` imports `store`, `container`.
 //! `scp` imports `dicom`, `store`, `stage`. `engine` imports `stage`, `bucket`, `container`, `store`, `dicom`, `routing`. `delivery`
-//! imports `dicom`, `store`. `http` imports `bucket`, `container`, `files`, `routing`, `stage`, `store`, `telemetry`. `node` wires them; `cli`
+//! imports `dicom`, `store`. `http` imports `bucket`, `container`, `delivery`, `files`, `routing`, `stage`, `store`, `telemetry`. `node` wires them; `cli`
 //! starts the node, talks HTTP to one, or runs a bucket by `engine` without one. A unit test below holds the
 //! `use crate::` lines against this.
 //!
@@ -51,11 +52,15 @@
 //!    frozen. Late ones make a new job.
 //! 7. [`engine`]'s scheduler takes it in order; the driver links the objects of the series that its bucket accepts into
 //!    INPUT, creates the container by image digest, waits, keeps the log.
-//! 8. The harvest reads proc.json, exit status, OOM flag, measures and DICOM results; routes are decided by a pure
+//! 8. The harvest reads proc.json, exit status, OOM flag, measures and DICOM results, and makes a structured report of
+//!    the measures where the bucket asks for one; routes are decided by a pure
 //!    function; deliveries are rows of the same transaction.
-//! 9. [`delivery`]'s worker sends, keeps each object's status, tries again on a schedule; its committer asks whether the
-//!    destination keeps what it took.
+//! 9. [`delivery`]'s gate holds what contradicts its input and fills in what is missing; its worker sends, keeps each
+//!    object's status, tries again on a schedule; its committer asks whether the destination keeps what it took.
 //! 10. The last delivery settles the job. Each arrow is a row in `events`.
+//!
+//! A study that is pushed as a zip takes another way to step 7: `http` spools it, `stage::push` unpacks it into the directory
+//! of a set that has no row yet, and one transaction makes the rows of its objects and its job, queued.
 //!
 //! A kill -9 between any two of them loses nothing that was answered: a file that is what its name says is taken in at
 //! the next start, and every step from 6 on can be done again.

@@ -18,13 +18,13 @@ use crate::bucket::uploads::Uploads;
 use crate::bucket::{Buckets, Capacity};
 use crate::config::{Config, EngineConfig, TlsConfig};
 use crate::container::{Docker, DockerConfig, Runtime};
-use crate::delivery::{Committer, Worker};
+use crate::delivery::{Committer, Destinations, Probes, Worker};
 use crate::dicom::tls;
 use crate::dicom::upper_layer::Stop;
 use crate::engine::{self, Engine};
 use crate::files;
 use crate::http;
-use crate::model::{Layout, Place};
+use crate::model::{Layout, Place, Remote, RemoteAe};
 use crate::routing::{self, Routes, RoutesConfig};
 use crate::scp::{Keeper, Listener, Scp, SecurePort};
 use crate::stage::{Classifier, Keeps, Retention, Stage, load_rules};
@@ -59,7 +59,7 @@ impl Node {
     /// What keeps it from serving, naming the input.
     pub async fn start(config: Config) -> Result<Self> {
         // What the site has to mend is told before anything is begun.
-        let (given, remote_aes, fixed) = (config.routing, config.remote_aes, config.routes);
+        let (given, remotes, fixed) = (config.routing, config.remotes, config.routes);
         let tls = config.dicom.tls.clone().map(open_tls).transpose()?;
         let https = https::open(&config.http)?;
         https::warn(&config.http);
@@ -116,7 +116,11 @@ impl Node {
         stage.resume(|title| streams.borrow().get(title).cloned())?;
 
         let dicom = config.dicom.address;
-        let remote_aes = Arc::new(remote_aes);
+        let of_dicom = remotes.iter().filter_map(|remote| match remote {
+            Remote::Dicom(ae) => Some(ae.clone()),
+            Remote::Folder(_) | Remote::Web(_) => None,
+        });
+        let remote_aes: Arc<Vec<RemoteAe>> = Arc::new(of_dicom.collect());
         let mut listener = Listener::bind(
             config.dicom,
             config.callers,
@@ -153,6 +157,7 @@ impl Node {
             routes: routes.clone(),
             queued: queued.clone(),
             deliveries: due.clone(),
+            at_work: stage.at_work().clone(),
             cancelled: told_cancelled,
         };
         let keeper = Keeper {
@@ -169,10 +174,12 @@ impl Node {
             store: store.clone(),
             due: Arc::default(),
         };
+        let destinations = Arc::new(Destinations::new(remotes));
+        let probes = Probes::new(destinations.clone(), &config.delivery);
         let worker = Worker {
             config: config.delivery,
             committer: committer.clone(),
-            remote_aes,
+            destinations,
             store: store.clone(),
             layout: layout.clone(),
             due,
@@ -217,6 +224,13 @@ impl Node {
             buckets,
             uploads: uploads.clone(),
             routes,
+            pushes: http::Pushes::new(
+                stage.clone(),
+                config.http.largest_push,
+                config.http.largest_unpacked,
+            ),
+            scratch: http::Scratch::default(),
+            probes,
             access: http::Access {
                 networks: config.http.networks,
                 tokens: config.http.tokens,

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use magickbox::cli::adopt::Adopt;
 use magickbox::cli::backup::Backup;
 use magickbox::cli::conformance::Conformance;
+use magickbox::cli::echo::Echo;
 use magickbox::cli::job::JobCommand;
 use magickbox::cli::restore::Restore;
 use magickbox::cli::route::RouteCommand;
@@ -30,6 +31,7 @@ enum Command {
     Restore(Restore),
     Job(JobCommand),
     Route(RouteCommand),
+    Echo(Echo),
     Verify(Verify),
     Token(TokenCommand),
 }
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Restore(restore) => restore.run(),
         Command::Job(job) => job.run(),
         Command::Route(route) => route.run(),
+        Command::Echo(echo) => return end(echo.run()),
         Command::Verify(verify) => verify.run(),
         Command::Token(token) => token.run(),
     };

@@ -1,12 +1,11 @@
 //! info.json (spec folder, bucket.md).
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
 use crate::model::settings::overlay;
-use crate::model::{AeTitle, Finding, Reader, Settings};
+use crate::model::{AeTitle, DeclaredMeasure, Finding, Reader, Report, Settings};
 
 /// A bucket's self-description, read to the letter.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,13 +24,16 @@ pub struct Manifest {
     pub enabled: bool,
     /// How it is run.
     pub settings: Settings,
-    /// Units of the declared `measures`, by name.
-    pub units: BTreeMap<String, String>,
+    /// `measures`: those that are declared as they have to be.
+    pub measures: Vec<DeclaredMeasure>,
     /// Everything as written, unknown keys too.
     pub info: Value,
     /// The site's overrides that were laid over it, if it has any for this bucket.
     pub site: Option<Value>,
 }
+
+const NOTHING_DECLARED: &str = "needs measures that are declared: \
+    \"measures\": [{ \"name\": \"brain_volume_ml\", \"unit\": \"mL\" }]";
 
 /// Why an info.json cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,7 +92,16 @@ impl Manifest {
         let ae_title = reader.text("AETitle", AeTitle::parse);
         let enabled = reader.get("enabled", read_enabled).unwrap_or(true);
         let settings = Settings::read(&reader);
-        let found = findings.into_inner();
+        let (measures, unclear) = DeclaredMeasure::read_all(map);
+        if settings.report != Report::None && measures.is_empty() && unclear.is_empty() {
+            reader.find("report", NOTHING_DECLARED);
+        }
+        let mut found = findings.into_inner();
+        // Buckets were installed before anybody looked at this key: what is not declared well is text. But nobody wants a
+        // report of something else than what was declared.
+        if settings.report != Report::None {
+            found.extend(unclear);
+        }
         match ae_title {
             Some(ae_title) if found.is_empty() => Ok(Self {
                 ae_title,
@@ -100,7 +111,7 @@ impl Manifest {
                 license: shown(map, "license"),
                 enabled,
                 settings,
-                units: units(map),
+                measures,
                 info,
                 site: site.cloned(),
             }),
@@ -116,19 +127,6 @@ fn shown(map: &Map<String, Value>, key: &str) -> String {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     }
-}
-
-/// `measures`: a list of `{"name": …, "unit": …}`; whatever is not of that shape declares no unit.
-fn units(map: &Map<String, Value>) -> BTreeMap<String, String> {
-    let declared = map
-        .get("measures")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    let text = |m: &Value, key: &str| m.get(key).and_then(Value::as_str).map(str::to_owned);
-    declared
-        .filter_map(|m| Some((text(m, "name")?, text(m, "unit")?)))
-        .collect()
 }
 
 fn read_enabled(value: &Value) -> Result<bool, &'static str> {
@@ -192,13 +190,24 @@ mod tests {
     }
 
     #[test]
-    fn declared_measures_give_their_units() {
-        let text =
-            br#"{ "AETitle": "A", "measures": [{ "name": "brain", "unit": "mL" }, { "name": "side" }, 7] }"#;
-        let units = Manifest::parse(text).unwrap().units;
-        assert_eq!(
-            units.into_iter().collect::<Vec<_>>(),
-            [("brain".to_owned(), "mL".to_owned())]
+    fn measures_that_are_not_declared_well_are_none_unless_a_report_is_made_of_them() {
+        let of = |report: &str| {
+            let text = json!({ "AETitle": "A", "report": report,
+                "measures": [{ "name": "brain", "unit": "mL" }, { "name": "side" }, 7] });
+            Manifest::parse(text.to_string().as_bytes())
+        };
+        let manifest = of("none").unwrap();
+        assert_eq!(manifest.measures.len(), 1);
+        assert_eq!(manifest.measures[0].unit, "mL");
+        let refused = of("sr").unwrap_err().to_string();
+        assert!(
+            refused.contains("measures[1].unit: is missing") && refused.contains("measures[2]: "),
+            "{refused}"
+        );
+        let nothing = Manifest::parse(br#"{ "AETitle": "A", "report": "sr" }"#).unwrap_err();
+        assert!(
+            nothing.to_string().contains("report: needs measures"),
+            "{nothing}"
         );
     }
 

@@ -112,6 +112,7 @@ pub const KEYS: &[Key] = &[
     key("measures[].site.scheme", Kind::Text, "", r#""SCT""#, "Who made it: SCT, DCM, LN."),
     key("measures[].site.meaning", Kind::Text, "", r#""Brain""#, "In words."),
     key("measures[].range", Kind::Range, "", "[300, 2200]", "The least and the largest plausible value."),
+    key("report", Kind::Words(&["none", "sr"]), r#""none""#, r#""sr""#, "What the node makes of the declared measures: nothing, or a DICOM Structured Report."),
 ];
 
 const fn key(
@@ -214,7 +215,7 @@ mod tests {
 
     use super::*;
     use crate::bucket::Manifest;
-    use crate::model::{Reader, Settings};
+    use crate::model::{Reader, Report, Settings};
 
     /// An info.json with one of the texts of every key.
     fn filled(text: fn(&Key) -> &'static str) -> Value {
@@ -252,7 +253,8 @@ mod tests {
     fn every_example_is_one_a_node_takes() {
         let info = filled(|key| key.example);
         let manifest = Manifest::parse(info.to_string().as_bytes()).unwrap();
-        assert_eq!(manifest.units["brain_volume_ml"], "mL");
+        assert_eq!(manifest.measures[0].unit, "mL");
+        assert_eq!(manifest.settings.report, Report::Sr);
         assert_eq!(manifest.settings.resources.gpus, 1);
     }
 
@@ -289,7 +291,8 @@ mod tests {
                 _ => continue,
             };
             for word in words {
-                let mut info = json!({ "AETitle": "A" });
+                // A report is made of measures that are declared.
+                let mut info = json!({ "AETitle": "A", "measures": [{ "name": "a", "unit": "1" }] });
                 let (table, name) = key.path.split_once('.').unwrap_or(("", key.path));
                 let value = if list { json!([word]) } else { json!(word) };
                 if table.is_empty() {

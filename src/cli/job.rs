@@ -23,8 +23,8 @@ enum Command {
     Show(One),
     /// Let a job wait: one in the queue is not run, results of another are not sent
     Hold(One),
-    /// Let a held job go on from where it was held
-    Release(One),
+    /// Let a held job go on from where it was held, or send what the gate holds as it is
+    Release(Release),
     /// End a job; what it received stays
     Cancel(One),
     /// Run a failed job again, or send again what was refused or held
@@ -57,6 +57,15 @@ struct One {
 }
 
 #[derive(Args, Debug)]
+struct Release {
+    /// The job's name
+    job: String,
+    /// One delivery of it, by the number that `show` has: you have looked at it, and it is right
+    #[arg(long, value_name = "NUMBER")]
+    delivery: Option<i64>,
+}
+
+#[derive(Args, Debug)]
 struct Prioritize {
     /// The job's name
     job: String,
@@ -85,7 +94,14 @@ impl JobCommand {
                 return Ok(());
             }
             Command::Hold(one) => (&one.job, "hold"),
-            Command::Release(one) => (&one.job, "release"),
+            Command::Release(Release {
+                job,
+                delivery: Some(number),
+            }) => {
+                show_line(&act(job, &format!("deliveries/{number}/release"), json!({}))?);
+                return Ok(());
+            }
+            Command::Release(Release { job, delivery: None }) => (job, "release"),
             Command::Cancel(one) => (&one.job, "cancel"),
             Command::Retry(one) => (&one.job, "retry"),
             Command::Restart(one) => (&one.job, "restart"),
@@ -186,7 +202,12 @@ fn show(job: &Value) {
             text(&delivery, "state"),
             text(&delivery, "error"),
         );
-        println!("delivery           to {to}: {state} {error}");
+        let number = delivery.get("id").and_then(Value::as_i64).unwrap_or_default();
+        println!("delivery {number:<8}  to {to}: {state} {error}");
+        let instances = delivery.get("instances").and_then(Value::as_array);
+        for line in instances.into_iter().flatten().filter_map(remark_on_object) {
+            println!("                   {line}");
+        }
     }
     for event in list("events") {
         println!(
@@ -196,6 +217,25 @@ fn show(job: &Value) {
             text(&event, "text")
         );
     }
+}
+
+/// An object of which there is more to say than that it is there or waits for its first try.
+fn remark_on_object(object: &Value) -> Option<String> {
+    let text = |key: &str| object.get(key).and_then(Value::as_str);
+    let (state, status) = (text("state")?, text("status"));
+    if state == "sent" || (status.is_none() && text("reason").is_none()) {
+        return None;
+    }
+    let parts = [
+        text("sop_instance_uid"),
+        Some(state),
+        status,
+        text("meaning"),
+        text("reason"),
+    ];
+    Some(printable(
+        &parts.into_iter().flatten().collect::<Vec<_>>().join("  "),
+    ))
 }
 
 /// A bucket's or a peer's words on a terminal: nothing that steers it.

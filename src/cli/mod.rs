@@ -4,6 +4,7 @@ pub mod adopt;
 pub mod backup;
 pub mod buckets;
 pub mod conformance;
+pub mod echo;
 pub mod job;
 pub mod mb;
 mod node_client;

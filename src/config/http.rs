@@ -8,7 +8,7 @@ use super::tls::pem_file;
 use super::{require, socket_address};
 use crate::model::{AddressRange, Permission, Reader, Token};
 
-/// The least `largest_upload`: smaller ones would take no bucket.
+/// The least `largest_upload` and its like: smaller ones would take no bucket and no study.
 const SMALLEST: u64 = 1 << 20;
 
 /// `[http]`: the API.
@@ -21,6 +21,10 @@ pub struct HttpConfig {
     pub networks: Vec<AddressRange>,
     /// `largest_upload`: bytes of a bucket or a memory that is uploaded, and of what comes out of it. Default 64 GiB.
     pub largest_upload: u64,
+    /// `largest_push`: bytes of a zip with a study that is pushed. Default 64 GiB.
+    pub largest_push: u64,
+    /// `largest_unpacked`: bytes of what comes out of one. Default 256 GiB.
+    pub largest_unpacked: u64,
     /// `[[http.token]]`: who may use the API from elsewhere.
     pub tokens: Vec<Token>,
     /// `[http.tls]`: HTTPS in place of HTTP.
@@ -52,6 +56,12 @@ pub(super) fn read(r: &Reader<'_>) -> HttpConfig {
         largest_upload: r
             .bytes_within("largest_upload", SMALLEST..=1 << 50)
             .unwrap_or(64 << 30),
+        largest_push: r
+            .bytes_within("largest_push", SMALLEST..=1 << 50)
+            .unwrap_or(64 << 30),
+        largest_unpacked: r
+            .bytes_within("largest_unpacked", SMALLEST..=1 << 50)
+            .unwrap_or(256 << 30),
         tokens,
         tls: read_tls(&r.table("tls")),
     };

@@ -9,6 +9,7 @@ mod delivery;
 mod dicom;
 mod engine;
 mod http;
+mod remotes;
 mod routes;
 mod storage;
 mod tls;
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::model::{AeTitle, Caller, Reader, RemoteAe, Route, Settings};
+use crate::model::{AeTitle, Caller, Reader, Remote, Route, Settings};
 
 pub use classify::ClassifyConfig;
 pub use delivery::DeliveryConfig;
@@ -51,8 +52,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// `[delivery]`
     pub delivery: DeliveryConfig,
-    /// `[[remote_ae]]`
-    pub remote_aes: Vec<RemoteAe>,
+    /// `[[remote_ae]]`, then `[[folder]]`, then `[[dicomweb]]`
+    pub remotes: Vec<Remote>,
     /// `[[route]]`
     pub routes: Vec<Route>,
     /// `[routing]`
@@ -132,21 +133,24 @@ impl Config {
         let remote_aes: Vec<_> = top
             .tables("remote_ae")
             .iter()
-            .filter_map(|r| routes::read_remote_ae(r, &delivery.calling))
+            .filter_map(|r| remotes::read_remote_ae(r, &delivery.calling))
             .collect();
+        let folders: Vec<_> = top
+            .tables("folder")
+            .iter()
+            .filter_map(remotes::read_folder)
+            .collect();
+        let dicomwebs: Vec<_> = top
+            .tables("dicomweb")
+            .iter()
+            .filter_map(remotes::read_dicomweb)
+            .collect();
+        let remotes = remotes::all(top, &remote_aes, &folders, &dicomwebs);
         let routes = top
             .tables("route")
             .iter()
-            .filter_map(|r| routes::read_route(r, &remote_aes))
+            .filter_map(|r| routes::read_route(r, &remotes))
             .collect();
-        for (i, remote) in remote_aes.iter().enumerate() {
-            if remote_aes.iter().take(i).any(|r| r.ae_title == remote.ae_title) {
-                top.find(
-                    &format!("remote_ae[{i}]"),
-                    format!("{} is there twice", remote.ae_title),
-                );
-            }
-        }
         let config = Self {
             data: top
                 .text("data", |t| Ok::<_, String>(PathBuf::from(t)))
@@ -163,7 +167,7 @@ impl Config {
             engine: engine::read(&top.table("engine")),
             delivery,
             routing: routes::read_routing(&top.table("routing"), &remote_aes),
-            remote_aes,
+            remotes,
             routes,
             buckets: top
                 .named_tables("bucket")
@@ -216,7 +220,7 @@ mod tests {
     fn a_full_file_is_read() {
         let text = include_str!("../../fixtures/config/full.toml");
         let config = Config::parse(Path::new("full.toml"), text).unwrap();
-        assert_eq!(config.remote_aes.len(), 2);
+        assert_eq!(config.remotes.len(), 5);
         assert_eq!(
             config
                 .routes
@@ -240,6 +244,8 @@ mod tests {
         assert!(!scanner.may_call(&AeTitle::parse("Other").unwrap()));
         assert_eq!(config.http.networks.len(), 2);
         assert_eq!(config.http.largest_upload, 20 << 30);
+        assert_eq!(config.http.largest_push, 10 << 30);
+        assert_eq!(config.http.largest_unpacked, 40 << 30);
         let token = config.http.tokens.first().unwrap();
         assert_eq!((token.name.as_str(), token.sha256[0]), ("anna", 0x9f));
         assert!(token.may(crate::model::Permission::Install));
@@ -306,17 +312,19 @@ mod tests {
     fn a_token_that_is_none_or_may_what_nobody_may_is_found() {
         let hash = "9f".repeat(32);
         let text = format!(
-            "[http]\nlargest_upload = \"1KiB\"\n[[http.token]]\nname = \"a b\"\nsha256 = \"9f\"\n\
+            "[http]\nlargest_upload = \"1KiB\"\nlargest_push = \"1KiB\"\nlargest_unpacked = \"1KiB\"\n[[http.token]]\nname = \"a b\"\nsha256 = \"9f\"\n\
              may = [\"fly\"]\n[[http.token]]\nname = \"anna\"\n[[http.token]]\nname = \"ben\"\nsha256 = \"{hash}\"\n\
              [[http.token]]\nname = \"ben\"\nsha256 = \"{hash}\"\n"
         );
         let error = Config::parse(Path::new("x.toml"), &text).unwrap_err().to_string();
         for expected in [
-            "x.toml has 6 findings",
+            "x.toml has 8 findings",
             "x.toml:2: http.largest_upload: from 1.0 MiB to ",
-            "x.toml:4: http.token[0].name: \"a b\": 1 to 64 letters",
-            "x.toml:5: http.token[0].sha256: \"9f\": 64 hexadecimal digits",
-            "x.toml:6: http.token[0].may[0]: \"fly\": one of: read, operate, install",
+            "x.toml:3: http.largest_push: from 1.0 MiB to ",
+            "x.toml:4: http.largest_unpacked: from 1.0 MiB to ",
+            "x.toml:6: http.token[0].name: \"a b\": 1 to 64 letters",
+            "x.toml:7: http.token[0].sha256: \"9f\": 64 hexadecimal digits",
+            "x.toml:8: http.token[0].may[0]: \"fly\": one of: read, operate, install",
             "http.token[1].sha256: is missing",
             "http.token: \"ben\" is there twice",
         ] {

@@ -1,4 +1,4 @@
-//! `[routing]`, `[[remote_ae]]` and `[[route]]`: where results go.
+//! `[routing]` and `[[route]]`: where results go.
 
 use std::path::PathBuf;
 
@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::require;
 use crate::model::{
-    AeTitle, AttributeSet, AttributeTag, Destination, Direction, Peer, Reader, RemoteAe, Route, RouteSource,
-    pattern,
+    AeTitle, AttributeSet, AttributeTag, Destination, Direction, GateMode, Peer, Reader, Remote, RemoteAe,
+    Route, RouteSource, SENDER, pattern,
 };
 
 /// `[routing]`: the rules of a `routing.json`.
@@ -34,29 +34,7 @@ pub(super) fn read_routing(r: &Reader<'_>, remote_aes: &[RemoteAe]) -> RoutingCo
     config
 }
 
-pub(super) fn read_remote_ae(r: &Reader<'_>, own: &AeTitle) -> Option<RemoteAe> {
-    let host_port = |text: &str| match text.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0) => {
-            Ok(text.to_owned())
-        }
-        _ => Err("a host and port, like \"pacs.example:104\""),
-    };
-    let (ae_title, address) = (r.text("ae_title", AeTitle::parse), r.text("address", host_port));
-    let calling = r
-        .text("calling_ae_title", AeTitle::parse)
-        .unwrap_or_else(|| own.clone());
-    let commit = r.get("commit", |value| value.as_bool().ok_or("true or false"));
-    r.deny_unknown();
-    require(r, &["ae_title", "address"]);
-    Some(RemoteAe {
-        ae_title: ae_title?,
-        address: address?,
-        calling,
-        commit: commit.unwrap_or(false),
-    })
-}
-
-pub(super) fn read_route(r: &Reader<'_>, remote_aes: &[RemoteAe]) -> Option<Route> {
+pub(super) fn read_route(r: &Reader<'_>, remotes: &[Remote]) -> Option<Route> {
     let name = r.text("name", |t| Ok::<_, String>(t.to_owned()));
     let (called, calling) = (r.text("called", pattern), r.text("calling", pattern));
     let outcome = r.text("outcome", pattern);
@@ -64,8 +42,9 @@ pub(super) fn read_route(r: &Reader<'_>, remote_aes: &[RemoteAe]) -> Option<Rout
         "send",
         &[("output", Direction::Output), ("input", Direction::Input)],
     );
-    let titles = r.get("to", |value| destinations(value, remote_aes));
+    let titles = r.get("to", |value| destinations(value, remotes));
     let which = r.get("which", which);
+    let gate = r.word("gate", &GateMode::ALL.map(|mode| (mode.word(), mode)));
     let flag = |key| r.get(key, |value| value.as_bool().ok_or("true or false"));
     let (enabled, last, fallback) = (flag("enabled"), flag("last"), flag("fallback"));
     r.deny_unknown();
@@ -86,21 +65,24 @@ pub(super) fn read_route(r: &Reader<'_>, remote_aes: &[RemoteAe]) -> Option<Rout
         send: send.unwrap_or_default(),
         to: to.collect(),
         last: last.unwrap_or(false),
+        gate: gate.unwrap_or_default(),
     })
 }
 
-fn destinations(value: &Value, remote_aes: &[RemoteAe]) -> Result<Vec<AeTitle>, String> {
-    let how = || "a list of AE titles of remote AEs, like [\"PACS\"]".to_owned();
+fn destinations(value: &Value, remotes: &[Remote]) -> Result<Vec<AeTitle>, String> {
+    let how = || "a list of names of destinations, like [\"PACS\"]".to_owned();
     let titles = value.as_array().filter(|l| !l.is_empty()).ok_or_else(how)?;
     titles
         .iter()
         .map(|title| {
             let title = AeTitle::parse(title.as_str().ok_or_else(how)?).map_err(|e| e.to_string())?;
-            let known = remote_aes.iter().any(|r| r.ae_title == title);
-            if known {
+            let known = remotes.iter().any(|r| *r.name() == title);
+            if known || title.as_str() == SENDER {
                 Ok(title)
             } else {
-                Err(format!("{title} is no [[remote_ae]] of this file"))
+                Err(format!(
+                    "{title} is no [[remote_ae]], [[folder]] or [[dicomweb]] of this file, nor {SENDER}"
+                ))
             }
         })
         .collect()

@@ -14,7 +14,7 @@ use crate::dicom::commitment::{Answer, Reference, Request, ask};
 use crate::dicom::scu::{ScuError, ScuTimeouts};
 use crate::dicom::status::Status;
 use crate::dicom::upper_layer::Error;
-use crate::model::{AeTitle, Delivery, DeliveryEvent, InstanceState, RemoteAe, Timestamp, Uid};
+use crate::model::{AeTitle, Delivery, DeliveryEvent, Remote, RemoteAe, Timestamp, Uid};
 use crate::store::{Asks, CommitmentHeard, Store, StoreError};
 use crate::telemetry::field;
 
@@ -61,7 +61,11 @@ impl Drop for Over {
 impl Committer {
     /// What happens to a delivery to that destination instead of `event`: one that took every object may have to say that
     /// it keeps them.
-    pub(super) fn instead_of(&self, event: DeliveryEvent, remote: &RemoteAe) -> DeliveryEvent {
+    pub(super) fn instead_of(&self, event: DeliveryEvent, remote: &Remote) -> DeliveryEvent {
+        // Folders and DICOMweb servers know no storage commitment.
+        let Remote::Dicom(remote) = remote else {
+            return event;
+        };
         let is = |r: &RemoteAe| r.ae_title == remote.ae_title && r.address == remote.address;
         let asked = self.remote_aes.iter().any(|r| r.commit && is(r));
         match event {
@@ -202,7 +206,7 @@ impl Committer {
         let instances = self.store.delivery_instances(delivery.id)?;
         let sent = instances
             .iter()
-            .filter(|i| i.state == InstanceState::Sent && i.commitment != Some(0));
+            .filter(|i| i.state.is_there() && i.commitment != Some(0));
         let reference = |i: &crate::model::DeliveryInstance| {
             Some(Reference {
                 sop_class_uid: uid(&i.sop_class_uid)?,

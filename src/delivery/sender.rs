@@ -1,17 +1,84 @@
 //! One attempt at a delivery: pure of time and of the store, so that what follows can be decided.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::dicom::scu::{Answer, Outgoing, ScuError, ScuTimeouts, send};
-use crate::dicom::status::StatusClass;
-use crate::dicom::upper_layer::Stop;
-use crate::model::{Delivery, DeliveryEvent, DeliveryInstance, InstanceState, RemoteAe, Timestamp, Uid};
-
+use super::destinations::Target;
+use super::folder::{self, FolderError};
+use super::stow::{self, StowError};
 use crate::config::DeliveryConfig;
+use crate::dicom::scu::{self, Answer, Outgoing, ScuError, ScuTimeouts};
+use crate::dicom::status::{Status, StatusClass};
+use crate::dicom::upper_layer::Stop;
+use crate::model::{Delivery, DeliveryEvent, DeliveryInstance, InstanceState, Remote, Timestamp, Uid};
+use crate::store::InstanceAnswer;
 
-/// What became of one object.
-pub(super) type InstanceAnswer = (String, InstanceState, Option<u16>);
+/// What a destination of any kind said to one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// A status of C-STORE (PS3.4 §B.2.3), which STOW-RS gives as a reason; and its comment.
+    Status(Status, Option<String>),
+    /// No, for good.
+    Refused(String),
+    /// Not now.
+    Later(String),
+}
+
+impl From<Answer> for Said {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Status(status, comment) => Self::Status(status, comment),
+            Answer::NoContext => {
+                Self::Refused("the destination takes no such SOP class in this transfer syntax".to_owned())
+            }
+            Answer::Unreadable(why) => Self::Refused(why),
+        }
+    }
+}
+
+/// Why an attempt did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SendError {
+    #[error(transparent)]
+    Scu(#[from] ScuError),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Stow(#[from] StowError),
+}
+
+impl SendError {
+    /// Whether the destination will say the same again until somebody changes something.
+    const fn is_permanent(&self) -> bool {
+        match self {
+            Self::Scu(error) => error.is_permanent(),
+            Self::Folder(_) => false,
+            Self::Stow(error) => error.is_permanent(),
+        }
+    }
+}
+
+/// Sends files to a destination of any kind; `said` hears of each.
+fn send(
+    target: &Target,
+    files: &[Outgoing],
+    timeouts: ScuTimeouts,
+    stop: &Stop,
+    mut said: impl FnMut(usize, Said),
+) -> Result<(), SendError> {
+    let pace = target.pace.as_ref();
+    match &target.remote {
+        Remote::Dicom(remote) => {
+            scu::send(remote, files, timeouts, pace, stop, |i, answer| {
+                said(i, answer.into())
+            })?;
+        }
+        Remote::Folder(folder) => folder::send(folder, files, pace, stop, said)?,
+        Remote::Web(web) => stow::send(web, files, timeouts, pace, stop, said)?,
+    }
+    Ok(())
+}
 
 /// What an attempt came to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -28,10 +95,12 @@ pub(super) struct Attempt {
     pub broken: bool,
 }
 
-/// Sends what a delivery still has to send; `answered` hears of each object.
+/// Sends what a delivery still has to send, from its directory or, where there is one, from a copy; `answered` hears of each
+/// object.
 pub(super) fn attempt(
-    remote: &RemoteAe,
+    target: &Target,
     directory: &Path,
+    copies: &HashMap<String, PathBuf>,
     instances: &[DeliveryInstance],
     timeouts: ScuTimeouts,
     stop: &Stop,
@@ -40,11 +109,18 @@ pub(super) fn attempt(
     let mut attempt = Attempt::default();
     let mut files = Vec::new();
     for instance in instances.iter().filter(|i| i.state == InstanceState::Waiting) {
-        match outgoing(directory, instance) {
+        let original = || directory.join(&instance.file);
+        let path = copies.get(&instance.file).cloned().unwrap_or_else(original);
+        match outgoing(path, instance) {
             Some(file) => files.push((instance, file)),
             None => {
                 attempt.refuse(format!("{}: the store has no valid UIDs for it", instance.file));
-                answered((instance.file.clone(), InstanceState::Refused, None));
+                answered(InstanceAnswer {
+                    file: instance.file.clone(),
+                    state: InstanceState::Refused,
+                    status: None,
+                    reason: Some("the store has no valid UIDs for it".to_owned()),
+                });
             }
         }
     }
@@ -52,13 +128,17 @@ pub(super) fn attempt(
     if outgoing.is_empty() {
         return attempt;
     }
-    let sent = send(remote, &outgoing, timeouts, stop, |index, answer| {
+    let sent = send(target, &outgoing, timeouts, stop, |index, said| {
         let Some((instance, _)) = files.get(index) else {
             return;
         };
-        if let Some((state, status)) = attempt.judge(&instance.sop_instance_uid, answer) {
-            answered((instance.file.clone(), state, status));
-        }
+        let (state, status, reason) = attempt.judge(&instance.sop_instance_uid, said);
+        answered(InstanceAnswer {
+            file: instance.file.clone(),
+            state,
+            status,
+            reason,
+        });
     });
     if let Err(error) = sent {
         attempt.fail(&error);
@@ -66,9 +146,8 @@ pub(super) fn attempt(
     attempt
 }
 
-fn outgoing(directory: &Path, instance: &DeliveryInstance) -> Option<Outgoing> {
+fn outgoing(path: PathBuf, instance: &DeliveryInstance) -> Option<Outgoing> {
     let uid = |text: &str| Uid::parse(text.as_bytes()).ok();
-    let path: PathBuf = directory.join(&instance.file);
     Some(Outgoing {
         path,
         sop_class_uid: uid(&instance.sop_class_uid)?,
@@ -78,49 +157,52 @@ fn outgoing(directory: &Path, instance: &DeliveryInstance) -> Option<Outgoing> {
 }
 
 impl Attempt {
+    /// One that did not come to its end.
+    pub fn broken(why: String) -> Self {
+        Self {
+            broken: true,
+            error: Some(why),
+            ..Self::default()
+        }
+    }
+
     fn refuse(&mut self, why: String) {
         self.refused += 1;
         self.error.get_or_insert(why);
     }
 
-    fn fail(&mut self, error: &ScuError) {
+    fn fail(&mut self, error: &SendError) {
         self.broken = true;
         self.permanent = error.is_permanent();
         self.error = Some(error.to_string());
     }
 
-    /// What an answer means for its object; `None`: it stays waiting.
-    fn judge(&mut self, uid: &str, answer: Answer) -> Option<(InstanceState, Option<u16>)> {
-        match answer {
-            Answer::Status(status, comment) => {
-                let comment = comment.map(|c| format!(" ({c})")).unwrap_or_default();
-                match status.class() {
-                    StatusClass::Success | StatusClass::Warning => {
-                        Some((InstanceState::Sent, Some(status.0)))
-                    }
-                    StatusClass::Transient => {
-                        self.transient += 1;
-                        self.error
-                            .get_or_insert(format!("{uid}: status {status}{comment}"));
-                        None
-                    }
-                    StatusClass::Refused => {
-                        self.refuse(format!("{uid}: status {status}{comment}"));
-                        Some((InstanceState::Refused, Some(status.0)))
-                    }
-                }
-            }
-            Answer::NoContext => {
-                self.refuse(format!(
-                    "{uid}: the destination takes no such SOP class in this transfer syntax"
-                ));
-                Some((InstanceState::Refused, None))
-            }
-            Answer::Unreadable(why) => {
+    /// What an answer means for its object.
+    fn judge(&mut self, uid: &str, said: Said) -> (InstanceState, Option<u16>, Option<String>) {
+        let (status, comment) = match said {
+            Said::Status(status, comment) => (status, comment),
+            Said::Refused(why) => {
                 self.refuse(format!("{uid}: {why}"));
-                Some((InstanceState::Refused, None))
+                return (InstanceState::Refused, None, Some(why));
             }
+            Said::Later(why) => {
+                self.transient += 1;
+                self.error.get_or_insert(format!("{uid}: {why}"));
+                return (InstanceState::Waiting, None, Some(why));
+            }
+        };
+        let remark = comment.as_deref().map(|c| format!(" ({c})")).unwrap_or_default();
+        let meaning = status.meaning();
+        let error = || format!("{uid}: status {status}, {}{remark}", meaning.name);
+        match meaning.class {
+            StatusClass::Success | StatusClass::Warning | StatusClass::Duplicate => {}
+            StatusClass::Transient => {
+                self.transient += 1;
+                self.error.get_or_insert_with(error);
+            }
+            StatusClass::Refused => self.refuse(error()),
         }
+        (InstanceState::after(meaning.class), Some(status.0), comment)
     }
 }
 
@@ -141,7 +223,7 @@ pub(super) fn next(
         }
         return (
             DeliveryEvent::Postponed,
-            Some(now.plus(wait(config, delivery.attempts))),
+            Some(now.plus(spread(wait(config, delivery.attempts), delivery))),
         );
     }
     if attempt.refused > 0 || earlier_refused {
@@ -160,8 +242,17 @@ fn wait(config: &DeliveryConfig, attempts_before: u32) -> Duration {
         .min(config.longest_retry)
 }
 
+/// The wait of one delivery among others: up to a quarter less, for each its own, so that a destination that comes back is
+/// not asked by all of them at once.
+fn spread(wait: Duration, delivery: &Delivery) -> Duration {
+    let own = (delivery.id, delivery.job.as_str(), delivery.attempts);
+    let hash = twox_hash::xxhash3_128::Hasher::oneshot(format!("{own:?}").as_bytes());
+    let thousandths = u32::try_from(hash % 250).unwrap_or(0);
+    wait.saturating_sub(wait / 1000 * thousandths)
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::model::{AeTitle, DeliveryState, Direction, JobId};
 
@@ -169,12 +260,13 @@ mod tests {
         crate::config::Config::load(None).unwrap().delivery
     }
 
-    fn delivery(attempts: u32, created_at: Timestamp) -> Delivery {
+    pub(crate) fn delivery(attempts: u32, created_at: Timestamp) -> Delivery {
         let title = AeTitle::parse("PACS").unwrap();
         Delivery {
             id: 1,
             job: JobId::generate(created_at),
             stream: title.clone(),
+            study_instance_uid: "1.2.3".to_owned(),
             destination: title,
             remote: None,
             after: None,
@@ -185,6 +277,8 @@ mod tests {
             created_at,
             next_at: None,
             error: None,
+            gate: Default::default(),
+            gate_state: Default::default(),
         }
     }
 
@@ -193,6 +287,28 @@ mod tests {
         let seconds: Vec<_> = (0..9).map(|n| wait(&config(), n).as_secs()).collect();
         assert_eq!(seconds, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
         assert_eq!(wait(&config(), u32::MAX).as_secs(), 3600);
+    }
+
+    #[test]
+    fn waits_of_one_moment_are_spread_over_a_quarter_before_it() {
+        let now = Timestamp::now();
+        let wait = Duration::from_secs(3600);
+        let waits: Vec<_> = (0..200)
+            .map(|id| {
+                spread(
+                    wait,
+                    &Delivery {
+                        id,
+                        ..delivery(7, now)
+                    },
+                )
+            })
+            .collect();
+        assert!(waits.iter().all(|w| *w <= wait && *w > wait * 3 / 4), "{waits:?}");
+        let [least, most] = [waits.iter().min(), waits.iter().max()].map(Option::unwrap);
+        assert!(*most - *least > wait / 5, "{least:?} to {most:?}");
+        let again = delivery(7, now);
+        assert_eq!(spread(wait, &again), spread(wait, &again));
     }
 
     #[test]

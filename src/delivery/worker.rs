@@ -1,7 +1,7 @@
-//! Sends what is due: one association per destination at a time, destinations side by side, so that one that is sick
-//! delays no other.
+//! Sends what is due: so many associations to a destination at a time as it is to have, destinations side by side, so that
+//! one that is sick delays no other.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,14 +12,17 @@ use crate::dicom::scu::ScuTimeouts;
 use crate::dicom::upper_layer::Stop;
 use crate::files;
 use crate::model::{
-    AeTitle, Delivery, DeliveryEvent, DeliveryState, Direction, InstanceState, Layout, Place, RemoteAe,
-    Timestamp,
+    Delivery, DeliveryEvent, DeliveryState, Direction, InstanceState, Layout, Place, Timestamp,
 };
 use crate::store::{Store, StoreError};
 use crate::telemetry::field;
+use crate::telemetry::metrics::METRICS;
 
 use super::commitment::Committer;
-use super::sender;
+use super::destinations::{Destinations, advice};
+use super::gate::{Gate, GateError, Passage};
+use super::lanes::{Lanes, Wire, wire};
+use super::sender::{self, Attempt};
 
 /// Deliveries are looked at this often even if nobody said that one is due.
 const AT_LEAST: Duration = Duration::from_secs(60);
@@ -29,8 +32,8 @@ const AT_LEAST: Duration = Duration::from_secs(60);
 pub struct Worker {
     /// `[delivery]`
     pub config: DeliveryConfig,
-    /// `[[remote_ae]]`
-    pub remote_aes: Arc<Vec<RemoteAe>>,
+    /// Every destination of the configuration.
+    pub destinations: Arc<Destinations>,
     /// The job store.
     pub store: Store,
     /// The data directory.
@@ -48,16 +51,8 @@ pub struct Worker {
 /// Before a delivery that met trouble of the store is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// Tells that a destination is free again, however its delivery ended.
-struct Over(mpsc::UnboundedSender<Wire>, Wire);
-
-/// A destination and where it is: two at one address with one AE title are one.
-type Wire = (AeTitle, Option<String>);
-
-fn wire(delivery: &Delivery) -> Wire {
-    let address = delivery.remote.as_ref().map(|remote| remote.address.clone());
-    (delivery.destination.clone(), address)
-}
+/// Tells that a delivery is not under way any more, however it ended.
+struct Over(mpsc::UnboundedSender<(Wire, i64)>, (Wire, i64));
 
 impl Drop for Over {
     fn drop(&mut self) {
@@ -69,10 +64,10 @@ impl Drop for Over {
 impl Worker {
     /// Sends what is due until the node stops, then waits for the objects under way.
     pub async fn run(self) {
-        let mut busy: HashSet<Wire> = HashSet::new();
+        let mut lanes = Lanes::default();
         let (over, mut ended) = mpsc::unbounded_channel();
         while !self.stop.is_raised() {
-            let wait = match self.begin_due(&mut busy, &over) {
+            let wait = match self.begin_due(&mut lanes, &over) {
                 Ok(wait) => wait,
                 Err(error) => {
                     tracing::error!(%error, "look at the deliveries");
@@ -80,40 +75,41 @@ impl Worker {
                 }
             };
             tokio::select! {
-                Some(destination) = ended.recv() => { busy.remove(&destination); }
+                Some((wire, delivery)) = ended.recv() => lanes.end(&wire, delivery),
                 () = self.due.notified() => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }
-        while !busy.is_empty()
-            && let Some(destination) = ended.recv().await
+        while !lanes.is_empty()
+            && let Some((wire, delivery)) = ended.recv().await
         {
-            busy.remove(&destination);
+            lanes.end(&wire, delivery);
         }
     }
 
-    /// Begins the oldest due delivery of every destination that is not busy; answers how long nothing else is due.
+    /// Begins the oldest due deliveries of every destination that has room; answers how long nothing else is due.
     fn begin_due(
         &self,
-        busy: &mut HashSet<Wire>,
-        over: &mpsc::UnboundedSender<Wire>,
+        lanes: &mut Lanes,
+        over: &mpsc::UnboundedSender<(Wire, i64)>,
     ) -> Result<Duration, StoreError> {
         let now = Timestamp::now();
         let mut wait = AT_LEAST;
+        let mut look = lanes.look();
         for delivery in self.store.deliveries_open()? {
             // Later than it could have been put off to: the clock was set back since.
             let latest = now.plus(self.config.longest_retry);
             let due = delivery.next_at.filter(|at| *at <= latest).unwrap_or(now);
-            if busy.contains(&wire(&delivery)) {
+            if !look.is_free(&delivery, self.destinations.limits(&delivery).associations) {
                 continue;
             }
             if due > now {
                 wait = wait.min(due.since(now));
                 continue;
             }
-            busy.insert(wire(&delivery));
+            look.begin(&delivery);
             let worker = self.clone();
-            let over = Over(over.clone(), wire(&delivery));
+            let over = Over(over.clone(), (wire(&delivery), delivery.id));
             tokio::task::spawn_blocking(move || {
                 if let Err(error) = worker.deliver(&delivery) {
                     tracing::error!({ field::DELIVERY } = delivery.id, %error, "keep what became of a delivery; trying again");
@@ -127,15 +123,8 @@ impl Worker {
 
     /// One attempt at one delivery.
     fn deliver(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        let named = || {
-            let mut known = self.remote_aes.iter();
-            known.find(|r| r.ae_title == delivery.destination)
-        };
-        let Some(remote) = delivery.remote.as_ref().or_else(named) else {
-            let error = format!(
-                "{} is no [[remote_ae]] of the configuration any more",
-                delivery.destination
-            );
+        let Some(target) = self.destinations.of(delivery) else {
+            let error = advice(&delivery.destination);
             return self.settle(delivery, DeliveryEvent::GaveUp, None, Some(error));
         };
         if !self.store.delivery_begins(delivery.id).wait()? {
@@ -143,6 +132,23 @@ impl Worker {
         }
         crate::failpoint::reach("delivery-begun");
         let instances = self.store.delivery_instances(delivery.id)?;
+        let gate = Gate {
+            store: &self.store,
+            layout: &self.layout,
+            stop: &self.stop,
+            delivery,
+        };
+        let copies = match gate.pass(&instances) {
+            Ok(Passage::Open(copies)) => copies,
+            Ok(Passage::Held(why)) => {
+                tracing::warn!({ field::DELIVERY } = delivery.id, { field::JOB } = %delivery.job, "held at the gate");
+                return self.settle(delivery, DeliveryEvent::GaveUp, None, Some(why));
+            }
+            // After the start it goes on.
+            Err(GateError::Stopping) => return Ok(()),
+            Err(GateError::Store(error)) => return Err(error),
+            Err(error) => return self.put_off(delivery, &error),
+        };
         let place = match delivery.direction {
             Direction::Output => Place::Output(&delivery.stream, &delivery.job),
             Direction::Input => Place::Input(&delivery.stream, &delivery.job),
@@ -154,8 +160,9 @@ impl Worker {
         };
         let mut pending = Vec::new();
         let attempt = sender::attempt(
-            remote,
+            &target,
             &self.layout.path(place),
+            &copies,
             &instances,
             timeouts,
             &self.stop,
@@ -182,24 +189,43 @@ impl Worker {
             earlier_refused,
             Timestamp::now(),
         );
-        let event = self.committer.instead_of(event, remote);
+        let event = self.committer.instead_of(event, &target.remote);
         // What the destination wrote about an object may name the patient: it is kept, not logged.
         let network = attempt
             .error
             .as_deref()
             .filter(|_| attempt.broken)
             .unwrap_or_default();
-        tracing::info!(
-            { field::DELIVERY } = delivery.id,
-            { field::JOB } = %delivery.job,
-            to = %delivery.destination,
-            ?event,
-            network,
-            "attempt at a delivery"
-        );
+        if matches!(event, DeliveryEvent::Refused | DeliveryEvent::GaveUp) {
+            tracing::warn!(
+                { field::DELIVERY } = delivery.id,
+                { field::JOB } = %delivery.job,
+                to = %delivery.destination,
+                ?event,
+                network,
+                "a result does not arrive: `magickbox job show` says why, `magickbox job retry` sends it again"
+            );
+        } else {
+            tracing::info!(
+                { field::DELIVERY } = delivery.id,
+                { field::JOB } = %delivery.job,
+                to = %delivery.destination,
+                ?event,
+                network,
+                "attempt at a delivery"
+            );
+        }
         let settled = self.settle(delivery, event, next_at, attempt.error);
         self.committer.wake();
         settled
+    }
+
+    /// Nothing was sent, for trouble that may pass.
+    fn put_off(&self, delivery: &Delivery, error: &GateError) -> Result<(), StoreError> {
+        tracing::error!({ field::DELIVERY } = delivery.id, { field::JOB } = %delivery.job, %error, "hold results against their input");
+        let attempt = Attempt::broken(error.to_string());
+        let (event, next_at) = sender::next(&self.config, delivery, &attempt, false, Timestamp::now());
+        self.settle(delivery, event, next_at, attempt.error)
     }
 
     fn settle(
@@ -209,6 +235,12 @@ impl Worker {
         next_at: Option<Timestamp>,
         error: Option<String>,
     ) -> Result<(), StoreError> {
+        match event {
+            DeliveryEvent::Accepted => METRICS.deliveries_sent.one(),
+            DeliveryEvent::Refused => METRICS.deliveries_refused.one(),
+            DeliveryEvent::GaveUp => METRICS.deliveries_held.one(),
+            _ => {}
+        }
         let _one_at_a_time = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
         // The record first: who sees the job done finds it complete. After a crash in between, the delivery is taken up
         // again, has nothing left to send, and both are written once more.
@@ -256,7 +288,7 @@ impl Worker {
                 .iter()
                 .map(|i| {
                     let status = i.status.map(|s| format!("{s:04X}"));
-                    serde_json::json!({ "sop_instance_uid": i.sop_instance_uid, "state": i.state.name(), "status": status })
+                    serde_json::json!({ "sop_instance_uid": i.sop_instance_uid, "state": i.state.name(), "status": status, "reason": i.reason })
                 })
                 .collect();
             shown.push(serde_json::json!({

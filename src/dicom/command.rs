@@ -290,6 +290,17 @@ pub fn response(request: &Command, status: Status, comment: Option<&str>) -> Vec
     out.finish()
 }
 
+/// C-ECHO-RQ (PS3.7 §9.3.5.1).
+#[must_use]
+pub fn c_echo_rq(message_id: u16, sop_class: &Uid) -> Vec<u8> {
+    let mut out = Encoder::new();
+    out.padded(element::AFFECTED_SOP_CLASS_UID, sop_class.as_str().as_bytes(), 0);
+    out.short(element::COMMAND_FIELD, field::C_ECHO_RQ);
+    out.short(element::MESSAGE_ID, message_id);
+    out.short(element::COMMAND_DATA_SET_TYPE, NO_DATA_SET);
+    out.finish()
+}
+
 /// C-STORE-RQ, medium priority (PS3.7 §9.3.1.1).
 #[must_use]
 pub fn c_store_rq(message_id: u16, sop_class: &Uid, sop_instance: &Uid) -> Vec<u8> {

@@ -3,14 +3,18 @@
 
 pub mod command;
 pub mod commitment;
+pub mod composite;
+pub mod derived_uid;
 pub mod header;
 pub mod identity;
 pub mod negotiation;
 pub mod part10;
 pub mod scu;
 pub mod secondary_capture;
+pub mod sr;
 pub mod status;
 pub mod tls;
+pub mod transcode;
 pub mod transfer_capability;
 pub mod transfer_syntax;
 pub mod upper_layer;

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use dicom_object::FileMetaTableBuilder;
+use dicom_object::{FileMetaTable, FileMetaTableBuilder, InMemDicomObject};
 
 use super::identity;
 use crate::model::{AeTitle, Uid};
@@ -35,6 +35,16 @@ const LONGEST_HEAD: u64 = 64 * 1024;
 /// # Errors
 /// [`WriteMetaError`] when dicom-object refuses a value.
 pub fn head(meta: &FileMeta, source: Option<&AeTitle>) -> Result<Vec<u8>, WriteMetaError> {
+    let table = table(meta, source)?;
+    let mut out = vec![0; PREAMBLE];
+    out.extend(MAGIC);
+    table
+        .write(&mut out)
+        .map_err(|error| WriteMetaError(error.to_string()))?;
+    Ok(out)
+}
+
+fn table(meta: &FileMeta, source: Option<&AeTitle>) -> Result<FileMetaTable, WriteMetaError> {
     let mut builder = FileMetaTableBuilder::new()
         .media_storage_sop_class_uid(meta.sop_class_uid.as_str())
         .media_storage_sop_instance_uid(meta.sop_instance_uid.as_str())
@@ -44,15 +54,20 @@ pub fn head(meta: &FileMeta, source: Option<&AeTitle>) -> Result<Vec<u8>, WriteM
     if let Some(source) = source {
         builder = builder.source_application_entity_title(source.as_str());
     }
-    let table = builder
-        .build()
+    builder.build().map_err(|error| WriteMetaError(error.to_string()))
+}
+
+/// A whole file: the head, and an object that the node made, in Explicit VR Little Endian.
+///
+/// # Errors
+/// [`WriteMetaError`] when dicom-object refuses a value.
+pub fn file(meta: &FileMeta, object: InMemDicomObject) -> Result<Vec<u8>, WriteMetaError> {
+    let mut bytes = Vec::new();
+    object
+        .with_exact_meta(table(meta, None)?)
+        .write_all(&mut bytes)
         .map_err(|error| WriteMetaError(error.to_string()))?;
-    let mut out = vec![0; PREAMBLE];
-    out.extend(MAGIC);
-    table
-        .write(&mut out)
-        .map_err(|error| WriteMetaError(error.to_string()))?;
-    Ok(out)
+    Ok(bytes)
 }
 
 /// Reads the head of a file; `None` when it is no Part 10 file with a usable head.

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+pub use crate::model::StatusClass;
+use crate::model::StoreStatus;
+
 /// A status as it stands in (0000,0900).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status(pub u16);
@@ -117,59 +120,19 @@ impl Status {
 
     /// What the status of a C-STORE response means for who sent the object.
     #[must_use]
-    pub const fn class(self) -> StatusClass {
-        match self.0 {
-            0x0000 => StatusClass::Success,
-            // Coercion of data elements, elements discarded, data set does not match (as a warning); PS3.7 §C.1.
-            0x0001 | 0x0107 | 0x0116 | 0xB000..=0xBFFF => StatusClass::Warning,
-            // Duplicate SOP Instance: it is there, which is what was wanted.
-            0x0111 => StatusClass::Warning,
-            0xA700..=0xA7FF | 0x0213 => StatusClass::Transient,
-            _ => StatusClass::Refused,
-        }
+    pub fn class(self) -> StatusClass {
+        self.meaning().class
+    }
+
+    /// The row of this status in the table of C-STORE responses.
+    #[must_use]
+    pub fn meaning(self) -> StoreStatus {
+        StoreStatus::of(self.0)
     }
 }
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04X}", self.0)
-    }
-}
-
-/// What to do after a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StatusClass {
-    /// Done.
-    Success,
-    /// Done, with a remark.
-    Warning,
-    /// Not done; worth another try later.
-    Transient,
-    /// Not done; the same object would be refused again.
-    Refused,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_range_of_a_c_store_response_has_its_meaning() {
-        for (status, class) in [
-            (0x0000, StatusClass::Success),
-            (0xB000, StatusClass::Warning),
-            (0xB007, StatusClass::Warning),
-            (0x0111, StatusClass::Warning),
-            (0xA700, StatusClass::Transient),
-            (0xA701, StatusClass::Transient),
-            (0x0213, StatusClass::Transient),
-            (0xA900, StatusClass::Refused),
-            (0xC000, StatusClass::Refused),
-            (0x0122, StatusClass::Refused),
-            (0x0117, StatusClass::Refused),
-            (0x0124, StatusClass::Refused),
-        ] {
-            assert_eq!(Status(status).class(), class, "{status:04X}");
-        }
     }
 }

@@ -4,14 +4,16 @@ use crate::bucket::Installed;
 use crate::container::label;
 use crate::dicom::part10::FileMeta;
 use crate::files;
-use crate::model::{DeliveryInstance, Direction, Ended, InstanceState, Job, Place, Timestamp, Verdict};
+use crate::model::{
+    self, DeliveryInstance, Direction, Ended, InstanceState, Job, Outcome, Place, Timestamp, Verdict,
+};
 use crate::routing::{self, Facts, Offer, Planned};
 use crate::stage;
 use crate::store::NewDelivery;
 
 use super::measures::{self, Found, Plugin};
 use super::output::{self, Hashed, Listing, OutputFile};
-use super::{Engine, EngineError, blocking, driver, error_report, io, is_shortage, record};
+use super::{Engine, EngineError, blocking, driver, error_report, io, is_shortage, record, report};
 
 /// Harvesting → Delivering or Done.
 pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineError> {
@@ -19,10 +21,15 @@ pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineErro
     let verdict = verdict(engine, job, &bucket).await?;
     crate::failpoint::reach("proc-json-kept");
     let listing = list(engine, job, Place::Output(&job.stream, &job.id)).await?;
-    let (problem, outputs) = (listing.problem(), listing.files);
+    let (problem, mut outputs) = (listing.problem(), listing.files);
+    // An earlier try's, if the bucket is one that gets a report: it is made again, and nobody measures it.
+    let of_node = report::file_name(&job.id);
+    outputs.retain(|f| bucket.manifest.settings.report == model::Report::None || f.path != of_node);
     let inputs = list(engine, job, Place::Input(&job.stream, &job.id)).await?.files;
     let mut found = measure(engine, job, &bucket, &outputs).await?;
     found.problems.extend(problem);
+    report(engine, job, &bucket, &verdict, &inputs, &mut outputs, &mut found).await?;
+    crate::failpoint::reach("report-written");
     let (deliveries, unreadable) = deliveries(engine, job, &verdict, &inputs, &outputs).await?;
     found.problems.extend(unreadable);
     write_papers(engine, job, &bucket, &verdict, &inputs, &outputs, &found).await?;
@@ -102,10 +109,45 @@ async fn measure(
         engine.runtime.as_ref(),
         &plugin,
         bucket.row.has_plugin,
-        &bucket.manifest.units,
+        &bucket.manifest.measures,
         outputs,
     )
     .await
+}
+
+/// Makes the report of the measures, if one is wanted: one more result.
+async fn report(
+    engine: &Engine,
+    job: &Job,
+    bucket: &Installed,
+    verdict: &Verdict,
+    inputs: &[OutputFile],
+    outputs: &mut Vec<OutputFile>,
+    found: &mut Found,
+) -> Result<(), EngineError> {
+    if !report::is_wanted(bucket, verdict, &found.measures) {
+        return Ok(());
+    }
+    let wanted = report::Wanted {
+        job: job.clone(),
+        bucket: bucket.clone(),
+        node: engine.store.node_id().to_owned(),
+        input: engine.layout.path(Place::Input(&job.stream, &job.id)),
+        output: engine.layout.path(Place::Output(&job.stream, &job.id)),
+        own: engine.layout.path(Place::Job(&job.stream, &job.id)),
+        inputs: inputs
+            .iter()
+            .filter(|f| f.dicom.is_some())
+            .map(|f| f.path.clone())
+            .collect(),
+        measures: found.measures.clone(),
+        complete: verdict.outcome == Outcome::Success,
+    };
+    match blocking(move || report::make(&wanted).map_err(io("make the report"))).await? {
+        report::Made::Written(file) => outputs.push(*file),
+        report::Made::Not(why) => found.problems.push(why),
+    }
+    Ok(())
 }
 
 /// Which results go where, by the rules in force, and what could not be read for it.
@@ -134,7 +176,7 @@ async fn deliveries(
     let (input_names, output_names) = (names(&inputs), names(&outputs));
     let (reports, problem) = match inputs.first() {
         Some((object, _)) if routing::wants_report(&routes, facts) => {
-            report(engine, job, verdict, object).await?
+            report_of_failure(engine, job, verdict, object).await?
         }
         _ => (Vec::new(), None),
     };
@@ -162,7 +204,7 @@ async fn deliveries(
 }
 
 /// Files of the series "Error Report"; why there are none does not keep the results.
-async fn report(
+async fn report_of_failure(
     engine: &Engine,
     job: &Job,
     verdict: &Verdict,
@@ -202,6 +244,7 @@ fn new_delivery(planned: Planned, files: &[(&str, &FileMeta)]) -> NewDelivery {
         route: planned.route,
         direction: planned.direction,
         after: planned.after,
+        gate: planned.gate,
     }
 }
 
@@ -214,6 +257,7 @@ fn waiting(file: &str, meta: &FileMeta) -> DeliveryInstance {
         state: InstanceState::Waiting,
         status: None,
         commitment: None,
+        reason: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Measures: what the plugin says of every output file, and what the bucket left in `measures.json`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::container::{self, Bind, ImageId, Labels, Network, RunSpec, Runtime};
-use crate::model::{Measure, Root, Settings};
+use crate::model::{DeclaredMeasure, Measure, Root, Settings};
 
 use super::output::{self, OutputFile};
 use super::run::{STOP_GRACE, capabilities, resources};
@@ -53,7 +53,7 @@ pub async fn collect(
     runtime: &dyn Runtime,
     plugin: &Plugin<'_>,
     has_plugin: bool,
-    units: &BTreeMap<String, String>,
+    declared: &[DeclaredMeasure],
     outputs: &[OutputFile],
 ) -> Result<Found, EngineError> {
     let mut found = Found::default();
@@ -75,7 +75,7 @@ pub async fn collect(
             Ok(()) => {}
         }
     }
-    Ok(found.with_units(units))
+    Ok(found.judged(declared))
 }
 
 impl Found {
@@ -85,11 +85,22 @@ impl Found {
         }
     }
 
-    /// Gives measures that came without a unit the one the bucket declared.
-    fn with_units(mut self, declared: &BTreeMap<String, String>) -> Self {
-        for measure in self.measures.iter_mut().filter(|m| m.unit.is_none()) {
-            measure.unit = declared.get(&measure.name).cloned();
+    /// Holds every measure against its declaration; one that is not what was declared is kept, and a problem.
+    fn judged(mut self, declared: &[DeclaredMeasure]) -> Self {
+        let declared: HashMap<_, _> = declared.iter().map(|d| (d.name.as_str(), d)).collect();
+        let mut problems = Vec::new();
+        for measure in &mut self.measures {
+            if let Some(declaration) = declared.get(measure.name.as_str()) {
+                declaration.judge(measure);
+            }
+            if let Some(problem) = &measure.problem {
+                problems.push(format!(
+                    "{}: {} of {}: {problem}",
+                    measure.source, measure.name, measure.file
+                ));
+            }
         }
+        problems.into_iter().for_each(|problem| self.problem(problem));
         self
     }
 }
@@ -217,13 +228,9 @@ fn flat(file: &str, source: &str, map: &Map<String, Value>, found: &mut Found) {
                 found.problem(format!("{source}: a name of {file} is too long"))
             }
             Some(value @ (Value::Number(_) | Value::String(_) | Value::Bool(_))) => {
-                found.measures.push(Measure {
-                    file: file.to_owned(),
-                    source: source.to_owned(),
-                    name: name.clone(),
-                    value: value.clone(),
-                    unit: unit.map(str::to_owned),
-                })
+                found
+                    .measures
+                    .push(Measure::new(file, source, name, value.clone(), unit));
             }
             _ => found.problem(format!(
                 "{source}: {name} of {file} is no number, text or truth value"

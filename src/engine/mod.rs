@@ -13,6 +13,7 @@
 //! output_size how much it has written so far
 //! output     what a bucket left behind, read without trusting it
 //! measures   the plugin and measures.json
+//! report     the node's own result: a structured report of what was measured
 //! record     info.json and record.json of a job
 //! holds      the deadline of held jobs
 //! last_papers record.json of a job that failed or was cancelled
@@ -31,6 +32,7 @@ pub mod output_size;
 mod queue;
 pub mod record;
 mod recovery;
+pub mod report;
 mod round;
 pub mod run;
 mod scheduler;
@@ -44,7 +46,7 @@ use crate::bucket::Buckets;
 use crate::container::Runtime;
 use crate::model::{AeTitle, GpuId, Layout};
 use crate::routing::Routes;
-use crate::stage::{Classifier, StageError};
+use crate::stage::{AtWork, Classifier, StageError};
 use crate::store::{Store, StoreError};
 
 pub use holds::end_overdue_holds;
@@ -71,6 +73,8 @@ pub struct Engine {
     pub queued: Arc<Notify>,
     /// Told when a delivery was created.
     pub deliveries: Arc<Notify>,
+    /// What drivers are at.
+    pub at_work: AtWork,
     /// Told when a job was cancelled: its driver stops its container.
     pub cancelled: watch::Receiver<()>,
 }

@@ -91,14 +91,18 @@ pub fn files(root: &Path) -> io::Result<Listing> {
     paths.sort();
     for path in paths {
         match path.strip_prefix(root).ok().and_then(Path::to_str) {
-            Some(name) => listing.files.push(read(&path, name)?),
+            Some(name) => listing.files.push(file(&path, name)?),
             None => listing.left_alone += 1,
         }
     }
     Ok(listing)
 }
 
-fn read(path: &Path, name: &str) -> io::Result<OutputFile> {
+/// One file, under its name in a listing.
+///
+/// # Errors
+/// What reading says.
+pub fn file(path: &Path, name: &str) -> io::Result<OutputFile> {
     let (bytes, sha256) = hash(path)?;
     let dicom = part10::read_head(path)?.map(|(meta, _)| meta);
     Ok(OutputFile {

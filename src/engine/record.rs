@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 
 use crate::bucket::Installed;
 use crate::files;
-use crate::model::{Job, Verdict};
+use crate::model::{Job, Report, Verdict};
 use crate::stage::SeriesView;
 
 use super::output::{self, Hashed};
+use super::report;
 
 /// info.json of a job: the original's keys, then ours; `series` are its Series Instance UIDs.
 #[must_use]
@@ -105,6 +106,7 @@ pub fn record(run: &Run<'_>) -> Value {
         "input": listed(input),
         "left_out": left_out.iter().map(series).collect::<Vec<_>>(),
         "output": listed(output),
+        "report": bucket.filter(|b| b.manifest.settings.report != Report::None).and_then(|_| of_node(job, output)),
         "deliveries": [],
     })
 }
@@ -112,6 +114,18 @@ pub fn record(run: &Run<'_>) -> Value {
 /// A series that was left out: no patient's attribute.
 fn series(series: &SeriesView) -> Value {
     json!({ "SeriesInstanceUID": series.uid(), "ClassifyType": series.types(), "NumFiles": series.files() })
+}
+
+/// The one result that is the node's work.
+fn of_node(job: &Job, output: &[Hashed]) -> Option<Value> {
+    let name = report::file_name(&job.id);
+    let file = output.iter().find(|f| f.file == name)?;
+    Some(json!({
+        "file": name,
+        "sop_instance_uid": file.sop_instance_uid,
+        "template": "TID 1500",
+        "made_by": concat!("magickbox ", env!("CARGO_PKG_VERSION")),
+    }))
 }
 
 fn listed(files: &[Hashed]) -> Value {

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::bucket::{Installed, Run};
 use crate::model::{GpuId, Job, JobId, JobState, Resources, Timestamp};
+use crate::stage::Working;
 use crate::store::StoreError;
 
 use super::driver::Start;
@@ -21,12 +22,21 @@ use super::{Engine, EngineError, Trouble, driver, last_papers};
 const AT_LEAST: Duration = Duration::from_secs(60);
 
 /// Drives on what the last run of the node left, then runs queued jobs; never ends.
-pub async fn run(engine: Engine, taken_up: Vec<TakenUp>) {
+pub fn run(engine: Engine, taken_up: Vec<TakenUp>) -> impl Future<Output = ()> + Send {
+    // From now on, and not only from the moment at which this is polled: nobody removes their files meanwhile.
+    let working: Vec<_> = taken_up.iter().map(|t| engine.at_work.on(&t.job.id)).collect();
+    async move {
+        schedule(engine, taken_up, working).await;
+    }
+}
+
+async fn schedule(engine: Engine, taken_up: Vec<TakenUp>, working: Vec<Working>) {
     let mut ledger = Ledger::new(engine.buckets.capacity().clone());
     let (over, mut ended) = mpsc::unbounded_channel();
     for taken in taken_up {
         take_up(&engine, &mut ledger, taken, over.clone());
     }
+    drop(working);
     loop {
         if let Err(error) = start_what_fits(&engine, &mut ledger, &over).await {
             tracing::error!(%error, "look at the queue");
@@ -108,7 +118,7 @@ fn resources(bucket: Result<Option<Installed>, StoreError>) -> Resources {
 
 /// Starts a driver; its promise is taken back when it ends, however it ends.
 fn spawn(engine: &Engine, (job, run): (Job, Run), gpus: Vec<GpuId>, over: mpsc::UnboundedSender<JobId>) {
-    let engine = engine.clone();
+    let (engine, working) = (engine.clone(), engine.at_work.on(&job.id));
     tokio::spawn(async move {
         let (id, attempt) = (job.id, job.attempt);
         loop {
@@ -123,7 +133,7 @@ fn spawn(engine: &Engine, (job, run): (Job, Run), gpus: Vec<GpuId>, over: mpsc::
             }
         }
         // Before the scheduler looks again: a new version may have waited for this run.
-        drop(run);
+        drop((run, working));
         // The scheduler outlives its drivers.
         let _ = over.send(id);
     });

@@ -7,15 +7,17 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::Deserialize;
 
 use crate::model::{JobId, JobState, Priority, Timestamp};
 use crate::stage::{StageError, Versions, disinherit, inherit};
 use crate::store::{Store, StoreError};
+use crate::telemetry::field;
 
 use super::Context;
 use super::api::{ask, job as show, job_id};
+use super::auth::Caller;
 use super::problem::Problem;
 use super::view::JobView;
 
@@ -26,6 +28,7 @@ pub fn router() -> Router<Context> {
         .route("/jobs/{id}/cancel", post(cancel))
         .route("/jobs/{id}/retry", post(retry))
         .route("/jobs/{id}/restart", post(restart))
+        .route("/jobs/{id}/deliveries/{delivery}/release", post(release_delivery))
         .route("/jobs/{id}/complete", post(complete))
         .route("/jobs/{id}/priority", post(priority))
 }
@@ -71,6 +74,29 @@ async fn release(State(context): State<Context>, Path(id): Path<String>) -> Show
         .await
         .map_err(refused)?;
     tracing::info!(job.id = %job, "job released by an operator");
+    tell(&context);
+    show(State(context), Path(id)).await
+}
+
+/// Sends what the gate holds, as the bucket made it: somebody has looked at it.
+async fn release_delivery(
+    State(context): State<Context>,
+    Extension(Caller(who)): Extension<Caller>,
+    Path((id, delivery)): Path<(String, String)>,
+) -> Shown {
+    let job = known(&context.store, &id)?;
+    let number = delivery.parse().map_err(|_| {
+        Problem::bad_request(format!(
+            "{delivery:?} is no delivery: give the id that the job shows with it"
+        ))
+    });
+    let delivery: i64 = number?;
+    let released = context
+        .store
+        .gate_release(&job, delivery, who, Timestamp::now())
+        .await;
+    released.map_err(refused)?;
+    tracing::info!(job.id = %job, { field::DELIVERY } = delivery, "delivery released at the gate by an operator");
     tell(&context);
     show(State(context), Path(id)).await
 }

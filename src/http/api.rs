@@ -16,6 +16,7 @@ use super::Context;
 use super::associations;
 use super::commitments;
 use super::problem::Problem;
+use super::push;
 use super::view::JobView;
 
 /// Jobs of one answer when nothing is asked for, and at most.
@@ -28,7 +29,7 @@ const LOG_TAIL: u64 = 4 << 20;
 pub fn router() -> Router<Context> {
     Router::new()
         .route("/node", get(node))
-        .route("/jobs", get(jobs))
+        .route("/jobs", get(jobs).post(push::create))
         .route("/jobs/{id}", get(job))
         .route("/jobs/{id}/log", get(log))
         .route("/jobs/{id}/series", get(super::series::list))
@@ -37,6 +38,7 @@ pub fn router() -> Router<Context> {
         .merge(super::buckets::router())
         .merge(super::actions::router())
         .merge(super::routes::router())
+        .merge(super::remotes::router())
 }
 
 /// Runs a question to store or disk off the runtime's threads.
@@ -154,7 +156,8 @@ pub(super) async fn job(
             let mut deliveries = Vec::new();
             for delivery in context.store.deliveries(&id)? {
                 let instances = context.store.delivery_instances(delivery.id)?;
-                deliveries.push((delivery, instances));
+                let findings = context.store.gate_findings(delivery.id)?;
+                deliveries.push((delivery, instances, findings));
             }
             let events = context.store.events(&id)?;
             let shown = with_measures(&context, vec![job])?.into_iter().next();
@@ -194,11 +197,16 @@ fn tail(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
 }
 
 pub(super) fn ae_title(text: &str) -> Result<AeTitle, Problem> {
-    AeTitle::parse(text).map_err(|error| Problem::bad_request(format!("{text:?}: {error}")))
+    AeTitle::parse(text).map_err(|error| Problem::bad_request(format!("{:?}: {error}", shown(text))))
 }
 
 pub(super) fn job_id(text: &str) -> Result<JobId, Problem> {
-    JobId::parse(text).map_err(|error| Problem::bad_request(format!("{text:?}: {error}")))
+    JobId::parse(text).map_err(|error| Problem::bad_request(format!("{:?}: {error}", shown(text))))
+}
+
+/// As much of what was asked for as people read.
+fn shown(text: &str) -> String {
+    text.chars().take(80).collect()
 }
 
 fn job_state(name: &str) -> Result<JobState, Problem> {

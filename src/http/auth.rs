@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -42,12 +42,7 @@ enum Refusal {
 }
 
 impl Access {
-    fn check(
-        &self,
-        peer: IpAddr,
-        headers: &HeaderMap,
-        needed: Option<Permission>,
-    ) -> Result<Caller, Refusal> {
+    fn check(&self, peer: IpAddr, headers: &HeaderMap, needed: Option<Needed>) -> Result<Caller, Refusal> {
         let shown = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
@@ -67,10 +62,10 @@ impl Access {
         match token {
             None => Err(Refusal::NoToken(peer)),
             Some(None) => Err(Refusal::UnknownToken),
-            Some(Some(token)) if token.may(needed) => Ok(Caller(token.name.clone())),
+            Some(Some(token)) if needed.is_met_by(token) => Ok(Caller(token.name.clone())),
             Some(Some(token)) => Err(Refusal::NotThat {
                 name: token.name.clone(),
-                needed,
+                needed: needed.least,
             }),
         }
     }
@@ -93,14 +88,51 @@ impl Access {
     }
 }
 
+/// What a request needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Needed {
+    least: Permission,
+    /// That will do as well.
+    or: Permission,
+}
+
+impl Needed {
+    fn is_met_by(self, token: &Token) -> bool {
+        token.may(self.least) || token.may(self.or)
+    }
+}
+
+impl From<Permission> for Needed {
+    fn from(permission: Permission) -> Self {
+        Self {
+            least: permission,
+            or: permission,
+        }
+    }
+}
+
 /// What a request needs; `None`: nothing.
-fn needed(method: &Method, path: &str) -> Option<Permission> {
+fn needed(method: &Method, path: &str) -> Option<Needed> {
+    let api = path.strip_prefix("/api/v1/").unwrap_or_default();
+    if api == "uploads" || api.starts_with("uploads/") {
+        // A study may come by it as well as a bucket; who takes it for a bucket needs more than who takes it for a study.
+        return Some(Needed {
+            least: Permission::Operate,
+            or: Permission::Install,
+        });
+    }
+    permission(method, path).map(Needed::from)
+}
+
+fn permission(method: &Method, path: &str) -> Option<Permission> {
     let api = path.strip_prefix("/api/v1/").unwrap_or_default();
     let parts: Vec<_> = api.split('/').collect();
-    let sees = method == Method::GET || method == Method::HEAD;
+    let sees = sees(method, path);
     match parts.as_slice() {
         _ if path == "/readyz" => None,
-        ["uploads", ..] | ["buckets", _, "memory"] => Some(Permission::Install),
+        _ if path == DELETES => Some(Permission::Operate),
+        _ if path == PUSHES => Some(Permission::Operate),
+        ["buckets", _, "memory"] => Some(Permission::Install),
         _ if sees || parts == ["routes", "explain"] => Some(Permission::Read),
         ["jobs", ..] | ["buckets", _, "enable" | "disable"] => Some(Permission::Operate),
         // Whatever comes to be here later is for those who may everything, until somebody says otherwise.
@@ -108,14 +140,36 @@ fn needed(method: &Method, path: &str) -> Option<Permission> {
     }
 }
 
+/// The address of the original by which a GET deletes, and the one by which a study comes.
+const DELETES: &str = "/code/php/deleteStudy.php";
+const PUSHES: &str = "/code/php/processZip.php";
+
+/// Where a browser's request comes from (W3C Fetch Metadata).
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Whether a request only looks.
+fn sees(method: &Method, path: &str) -> bool {
+    (method == Method::GET || method == Method::HEAD) && path != DELETES
+}
+
 /// The page of somebody else that a browser sends a change for: an address that needs no token is a person's, who may
-/// look at any page meanwhile (RFC 6454).
-fn foreign_page(method: &Method, headers: &HeaderMap) -> Option<String> {
-    let origin = headers.get(header::ORIGIN)?.to_str().unwrap_or("?");
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let own = origin.split_once("://").map(|(_, own)| own);
-    let sees = method == Method::GET || method == Method::HEAD;
-    (!sees && (own.is_none() || own != host)).then(|| origin.chars().take(100).collect())
+/// look at any page meanwhile (RFC 6454). An image in a page asks by GET and names no origin: then the browser says
+/// whether it is of another site, or which page it is on.
+fn foreign_page(method: &Method, path: &str, headers: &HeaderMap) -> Option<String> {
+    if sees(method, path) {
+        return None;
+    }
+    let text = |name: &HeaderName| Some(headers.get(name)?.to_str().unwrap_or("?"));
+    let host = text(&header::HOST);
+    let foreign = |page: &&str| {
+        let own = page
+            .split_once("://")
+            .map(|(_, own)| own.split('/').next().unwrap_or(own));
+        own.is_none() || own != host
+    };
+    let site = text(&SITE).filter(|site| !matches!(*site, "same-origin" | "none"));
+    let page = text(&header::ORIGIN).or(text(&header::REFERER)).filter(foreign);
+    page.or(site).map(|who| who.chars().take(100).collect())
 }
 
 /// Lets a request in or not, and writes down who changed what.
@@ -126,7 +180,7 @@ pub async fn check(
     next: Next,
 ) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    if let Some(origin) = foreign_page(&method, request.headers()) {
+    if let Some(origin) = foreign_page(&method, &path, request.headers()) {
         let refusal = Refusal::ForeignPage(origin);
         tracing::warn!(peer.addr = %peer, %method, path, ?refusal, "a request was refused");
         return refusal.into_response();
@@ -147,10 +201,16 @@ pub async fn check(
     if method == Method::PATCH {
         // A piece of an upload: there are thousands, and its beginning and its end are written down.
         tracing::debug!(caller = caller.0, peer.addr = %peer, %method, path, status, ms, "request");
-    } else if method != Method::GET && method != Method::HEAD {
+    } else if !sees(&method, &path) || is_of_the_original(&path) {
+        // Clients of the original have no names: where they call from is all that is known of them.
         tracing::info!(caller = caller.0, peer.addr = %peer, %method, path, status, ms, "request");
     }
     response
+}
+
+/// An address of the original.
+fn is_of_the_original(path: &str) -> bool {
+    path.starts_with("/code/") || path.starts_with("/scratch/")
 }
 
 impl IntoResponse for Refusal {
@@ -211,6 +271,7 @@ mod tests {
         if !authorization.is_empty() {
             headers.insert(header::AUTHORIZATION, authorization.parse().unwrap());
         }
+        let needed = needed.map(Needed::from);
         let caller = access().check(peer.parse::<IpAddr>().unwrap().to_canonical(), &headers, needed);
         caller.map(|caller| caller.0)
     }
@@ -252,7 +313,7 @@ mod tests {
             if let Some(origin) = origin {
                 headers.insert(header::ORIGIN, origin.parse().unwrap());
             }
-            foreign_page(&method, &headers)
+            foreign_page(&method, "/api/v1/jobs", &headers)
         };
         for (method, origin, refused) in [
             (Method::POST, None, false),
@@ -271,6 +332,30 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_in_a_page_of_somebody_else_deletes_nothing() {
+        let ask = |path: &str, name: &'static str, value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("node:2813"));
+            headers.insert(name, HeaderValue::from_static(value));
+            foreign_page(&Method::GET, path, &headers).is_some()
+        };
+        for (name, value, refused) in [
+            ("origin", "http://evil.example", true),
+            ("origin", "null", true),
+            ("referer", "http://evil.example/page", true),
+            ("referer", "http://node:2813/", false),
+            ("sec-fetch-site", "cross-site", true),
+            ("sec-fetch-site", "same-site", true),
+            ("sec-fetch-site", "same-origin", false),
+            ("sec-fetch-site", "none", false),
+            ("user-agent", "Go-http-client/1.1", false),
+        ] {
+            assert_eq!(ask(DELETES, name, value), refused, "{name}: {value}");
+            assert!(!ask("/code/php/getScratch.php", name, value), "{name}: {value}");
+        }
+    }
+
+    #[test]
     fn what_brings_code_onto_the_node_needs_more_than_what_shows() {
         use Permission::{Install, Operate, Read};
         for (method, path, permission) in [
@@ -285,12 +370,20 @@ mod tests {
             (Method::POST, "/api/v1/buckets/A/rollback", Some(Install)),
             (Method::POST, "/api/v1/buckets", Some(Install)),
             (Method::DELETE, "/api/v1/buckets/A", Some(Install)),
-            (Method::HEAD, "/api/v1/uploads/x", Some(Install)),
             (Method::POST, "/api/v1/routes/explain", Some(Read)),
             (Method::PUT, "/api/v1/routes", Some(Install)),
+            (Method::HEAD, "/api/v1/uploads/x", Some(Operate)),
+            (Method::PATCH, "/api/v1/uploads/x", Some(Operate)),
+            (Method::POST, "/api/v1/jobs", Some(Operate)),
+            (Method::GET, "/code/php/getScratch.php", Some(Read)),
+            (Method::GET, "/scratch/tmp.x/processing.log", Some(Read)),
+            (Method::POST, "/code/php/processZip.php", Some(Operate)),
+            (Method::GET, "/code/php/deleteStudy.php", Some(Operate)),
+            (Method::POST, "/code/php/saveRouting.php", Some(Install)),
             (Method::POST, "/api/v1/something/new", Some(Install)),
         ] {
-            assert_eq!(needed(&method, path), permission, "{method} {path}");
+            let least = needed(&method, path).map(|needed| needed.least);
+            assert_eq!(least, permission, "{method} {path}");
         }
     }
 }

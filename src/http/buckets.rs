@@ -16,7 +16,7 @@ use crate::store::StoreError;
 use super::api::{ae_title, ask};
 use super::problem::Problem;
 use super::uploads::Taken;
-use super::{Context, memory, view};
+use super::{Context, measures, memory, view};
 
 pub fn router() -> Router<Context> {
     Router::new()
@@ -26,6 +26,7 @@ pub fn router() -> Router<Context> {
         .route("/buckets/{ae_title}/enable", post(enable))
         .route("/buckets/{ae_title}/disable", post(disable))
         .route("/buckets/{ae_title}/log", get(read_log))
+        .route("/buckets/{ae_title}/measures", get(measures::export))
         .route(
             "/buckets/{ae_title}/memory",
             get(memory::export).put(memory::import),

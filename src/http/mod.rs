@@ -1,4 +1,5 @@
-//! The HTTP side: the API of version 1, whether the node is ready, and numbers for a monitoring system.
+//! The HTTP side: the API of version 1, the original's addresses, whether the node is ready, and numbers for a monitoring
+//! system.
 
 mod actions;
 mod api;
@@ -6,9 +7,15 @@ mod associations;
 mod auth;
 mod buckets;
 mod commitments;
+mod connections;
 mod door;
+mod legacy;
+mod measures;
+mod measures_format;
 mod memory;
 mod problem;
+mod push;
+mod remotes;
 mod routes;
 mod series;
 mod uploads;
@@ -29,6 +36,7 @@ use tokio::sync::{Notify, watch};
 use crate::bucket::Buckets;
 use crate::bucket::uploads::Uploads;
 use crate::container::Runtime;
+use crate::delivery::Probes;
 use crate::model::Layout;
 use crate::routing::Routes;
 use crate::stage::{Classifier, Completion};
@@ -37,6 +45,8 @@ use crate::telemetry::metrics::{self, METRICS};
 
 pub use auth::Access;
 pub use door::{Peer, Shown};
+pub use legacy::Scratch;
+pub use push::Pushes;
 
 /// What handlers need.
 #[derive(Clone)]
@@ -53,6 +63,12 @@ pub struct Context {
     pub uploads: Uploads,
     /// Where results go.
     pub routes: Routes,
+    /// What takes pushed studies.
+    pub pushes: Pushes,
+    /// The list of jobs as the original told it.
+    pub scratch: Scratch,
+    /// Whether destinations answer.
+    pub probes: Probes,
     /// Who may use the API.
     pub access: Access,
     /// The container engine, for what it says of itself.
@@ -82,6 +98,7 @@ pub fn router(context: Context) -> Router {
         .route("/readyz", get(async || "ready\n"))
         .route("/metrics", get(metrics))
         .nest("/api/v1", api::router())
+        .merge(legacy::router())
         .fallback(async || {
             problem::Problem::not_found("there is no such page here; the API is below /api/v1")
         })
@@ -103,8 +120,10 @@ pub async fn serve(
     context: Context,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let service = router(context).into_make_service_with_connect_info::<Peer>();
-    axum::serve(door::Door::new(socket, tls), service)
-        .with_graceful_shutdown(stopped)
-        .await
+    context
+        .scratch
+        .warm(context.store.clone(), context.layout.clone());
+    let door = door::Door::new(socket, tls);
+    connections::serve(door, router(context), stopped).await;
+    Ok(())
 }

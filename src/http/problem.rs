@@ -28,6 +28,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
+    /// Whether asking for the same again would be answered with the same.
+    pub fn is_the_callers(&self) -> bool {
+        self.status.is_client_error()
+    }
+
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
@@ -45,7 +50,7 @@ impl IntoResponse for Problem {
 }
 
 /// What is ours to mend goes to the log, once, here; the caller hears that it is ours.
-fn ours(error: &dyn std::error::Error) -> Problem {
+pub(super) fn ours(error: &dyn std::error::Error) -> Problem {
     tracing::error!(%error, "a request failed");
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,

@@ -51,9 +51,15 @@ async fn file(State(context): State<Context>) -> Response {
 
 /// Puts the body in the place of routing.json, and in force. A wrong one changes nothing.
 async fn save(State(context): State<Context>, body: Bytes) -> Result<Json<Value>, Problem> {
+    let rules = put_in_force(&context, body).await?;
+    Ok(Json(shown(&context, &rules)))
+}
+
+/// The same, for whoever has the text.
+pub(super) async fn put_in_force(context: &Context, text: Bytes) -> Result<Rules, Problem> {
     let saved = ask({
         let routes = context.routes.clone();
-        move || Ok(routes.save(&body))
+        move || Ok(routes.save(&text))
     });
     let rules = saved.await?.map_err(|error| match &error {
         RoutesError::Wrong { findings, .. } => Problem::new(
@@ -66,7 +72,7 @@ async fn save(State(context): State<Context>, body: Bytes) -> Result<Json<Value>
         }
     })?;
     tracing::info!(rules = rules.routes.len(), "routing.json was saved");
-    Ok(Json(shown(&context, &rules)))
+    Ok(rules)
 }
 
 fn shown(context: &Context, rules: &Rules) -> Value {
@@ -104,6 +110,7 @@ fn rule(route: &Route) -> Value {
         "calling": text(route.calling.as_ref()),
         "sends": route.send.name(),
         "last": route.last,
+        "gate": route.gate.word(),
         "to": route.to.iter().map(destination).collect::<Vec<_>>(),
     })
 }

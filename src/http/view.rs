@@ -4,7 +4,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::bucket::Installed;
-use crate::model::{Delivery, DeliveryInstance, Job, Layout, Measure, Place, Timestamp};
+use crate::model::{
+    Delivery, DeliveryInstance, GateFindings, Job, Layout, Measure, Place, StoreStatus, Timestamp,
+};
 use crate::store::{BucketRow, EventRow, Occupancy, Versions};
 
 /// A job.
@@ -112,9 +114,20 @@ impl JobView {
     }
 
     /// With its deliveries and the objects in them.
-    pub fn with_deliveries(self, deliveries: Vec<(Delivery, Vec<DeliveryInstance>)>) -> Self {
+    pub fn with_deliveries(
+        self,
+        deliveries: Vec<(Delivery, Vec<DeliveryInstance>, Vec<GateFindings>)>,
+    ) -> Self {
+        let view = |(each, instances, findings): &(Delivery, Vec<_>, Vec<GateFindings>)| {
+            let mut view = delivery(each, instances);
+            if let Some(gate) = view.get_mut("gate").and_then(Value::as_object_mut) {
+                let findings = findings.iter().map(finding).collect();
+                gate.insert("findings".to_owned(), Value::Array(findings));
+            }
+            view
+        };
         Self {
-            deliveries: deliveries.iter().map(|(d, i)| delivery(d, i)).collect(),
+            deliveries: deliveries.iter().map(view).collect(),
             ..self
         }
     }
@@ -130,6 +143,8 @@ pub fn delivery(delivery: &Delivery, instances: &[DeliveryInstance]) -> Value {
                 "state": i.state.name(),
                 "status": i.status.map(|s| format!("{s:04X}")),
                 "commitment": i.commitment.map(|reason| format!("{reason:04X}")),
+                "meaning": i.status.map(|s| StoreStatus::of(s).name),
+                "reason": i.reason,
             })
         })
         .collect();
@@ -144,7 +159,26 @@ pub fn delivery(delivery: &Delivery, instances: &[DeliveryInstance]) -> Value {
         "attempts": delivery.attempts,
         "next_at": delivery.next_at,
         "error": delivery.error,
+        "gate": { "mode": delivery.gate.word(), "state": delivery.gate_state.word() },
         "instances": instances,
+    })
+}
+
+/// What the gate found: the one place where the values are shown.
+fn finding(found: &GateFindings) -> Value {
+    let GateFindings {
+        finding,
+        objects,
+        file,
+    } = found;
+    json!({
+        "action": finding.action.word(),
+        "attribute": finding.attribute,
+        "result": finding.result,
+        "input": finding.input,
+        "why": finding.why,
+        "objects": objects,
+        "file": file,
     })
 }
 

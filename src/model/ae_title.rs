@@ -45,6 +45,12 @@ impl AeTitle {
         Ok(Self(text.to_owned()))
     }
 
+    /// The title of who gives none.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self("UNKNOWN".to_owned())
+    }
+
     /// The title without padding.
     #[must_use]
     pub fn as_str(&self) -> &str {

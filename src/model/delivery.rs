@@ -5,7 +5,7 @@
 //!  Waiting ────────▶ Sending ──────▶ Sent
 //!   ▲ ▲                │ │ │Refused
 //!   │ │  Begun         │ │ └───────▶ Refused   the destination will not have it: no sense in trying again
-//!   │ └────┐  ┌────────┘ └─────────▶ Held      tried for `give_up`: kept for a person to decide
+//!   │ └────┐  ┌────────┘ └─────────▶ Held      tried for `give_up`, or contradicts its input: for a person to decide
 //!   │    Retrying        GaveUp       │
 //!   │  Postponed (from Sending)       │
 //!   └──────── Retried ────────────────┴─ (Held, Refused, Retrying)
@@ -35,7 +35,7 @@
 //! `give_up`. Held and Refused are an operator's, who retries or cancels them. They need no deadline: their job is over, and
 //! retention leaves its files alone until somebody has decided. `Sending` may begin again: a crash cut it off.
 
-use super::{AeTitle, Direction, JobId, RemoteAe, Timestamp};
+use super::{AeTitle, Direction, GateMode, GateState, JobId, RemoteAe, StatusClass, Timestamp};
 
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub enum DeliveryEvent {
     Refused,
     /// The attempt did not succeed; there will be another.
     Postponed,
-    /// Tried for `give_up`, or to a destination that is not there any more.
+    /// Tried for `give_up`, to a destination that is not there any more, or held at the gate.
     GaveUp,
     /// An operator wants it to be tried again, now.
     Retried,
@@ -202,21 +202,36 @@ impl DeliveryState {
 /// Where one instance of a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstanceState {
-    /// Not accepted yet.
+    /// Not accepted yet; with a status: the last one, which may pass.
     Waiting,
-    /// The destination answered Success or a warning.
+    /// The destination answered Success.
     Sent,
+    /// The destination has it and answered a warning.
+    SentWithWarning,
+    /// The destination had it before.
+    Duplicate,
     /// The destination will not have it.
     Refused,
 }
 
 impl InstanceState {
+    /// All states.
+    pub const ALL: [Self; 5] = [
+        Self::Waiting,
+        Self::Sent,
+        Self::SentWithWarning,
+        Self::Duplicate,
+        Self::Refused,
+    ];
+
     /// The state's name in the store and in the API.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
             Self::Sent => "sent",
+            Self::SentWithWarning => "sent-with-warning",
+            Self::Duplicate => "duplicate",
             Self::Refused => "refused",
         }
     }
@@ -224,9 +239,25 @@ impl InstanceState {
     /// The state of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Waiting, Self::Sent, Self::Refused]
-            .into_iter()
-            .find(|s| s.name() == name)
+        Self::ALL.into_iter().find(|s| s.name() == name)
+    }
+
+    /// Where an instance stands after a response of this class.
+    #[must_use]
+    pub const fn after(class: StatusClass) -> Self {
+        match class {
+            StatusClass::Success => Self::Sent,
+            StatusClass::Warning => Self::SentWithWarning,
+            StatusClass::Duplicate => Self::Duplicate,
+            StatusClass::Transient => Self::Waiting,
+            StatusClass::Refused => Self::Refused,
+        }
+    }
+
+    /// Whether the destination has it.
+    #[must_use]
+    pub const fn is_there(self) -> bool {
+        matches!(self, Self::Sent | Self::SentWithWarning | Self::Duplicate)
     }
 }
 
@@ -239,7 +270,9 @@ pub struct Delivery {
     pub job: JobId,
     /// The stream of that job.
     pub stream: AeTitle,
-    /// AE title of the remote AE.
+    /// The study that the job received.
+    pub study_instance_uid: String,
+    /// AE title of the remote AE, or the name of another destination.
     pub destination: AeTitle,
     /// Where that is, if the rule said so; else the `[[remote_ae]]` of that AE title does.
     pub remote: Option<RemoteAe>,
@@ -259,6 +292,10 @@ pub struct Delivery {
     pub next_at: Option<Timestamp>,
     /// What went wrong last.
     pub error: Option<String>,
+    /// How its objects are held against their input before they leave.
+    pub gate: GateMode,
+    /// What came of that.
+    pub gate_state: GateState,
 }
 
 /// One object of a delivery.
@@ -274,10 +311,12 @@ pub struct DeliveryInstance {
     pub transfer_syntax_uid: String,
     /// Where it stands.
     pub state: InstanceState,
-    /// The status the destination answered, if it did.
+    /// The status the destination answered last, if it did.
     pub status: Option<u16>,
     /// Whether the destination keeps it: 0, or why not (Failure Reason, PS3.3 §C.14.1.1); none: it has not said.
     pub commitment: Option<u16>,
+    /// Why it is refused or waits, for people; the peer's comment with it.
+    pub reason: Option<String>,
 }
 
 #[cfg(test)]
@@ -393,6 +432,9 @@ mod tests {
     fn names_read_back() {
         for state in DeliveryState::ALL {
             assert_eq!(DeliveryState::from_name(state.name()), Some(state));
+        }
+        for state in InstanceState::ALL {
+            assert_eq!(InstanceState::from_name(state.name()), Some(state));
         }
     }
 

@@ -25,6 +25,8 @@ pub enum Place<'a> {
     Upload(&'a UploadId),
     /// What an upload is to be.
     UploadInfo(&'a UploadId),
+    /// Pushes on their way in.
+    Spool,
     /// Everything of one stream.
     Stream(&'a AeTitle),
     /// The installed bucket's self-description.
@@ -35,6 +37,8 @@ pub enum Place<'a> {
     Parts(&'a AeTitle),
     /// The objects of a set that is not complete, and later versions' earlier ones.
     Set(&'a AeTitle, &'a JobId),
+    /// Files of a pushed set that are no objects, until it is laid out.
+    Others(&'a AeTitle, &'a JobId),
     /// Everything of one job.
     Job(&'a AeTitle, &'a JobId),
     /// What it received, as the bucket sees it.
@@ -49,6 +53,8 @@ pub enum Place<'a> {
     Report(&'a AeTitle, &'a JobId),
     /// What the bucket left behind.
     Output(&'a AeTitle, &'a JobId),
+    /// Copies of results with the gate's repairs: what is sent. Made again where they are gone.
+    Outgoing(&'a AeTitle, &'a JobId),
     /// Who sent what.
     JobInfo(&'a AeTitle, &'a JobId),
     /// How it ended, as the original wrote it.
@@ -96,11 +102,13 @@ impl Layout {
             Place::Uploads => self.0.join("uploads"),
             Place::Upload(id) => self.0.join("uploads").join(format!("{id}.part")),
             Place::UploadInfo(id) => self.0.join("uploads").join(format!("{id}.json")),
+            Place::Spool => self.0.join("spool"),
             Place::Stream(title) => stream(title),
             Place::BucketInfo(title) => stream(title).join("info.json"),
             Place::Memory(title) => stream(title).join("memory"),
             Place::Parts(title) => stream(title).join("incoming/.parts"),
             Place::Set(title, id) => stream(title).join("incoming").join(id.as_str()),
+            Place::Others(title, id) => stream(title).join("incoming").join(id.as_str()).join("others"),
             Place::Job(title, id) => job(title, id),
             Place::Input(title, id) => job(title, id).join("INPUT"),
             Place::Replaced(title, id) => job(title, id).join("replaced"),
@@ -108,6 +116,7 @@ impl Layout {
             Place::Series(title, id) => job(title, id).join("series"),
             Place::Report(title, id) => job(title, id).join("report"),
             Place::Output(title, id) => job(title, id).join("OUTPUT"),
+            Place::Outgoing(title, id) => job(title, id).join("outgoing"),
             Place::JobInfo(title, id) => job(title, id).join("info.json"),
             Place::ProcJson(title, id) => job(title, id).join("proc.json"),
             Place::ProcessingLog(title, id) => job(title, id).join("processing.log"),

@@ -16,4 +16,33 @@ pub struct Measure {
     pub value: Value,
     /// The unit in UCUM, when the bucket gave one.
     pub unit: Option<String>,
+    /// Whether the bucket's info.json declares it. What is not declared is a text, whatever it looks like.
+    pub declared: bool,
+    /// Why it is not what was declared: no number, another unit, outside of its range.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+impl Measure {
+    /// A measure that was held against no declaration yet.
+    #[must_use]
+    pub fn new(file: &str, source: &str, name: &str, value: Value, unit: Option<&str>) -> Self {
+        Self {
+            file: file.to_owned(),
+            source: source.to_owned(),
+            name: name.to_owned(),
+            value,
+            unit: unit.map(str::to_owned),
+            declared: false,
+            problem: None,
+        }
+    }
+
+    /// The value as people read it: a text without quotes.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.value
+            .as_str()
+            .map_or_else(|| self.value.to_string(), str::to_owned)
+    }
 }

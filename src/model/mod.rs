@@ -9,10 +9,13 @@ pub mod association_end;
 pub mod bucket;
 pub mod caller;
 pub mod classify;
+pub mod code;
 pub mod commitment;
+pub mod declared;
 pub mod delivery;
 pub mod deviation;
 pub mod durability;
+pub mod gate;
 pub mod gpu;
 pub mod job;
 pub mod job_state;
@@ -23,10 +26,13 @@ pub mod origin;
 pub mod outcome;
 pub mod priority;
 pub mod reader;
+pub mod report;
 pub mod route;
 pub mod settings;
+pub mod store_status;
 pub mod stream;
 pub mod timestamp;
+pub mod ucum;
 pub mod uid;
 pub mod upload;
 
@@ -35,10 +41,13 @@ pub use ae_title::{AeTitle, CalledAeTitle, CallingAeTitle};
 pub use association_end::{AssociationEnd, AssociationOutcome};
 pub use bucket::{Complete, Level, Network, Resources, Root};
 pub use caller::{AddressRange, Caller};
+pub use code::Code;
 pub use commitment::CommitmentState;
+pub use declared::DeclaredMeasure;
 pub use delivery::{Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, InstanceState};
 pub use deviation::{Capability, Deviation};
 pub use durability::Durability;
+pub use gate::{GateAction, GateFinding, GateFindings, GateMode, GateState};
 pub use gpu::GpuId;
 pub use job::{Job, JobId};
 pub use job_state::{JobEvent, JobState};
@@ -49,11 +58,13 @@ pub use origin::Origin;
 pub use outcome::{Ended, Outcome, Verdict};
 pub use priority::Priority;
 pub use reader::{Finding, Reader};
+pub use report::Report;
 pub use route::{
-    AttributeSet, AttributeTag, AttributeTagError, Destination, Direction, PatternError, Peer, RemoteAe,
-    Route, RouteSource, pattern,
+    AttributeSet, AttributeTag, AttributeTagError, Destination, DicomWeb, Direction, Folder, PatternError,
+    Peer, Remote, RemoteAe, RemoteTls, Route, RouteSource, SENDER, SendLimits, pattern,
 };
 pub use settings::Settings;
+pub use store_status::{STORE_STATUSES, StatusClass, StoreStatus};
 pub use stream::{Stream, StreamTable};
 pub use timestamp::Timestamp;
 pub use uid::Uid;

@@ -10,6 +10,7 @@ use super::deviation::Capability;
 use super::keep::Keep;
 use super::priority::Priority;
 use super::reader::Reader;
+use super::report::Report;
 
 /// How a bucket is run: info.json's optional keys, overridden by the site's.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +40,8 @@ pub struct Settings {
     pub keep: Option<Keep>,
     /// `accept`: which series belong in its input; absent: all.
     pub accept: Option<Accept>,
+    /// `report`: what the node makes of the declared measures. Default nothing.
+    pub report: Report,
 }
 
 impl Default for Settings {
@@ -56,6 +59,7 @@ impl Default for Settings {
             arguments: None,
             keep: None,
             accept: None,
+            report: Report::None,
         }
     }
 }
@@ -100,6 +104,9 @@ impl Settings {
             }),
             keep: reader.text("keep", Keep::parse),
             accept: Accept::read(reader),
+            report: reader
+                .word("report", &Report::ALL.map(|r| (r.word(), r)))
+                .unwrap_or(default.report),
         };
         resources.deny_unknown();
         complete.deny_unknown();

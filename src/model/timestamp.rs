@@ -40,6 +40,17 @@ impl Timestamp {
             .unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
+    /// Reads a moment as RFC 3339 writes it, or a day, which begins at midnight UTC; `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let day = time::macros::format_description!("[year]-[month]-[day]");
+        if let Ok(moment) = OffsetDateTime::parse(text, &Rfc3339) {
+            return Some(moment.into());
+        }
+        let midnight = time::Date::parse(text, &day).ok()?.midnight().assume_utc();
+        Some(midnight.into())
+    }
+
     /// `2026-11-22T21:18:14.5Z`.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
@@ -56,5 +67,24 @@ impl From<OffsetDateTime> for Timestamp {
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.to_rfc3339())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_begins_at_midnight_utc_and_a_moment_is_where_its_offset_says() {
+        for (text, shown) in [
+            ("2026-11-01", Some("2026-11-01T00:00:00Z")),
+            ("2026-11-01T01:30:00+02:00", Some("2026-10-31T23:30:00Z")),
+            ("2026-11-31", None),
+            ("yesterday", None),
+            ("", None),
+        ] {
+            let read = Timestamp::parse(text).map(Timestamp::to_rfc3339);
+            assert_eq!(read.as_deref(), shown, "{text}");
+        }
     }
 }

@@ -34,6 +34,12 @@ impl Uid {
         }
     }
 
+    /// The form of a UUID as a UID (PS3.5 §B.2).
+    #[must_use]
+    pub fn from_uuid(uuid: u128) -> Self {
+        Self(format!("2.25.{uuid}").into())
+    }
+
     /// The digits and dots.
     #[must_use]
     pub fn as_str(&self) -> &str {

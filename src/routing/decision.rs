@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::attributes::Attributes;
 use super::offer::{Offer, Offered};
 use super::trace::{Check, LeftOut, RuleTrace, SendTrace, Verdict};
-use crate::model::{AttributeSet, AttributeTag, Destination, Direction, Outcome, Peer, Route, RouteSource};
+use crate::model::{
+    AttributeSet, AttributeTag, Destination, Direction, GateMode, Outcome, Peer, Route, RouteSource,
+};
 use regex::Regex;
 
 /// Files that are named one by one where they are left out.
@@ -35,6 +37,8 @@ pub struct Planned {
     pub files: Vec<usize>,
     /// The delivery, by its place in the plan, that has to fail before this one goes.
     pub after: Option<usize>,
+    /// How they are held against their input before they leave.
+    pub gate: GateMode,
 }
 
 /// Which file goes where, and why.
@@ -157,9 +161,10 @@ fn send(
     stopper: &mut Option<usize>,
 ) -> SendTrace {
     let files = offer.of(route.send);
+    let peer = destination.peer.for_calling(facts.calling);
     let mut trace = SendTrace {
-        to: destination.peer.ae_title().to_string(),
-        address: match &destination.peer {
+        to: peer.ae_title().to_string(),
+        address: match &peer {
             Peer::Named(_) => None,
             Peer::Given(remote) => Some(remote.address.clone()),
         },
@@ -197,11 +202,12 @@ fn send(
     let mut new = false;
     for (direction, files) in parts.into_iter().filter(|(_, files)| !files.is_empty()) {
         let planned = Planned {
-            peer: destination.peer.clone(),
+            peer: peer.clone(),
             route: route.name.clone(),
             direction,
             files,
             after,
+            gate: route.gate,
         };
         let known = known(plan, &planned);
         new |= known.is_none();

@@ -19,6 +19,6 @@ mod trace;
 pub use attributes::{Attributes, is_dicom, keyword, read as read_attributes};
 pub use decision::{Decision, Facts, Planned, decide, needed, wants_report};
 pub use in_force::{Refusal, Routes, RoutesConfig, RoutesError, Rules};
-pub use json::{Finding, Findings, LARGEST, Site};
+pub use json::{Finding, Findings, LARGEST, Site, parse as parse_rules};
 pub use offer::{Offer, Offered, offered};
 pub use trace::{Check, LeftOut, RuleTrace, SendTrace, Verdict};

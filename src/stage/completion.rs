@@ -106,6 +106,11 @@ impl Completion {
         }
     }
 
+    /// A job was queued that was never an open set.
+    pub(super) fn queued(&self) {
+        self.queued.notify_one();
+    }
+
     /// That association is over.
     pub fn association_closed(&self, association: u64) {
         let mut touched = false;

@@ -14,7 +14,7 @@ use crate::store::{InheritedRow, Store};
 
 use super::file_name::inherited_name;
 use super::input::places_of;
-use super::{StageError, io};
+use super::{StageError, io, others};
 
 /// Which objects of an earlier job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,10 @@ pub fn inherit(
         if !link_one_of(&sources, &target.join(&row.file))? {
             missing += 1;
         }
+    }
+    if versions == Versions::All {
+        let laid_out = rows.iter().map(|row| format!("{}.dcm", row.sop_instance_uid));
+        others::inherit(layout, from, to, &laid_out.collect())?;
     }
     files::sync_directory(&target).map_err(io("sync the directory of a set"))?;
     if missing > 0 {

@@ -9,7 +9,7 @@ use crate::files;
 use crate::model::{Job, Layout, Place};
 use crate::store::{InstanceRow, Store};
 
-use super::{StageError, io};
+use super::{StageError, io, others};
 
 /// Lays a frozen set out: `INPUT/<SOP Instance UID>.dcm` for the current objects, `left-out/` for those of series that are
 /// in `left_out`, `replaced/` for those that a later one took the place of. Hard links, no copies. May be repeated after a
@@ -48,6 +48,7 @@ pub fn lay_out(
         let of = instances.len();
         return Err(StageError::Missing { missing, of });
     }
+    others::lay_out(layout, job)?;
     files::sync_directory(&input).map_err(io("sync INPUT"))?;
     if beside.exists() {
         files::sync_directory(&beside).map_err(io("sync left-out"))?;
@@ -67,6 +68,7 @@ pub fn lay_out(
     for instance in &instances {
         files::remove_file(&set.join(&instance.file)).map_err(io("remove an object that is laid out"))?;
     }
+    others::remove(layout, job)?;
     if let Err(error) = fs::remove_dir(&set) {
         tracing::debug!(%error, "remove the directory of a set");
     }

@@ -7,6 +7,7 @@
 //! `classify` tells what the series of a set are, some moments behind.
 //! `completion` decides when a set of objects is a job; `input` lays a job's objects out for its bucket.
 
+mod at_work;
 mod classify;
 mod completion;
 mod file_name;
@@ -17,6 +18,8 @@ mod inherit;
 mod input;
 mod object_file;
 mod open_sets;
+mod others;
+mod push;
 mod receiver;
 mod recovery;
 mod refused_rows;
@@ -42,6 +45,7 @@ use refused_rows::RefusedRows;
 use room::Room;
 use syncs::Syncs;
 
+pub use at_work::{AtWork, Working};
 pub use classify::{Classifier, ClassifyError, SeriesView, Sorted, left_out, load_rules, sort_files};
 pub use completion::Completion;
 pub use file_name::{DataSetHash, hash_in, hash_of};
@@ -49,6 +53,8 @@ pub use holdings::is_on_disk;
 pub use incoming::{Incoming, Object, Stored};
 pub use inherit::{Versions, disinherit, inherit};
 pub use input::{clear_output, lay_out};
+pub use others::{Laid, inputs};
+pub use push::{Limits, NameError, Push, PushError, Pushed, Spooled};
 pub use receiver::Receiver;
 pub use retention::{Keeps, Retention};
 pub use take_over::{TakenOver, take_over_objects};
@@ -121,6 +127,7 @@ pub struct Stage {
     /// With `durability = "association"`.
     syncs: Option<Syncs>,
     parts: Arc<AtomicU64>,
+    at_work: AtWork,
 }
 
 impl Stage {
@@ -135,6 +142,7 @@ impl Stage {
         storage: StorageConfig,
         queued: Arc<Notify>,
     ) -> Result<Self, StageError> {
+        push::sweep(&layout)?;
         let done = recovery::recover(&layout, &store)?;
         if done != recovery::Recovered::default() {
             tracing::info!(
@@ -169,6 +177,7 @@ impl Stage {
             refused_rows: RefusedRows::default(),
             syncs,
             parts: Arc::default(),
+            at_work: AtWork::default(),
         })
     }
 
@@ -189,6 +198,12 @@ impl Stage {
     #[must_use]
     pub const fn completion(&self) -> &Completion {
         &self.completion
+    }
+
+    /// The jobs somebody works on.
+    #[must_use]
+    pub const fn at_work(&self) -> &AtWork {
+        &self.at_work
     }
 
     /// The receiving end of an association.

@@ -20,7 +20,7 @@ use crate::store::{InstanceRow, NewInstance, NewJob, Placed, Store, When};
 use super::file_name::hash_in;
 use super::input::places;
 use super::receiver::same_bytes;
-use super::{StageError, io};
+use super::{StageError, io, others};
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,7 +125,7 @@ fn take_in(
         let Some(name) = file.file_name().and_then(|n| n.to_str()) else {
             continue;
         };
-        if known.contains(name) {
+        if known.contains(name) || others::is_directory_of_others(file) {
             continue;
         }
         let Some(mut new) = read_whole(file, name).map_err(io("read an object that has no row"))? else {

@@ -11,7 +11,7 @@ use crate::model::{AeTitle, JobId, Keep, Layout, Place, Timestamp};
 use crate::store::{Removable, Store};
 use crate::telemetry::metrics::METRICS;
 
-use super::{Room, Stage, StageError, io};
+use super::{AtWork, Room, Stage, StageError, io};
 
 /// The disk is looked at this often, for the log and the metrics too when nobody sends.
 const LOOK: Duration = Duration::from_secs(2);
@@ -33,6 +33,7 @@ pub struct Retention {
     layout: Layout,
     store: Store,
     room: Room,
+    at_work: AtWork,
     keep: Keep,
     make_room: Option<u64>,
     keeps: Arc<dyn Fn() -> Keeps + Send + Sync>,
@@ -103,6 +104,7 @@ impl Retention {
             layout: stage.layout.clone(),
             store: stage.store.clone(),
             room: stage.room.clone(),
+            at_work: stage.at_work.clone(),
             keep: config.keep,
             make_room: config.make_room,
             keeps: Arc::new(keeps),
@@ -135,12 +137,10 @@ impl Retention {
     fn pass(&self, ages: bool) -> Result<(), StageError> {
         // The log line and the metrics come of it.
         self.room.is_there();
+        let end = Instant::now() + PASS;
+        self.finish_begun(end)?;
         if !ages && self.short() == 0 {
             return Ok(());
-        }
-        let end = Instant::now() + PASS;
-        for (id, stream) in self.store.removals_begun()? {
-            self.finish(&id, &stream)?;
         }
         let keeps = (self.keeps)();
         let policy = Policy {
@@ -170,6 +170,22 @@ impl Retention {
             }
             after = Some(last.clone());
         }
+    }
+
+    /// Jobs that somebody deleted, and removals that were cut off; what is worked on still has its turn later.
+    fn finish_begun(&self, end: Instant) -> Result<(), StageError> {
+        for (id, stream) in self.store.removals_begun()? {
+            if Instant::now() >= end {
+                return Ok(());
+            }
+            if self.at_work.is_on(&id) {
+                continue;
+            }
+            self.finish(&id, &stream)?;
+            METRICS.jobs_removed.one();
+            tracing::info!(job.id = %id, "the files of a job removed");
+        }
+        Ok(())
     }
 
     /// Bytes that are missing to what is to be free.

@@ -88,8 +88,8 @@ impl Store {
                     params![delivery, next.name(), at.0],
                 )?;
                 db.execute(
-                    "UPDATE delivery_instances SET state = 'waiting', status = NULL, commitment = NULL WHERE delivery = ?1 \
-                     AND (state = 'refused' OR commitment <> 0)",
+                    "UPDATE delivery_instances SET state = 'waiting', status = NULL, reason = NULL, commitment = NULL \
+                     WHERE delivery = ?1 AND (state = 'refused' OR commitment <> 0)",
                     [delivery],
                 )?;
             }
@@ -131,6 +131,7 @@ impl Store {
             )?;
             record(db, &from.id, "superseded", &format!("restarted as job {to} by an operator"))?;
             record(db, &to, "restarted", &format!("from the objects of job {} by an operator", from.id))?;
+            super::pushes::inherit(db, &from.id, &to)?;
             insert_inherited(db, &to, &rows)
         })
     }
@@ -160,13 +161,20 @@ pub(super) fn cancel(db: &Connection, id: &JobId, reason: &str, at: Timestamp) -
         "UPDATE jobs SET outcome = ?2, reason = ?3, ended_at = ?4, held_from = NULL WHERE id = ?1",
         params![id.as_str(), Outcome::Failed.word(), reason, at.0],
     )?;
-    for (delivery, next) in deliveries_where(db, id, DeliveryEvent::Cancelled)? {
+    cancel_deliveries(db, id)?;
+    record(db, id, "cancelled", reason)
+}
+
+/// Cancels what is not delivered, within a request of the writer; answers how many deliveries.
+pub(super) fn cancel_deliveries(db: &Connection, id: &JobId) -> Result<usize> {
+    let open = deliveries_where(db, id, DeliveryEvent::Cancelled)?;
+    for (delivery, next) in &open {
         db.execute(
             "UPDATE deliveries SET state = ?2, next_at = NULL WHERE id = ?1",
             params![delivery, next.name()],
         )?;
     }
-    record(db, id, "cancelled", reason)
+    Ok(open.len())
 }
 
 /// The deliveries of a job to which an event can happen, with the states it leads to.

@@ -133,7 +133,7 @@ fn asks(db: &Connection, delivery: &Delivery) -> Result<Asks> {
 fn keep(db: &Connection, delivery: i64, (committed, failed): &Answered) -> Result<()> {
     // The index of its rows is by file: of a large delivery each row would be looked for among all.
     let mut uids = db.prepare_cached(
-        "SELECT rowid, sop_instance_uid FROM delivery_instances WHERE delivery = ?1 AND state = 'sent'",
+        "SELECT rowid, sop_instance_uid FROM delivery_instances WHERE delivery = ?1 AND state IN ('sent', 'sent-with-warning', 'duplicate')",
     )?;
     let mut rows = uids.query([delivery])?;
     let said: std::collections::HashMap<&str, u16> = committed
@@ -160,7 +160,7 @@ fn keep(db: &Connection, delivery: i64, (committed, failed): &Answered) -> Resul
 fn conclude(db: &Connection, delivery: i64) -> Result<()> {
     let (open, failed): (u32, u32) = db.query_row(
         "SELECT count(*) FILTER (WHERE commitment IS NULL), count(*) FILTER (WHERE commitment <> 0) \
-         FROM delivery_instances WHERE delivery = ?1 AND state = 'sent'",
+         FROM delivery_instances WHERE delivery = ?1 AND state IN ('sent', 'sent-with-warning', 'duplicate')",
         [delivery],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;

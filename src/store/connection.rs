@@ -8,13 +8,17 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Result, StoreError};
 
 /// Every schema there was, oldest first. A file of migrations is never changed once released.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_associations.sql"),
     include_str!("migrations/0003_ways_out.sql"),
     include_str!("migrations/0004_versions.sql"),
     include_str!("migrations/0005_routes.sql"),
-    include_str!("migrations/0006_commitments.sql"),
+    include_str!("migrations/0006_pushes.sql"),
+    include_str!("migrations/0007_gate.sql"),
+    include_str!("migrations/0008_measures.sql"),
+    include_str!("migrations/0009_deliveries.sql"),
+    include_str!("migrations/0010_commitments.sql"),
 ];
 
 /// The newest schema.

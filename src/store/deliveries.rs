@@ -6,8 +6,8 @@ use super::events::record;
 use super::jobs::{advance, ae_title, job_id, set_verdict, state_of};
 use super::{Pending, Result, Store, StoreError, measures};
 use crate::model::{
-    Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, Direction, InstanceState, JobEvent, JobId,
-    JobState, Measure, Peer, RemoteAe, Timestamp, Verdict,
+    Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, Direction, GateMode, GateState, InstanceState,
+    JobEvent, JobId, JobState, Measure, Peer, RemoteAe, Timestamp, Verdict,
 };
 
 /// A delivery that a harvest decided on.
@@ -21,8 +21,23 @@ pub struct NewDelivery {
     pub direction: Direction,
     /// The delivery, by its place among those of its harvest, that has to fail before this one goes.
     pub after: Option<usize>,
+    /// How its objects are held against their input before they leave.
+    pub gate: GateMode,
     /// What is to be sent; at least one.
     pub instances: Vec<DeliveryInstance>,
+}
+
+/// What became of one object in an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceAnswer {
+    /// The file, relative to the directory that is sent.
+    pub file: String,
+    /// Where it stands now.
+    pub state: InstanceState,
+    /// The status the destination answered, if it did.
+    pub status: Option<u16>,
+    /// Why it is refused or waits, for people.
+    pub reason: Option<String>,
 }
 
 impl Store {
@@ -82,17 +97,13 @@ impl Store {
     }
 
     /// Keeps what the destination answered for some objects of a delivery.
-    pub fn instances_answered(
-        &self,
-        id: i64,
-        answered: Vec<(String, InstanceState, Option<u16>)>,
-    ) -> Pending<()> {
+    pub fn instances_answered(&self, id: i64, answered: Vec<InstanceAnswer>) -> Pending<()> {
         self.write(move |db| {
             let mut update = db.prepare_cached(
-                "UPDATE delivery_instances SET state = ?3, status = ?4 WHERE delivery = ?1 AND file = ?2",
+                "UPDATE delivery_instances SET state = ?3, status = ?4, reason = ?5 WHERE delivery = ?1 AND file = ?2",
             )?;
-            for (file, state, status) in &answered {
-                update.execute(params![id, file, state.name(), status])?;
+            for a in &answered {
+                update.execute(params![id, a.file, a.state.name(), a.status, a.reason])?;
             }
             Ok(())
         })
@@ -168,7 +179,7 @@ impl Store {
     pub fn delivery_instances(&self, delivery: i64) -> Result<Vec<DeliveryInstance>> {
         self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT file, sop_class_uid, sop_instance_uid, transfer_syntax_uid, state, status, commitment \
+                "SELECT file, sop_class_uid, sop_instance_uid, transfer_syntax_uid, state, status, reason, commitment \
                  FROM delivery_instances WHERE delivery = ?1 ORDER BY rowid",
             )?;
             let rows = statement.query_map([delivery], |row| {
@@ -180,7 +191,8 @@ impl Store {
                     transfer_syntax_uid: row.get(3)?,
                     state: InstanceState::from_name(&state).unwrap_or(InstanceState::Waiting),
                     status: row.get(5)?,
-                    commitment: row.get(6)?,
+                    reason: row.get(6)?,
+                    commitment: row.get(7)?,
                 })
             })?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -232,8 +244,8 @@ fn insert(db: &Connection, job: &JobId, new: &NewDelivery, after: Option<i64>, a
         Peer::Named(_) => None,
     };
     let id: i64 = db.query_row(
-        "INSERT INTO deliveries (job, destination, route, direction, state, created_at, address, calling, after) \
-         VALUES ((SELECT seq FROM jobs WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id",
+        "INSERT INTO deliveries (job, destination, route, direction, state, created_at, address, calling, after, gate) \
+         VALUES ((SELECT seq FROM jobs WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING id",
         params![
             job.as_str(),
             new.peer.ae_title().as_str(),
@@ -244,6 +256,7 @@ fn insert(db: &Connection, job: &JobId, new: &NewDelivery, after: Option<i64>, a
             given.map(|remote| &remote.address),
             given.map(|remote| remote.calling.as_str()),
             after,
+            new.gate.word(),
         ],
         |row| row.get(0),
     )?;
@@ -304,7 +317,7 @@ pub(super) fn query(
 ) -> Result<Vec<Delivery>> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT d.id, j.id, j.stream, d.destination, d.route, d.direction, d.state, d.attempts, d.created_at, \
-         d.next_at, d.error, d.address, d.calling, d.after FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
+         d.next_at, d.error, d.address, d.calling, d.after, d.gate, d.gate_state, j.study_instance_uid FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
     ))?;
     let mut rows = statement.query(values)?;
     let mut deliveries = Vec::new();
@@ -320,18 +333,16 @@ fn read(row: &Row<'_>) -> Result<Delivery> {
     let destination = ae_title(&text(3)?)?;
     let given: (Option<String>, Option<String>) = (row.get(11)?, row.get(12)?);
     let remote = match given {
-        (Some(address), Some(calling)) => Some(RemoteAe {
-            ae_title: destination.clone(),
-            address,
-            calling: ae_title(&calling)?,
-            commit: false,
-        }),
+        (Some(address), Some(calling)) => {
+            Some(RemoteAe::plain(destination.clone(), address, ae_title(&calling)?))
+        }
         _ => None,
     };
     Ok(Delivery {
         id: row.get(0)?,
         job: job_id(&text(1)?)?,
         stream: ae_title(&text(2)?)?,
+        study_instance_uid: text(16)?,
         destination,
         remote,
         after: row.get(13)?,
@@ -347,5 +358,7 @@ fn read(row: &Row<'_>) -> Result<Delivery> {
         created_at: Timestamp(row.get(8)?),
         next_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
         error: row.get(10)?,
+        gate: GateMode::from_word(&text(14)?).unwrap_or_default(),
+        gate_state: GateState::from_word(&text(15)?).unwrap_or_default(),
     })
 }

@@ -87,7 +87,7 @@ impl Store {
         let job = job.clone();
         self.writer
             .submit(when, move |db| match open_set(db, &job, &set, at)? {
-                Set::Open(seq) => add(db, &job, seq, &new, at),
+                Set::Open(seq) => insert_instance(db, &job, seq, &new, at),
                 Set::Other(placed) => Ok(placed),
             })
     }
@@ -228,7 +228,14 @@ fn make_set(db: &Connection, job: &JobId, set: &NewJob, at: Timestamp) -> Result
     Ok(seq)
 }
 
-fn add(db: &Connection, job: &JobId, seq: i64, new: &NewInstance, at: Timestamp) -> Result<Placed> {
+/// Adds the row of an object to a job, within a request of the writer.
+pub(super) fn insert_instance(
+    db: &Connection,
+    job: &JobId,
+    seq: i64,
+    new: &NewInstance,
+    at: Timestamp,
+) -> Result<Placed> {
     let uid = new.sop_instance_uid.as_str();
     let others: u32 = db
         .prepare_cached(

@@ -118,6 +118,7 @@ impl Store {
                 )
                 .optional()?
                 .flatten();
+            super::gate::forget_values(db, &id)?;
             why.map_or(Ok(()), |why| record(db, &id, "removed", &why))
         })
     }

@@ -4,6 +4,8 @@ mod buckets;
 mod commitments;
 mod deliveries;
 mod file;
+mod gate;
+mod measures;
 mod operators;
 mod sets;
 
@@ -78,6 +80,7 @@ fn delivering(store: &Store) -> (JobId, Delivery) {
     store.start(&job, bucket(), now).wait().unwrap();
     store.ended(&job, Ended::default(), None, now).wait().unwrap();
     let new = NewDelivery {
+        gate: crate::model::GateMode::Repair,
         peer: crate::model::Peer::Named(AeTitle::parse("PACS").unwrap()),
         after: None,
         route: "r".into(),

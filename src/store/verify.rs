@@ -26,6 +26,8 @@ pub struct KeptJob {
     pub removed: bool,
     /// Where it stands in the store.
     pub seq: i64,
+    /// Files of it that are no objects.
+    pub others: u64,
 }
 
 /// A stored object.
@@ -43,7 +45,8 @@ pub struct KeptObject {
     pub current: bool,
 }
 
-const COLUMNS: &str = "id, stream, state, attempt, removed_at IS NOT NULL OR removed_why IS NOT NULL, seq";
+const COLUMNS: &str = "id, stream, state, attempt, removed_at IS NOT NULL OR removed_why IS NOT NULL, seq, \
+     coalesce((SELECT others FROM pushes WHERE pushes.job = jobs.seq), 0)";
 
 impl StoreReader {
     /// Opens a store of this version.
@@ -125,5 +128,6 @@ fn read(row: &Row<'_>) -> Result<KeptJob> {
         attempt: row.get(3)?,
         removed: row.get(4)?,
         seq: row.get(5)?,
+        others: row.get(6)?,
     })
 }

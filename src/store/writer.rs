@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -131,23 +131,27 @@ pub(super) struct Writer {
     writer: Thread,
     /// Something was submitted that is not lazy.
     urgent: Arc<AtomicBool>,
+    /// Commits so far.
+    version: Arc<AtomicU64>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection) -> Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE);
         let urgent = Arc::new(AtomicBool::new(false));
+        let version = Arc::new(AtomicU64::new(0));
         let thread = std::thread::Builder::new()
             .name("store".into())
             .spawn({
-                let urgent = urgent.clone();
-                move || run(connection, &receiver, &urgent)
+                let (urgent, version) = (urgent.clone(), version.clone());
+                move || run(connection, &receiver, &urgent, &version)
             })
             .map_err(|error| StoreError::State(format!("start the writer: {error}")))?;
         Ok(Self {
             requests: Arc::new(Mutex::new(Some(sender))),
             writer: thread.thread().clone(),
             urgent,
+            version,
             thread: Arc::new(Mutex::new(Some(thread))),
         })
     }
@@ -179,6 +183,11 @@ impl Writer {
         Pending(answer)
     }
 
+    /// Counts commits. Told after each, before anybody hears its answer.
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
     fn hurry(&self) {
         self.urgent.store(true, Ordering::Release);
         self.writer.unpark();
@@ -199,7 +208,12 @@ impl Writer {
     }
 }
 
-fn run(mut connection: Connection, requests: &Receiver<Box<dyn Request>>, urgent: &AtomicBool) {
+fn run(
+    mut connection: Connection,
+    requests: &Receiver<Box<dyn Request>>,
+    urgent: &AtomicBool,
+    version: &AtomicU64,
+) {
     // The connection was opened with FULL.
     let mut synchronous = When::Synced;
     while let Ok(first) = requests.recv() {
@@ -212,6 +226,8 @@ fn run(mut connection: Connection, requests: &Receiver<Box<dyn Request>>, urgent
         };
         let committed = set_synchronous(&connection, &mut synchronous, wanted)
             .and_then(|()| commit(&mut connection, &mut batch));
+        // Also where the commit failed: it may be there all the same.
+        version.fetch_add(1, Ordering::Release);
         for request in batch {
             request.finish(committed.clone());
         }

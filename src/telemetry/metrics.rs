@@ -92,6 +92,12 @@ pub struct Metrics {
     pub receiving_stopped: Gauge,
     /// Jobs whose files were removed by age or to make room.
     pub jobs_removed: Counter,
+    /// Deliveries that arrived whole.
+    pub deliveries_sent: Counter,
+    /// Deliveries that were refused, the destination or an object of them: a person has to look.
+    pub deliveries_refused: Counter,
+    /// Deliveries that were given up for now: a person has to look.
+    pub deliveries_held: Counter,
     /// When the TLS certificate expires, in seconds since 1970; 0 where there is none.
     pub tls_certificate_expiry: Gauge,
     /// Rules in force that say where results go.
@@ -115,6 +121,9 @@ impl Metrics {
             disk_free_bytes: Gauge::new(),
             receiving_stopped: Gauge::new(),
             jobs_removed: Counter::new(),
+            deliveries_sent: Counter::new(),
+            deliveries_refused: Counter::new(),
+            deliveries_held: Counter::new(),
             tls_certificate_expiry: Gauge::new(),
             routing_rules: Gauge::new(),
             routing_refused: Gauge::new(),
@@ -193,6 +202,16 @@ impl Metrics {
             "counter",
             "Jobs whose files were removed by age or to make room.",
             &[("", self.jobs_removed.value())],
+        );
+        family(
+            "deliveries_total",
+            "counter",
+            "Deliveries that arrived whole, were refused (in part, too), or are held: of the latter two a person has to know.",
+            &[
+                (r#"{result="sent"}"#, self.deliveries_sent.value()),
+                (r#"{result="refused"}"#, self.deliveries_refused.value()),
+                (r#"{result="held"}"#, self.deliveries_held.value()),
+            ],
         );
         family(
             "routing_rules",

@@ -1,4 +1,4 @@
-//! `make bench`: receiving, measured side by side with other receivers.
+//! `make bench`: receiving, measured side by side with other receivers; sending, with other senders.
 //!
 //! The node's own program, dcmtk, Orthanc and pynetdicom take turns in receiving the same objects from the same sender,
 //! each as a process with a fresh directory on the same disk; what the machine gives without a protocol stands beside
@@ -15,6 +15,7 @@
 //! measure.rs   CPU time and memory of a process
 //! results.rs   all rounds, medians and ratios
 //! targets.rs   what is to be reached
+//! sending.rs   mb and other senders, to receivers of others
 //! table.rs     what is printed
 //! ```
 
@@ -35,6 +36,7 @@ mod results;
 mod round;
 mod scenario;
 mod sender;
+mod sending;
 mod support;
 mod table;
 mod targets;
@@ -94,7 +96,21 @@ fn run(options: &Options) -> Result<bool> {
         }
         blocks.push(block);
     }
-    let targets = targets::judge(&blocks);
+    let mut sent = Vec::new();
+    if options.sending() {
+        sent = sending::measure(
+            &bench,
+            options.files(),
+            options.rounds(),
+            &options.receivers(),
+            say,
+        );
+        for line in sent.iter().flat_map(sending::Sending::lines) {
+            println!("{line}");
+        }
+    }
+    let mut targets = targets::judge(&blocks);
+    targets.extend(sent.iter().filter_map(sending::Sending::target));
     if !targets.is_empty() {
         println!("\nTo reach{:>92}{:>10}", "wanted", "reached");
     }
@@ -109,8 +125,15 @@ fn run(options: &Options) -> Result<bool> {
     if let Some(file) = &options.json {
         let blocks: Vec<_> = blocks.iter().map(Block::json).collect();
         let targets: Vec<_> = targets.iter().map(targets::Target::json).collect();
-        let all = serde_json::json!({ "scenarios": blocks, "targets": targets });
+        let all = serde_json::json!({
+            "scenarios": blocks,
+            "sending": sent.iter().map(sending::Sending::json).collect::<Vec<_>>(),
+            "targets": targets,
+        });
         std::fs::write(file, serde_json::to_vec_pretty(&all)?)?;
+    }
+    if !sent.iter().all(sending::Sending::worked) {
+        return Ok(false);
     }
     let missing_counts = std::env::var_os("CI").is_some();
     Ok(blocks.iter().flat_map(|b| &b.rows).all(|(_, row)| match row {

@@ -17,9 +17,10 @@ pub struct Options {
     #[arg(long)]
     pub full: bool,
 
-    /// Only these scenarios: one, four, sixteen, large, single, stock (storescu, dcmsend), churn, held
+    /// Only these scenarios: one, four, sixteen, large, single, stock (storescu, dcmsend), churn, held,
+    /// sending
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = scenarios)]
-    only: Vec<Scenarios>,
+    only: Vec<Part>,
 
     /// Only these peers: ours (none, instance), dcmtk (best, stock), orthanc, pynetdicom, limits (sink, copy, write,
     /// fsync)
@@ -60,15 +61,22 @@ pub struct Options {
 }
 
 // One word may mean several.
-type Scenarios = Several<Scenario>;
+#[derive(Clone)]
+enum Part {
+    Receiving(Vec<Scenario>),
+    Sending,
+}
 type Peers = Several<Peer>;
 
 #[derive(Clone)]
 struct Several<T>(Vec<T>);
 
-fn scenarios(word: &str) -> Result<Scenarios, String> {
+fn scenarios(word: &str) -> Result<Part, String> {
+    if word == "sending" {
+        return Ok(Part::Sending);
+    }
     Scenario::named(word)
-        .map(Several)
+        .map(Part::Receiving)
         .ok_or_else(|| "no such scenario".to_owned())
 }
 
@@ -81,11 +89,27 @@ fn peers(word: &str) -> Result<Peers, String> {
 impl Options {
     /// The scenarios to run, in the order of the table.
     pub fn scenarios(&self) -> Vec<Scenario> {
-        let wanted: Vec<_> = self.only.iter().flat_map(|s| s.0.clone()).collect();
-        Scenario::ALL
-            .into_iter()
-            .filter(|s| wanted.is_empty() || wanted.contains(s))
-            .collect()
+        let wanted = |scenario: &Scenario| {
+            let named = |part: &Part| matches!(part, Part::Receiving(some) if some.contains(scenario));
+            self.only.is_empty() || self.only.iter().any(named)
+        };
+        Scenario::ALL.into_iter().filter(wanted).collect()
+    }
+
+    /// Whether sending is measured too.
+    pub fn sending(&self) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| matches!(part, Part::Sending))
+    }
+
+    /// Files that are sent.
+    pub fn files(&self) -> usize {
+        self.objects
+            .map_or(if self.full { 400 } else { 60 }, |n| n as usize)
+    }
+
+    /// Receivers that were named.
+    pub fn receivers(&self) -> Vec<Peer> {
+        self.peers.iter().flat_map(|p| p.0.clone()).collect()
     }
 
     /// The peers of a scenario, in the order of the table.

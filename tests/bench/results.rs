@@ -129,7 +129,8 @@ impl Block {
     }
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+/// The median.
+pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     let upper = *values.get(middle)?;

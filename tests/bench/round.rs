@@ -21,6 +21,9 @@ use super::support::wait::wait_until;
 /// The object of the warm-up: small, and not counted among the others.
 const WARM_UP: usize = 64 << 10;
 
+/// Directories with so many files of the usual size.
+pub const SLICE_FILES: &str = "files-";
+
 /// What one round took.
 #[derive(Clone, Debug, Serialize)]
 pub struct Sample {
@@ -39,14 +42,16 @@ pub struct Sample {
 /// The directory of one round. Its files are emptied behind it, not removed: ext4 goes round the numbers of files that
 /// were removed within the last minutes one by one, and a round behind another would measure that (it doubled the cost
 /// of a plain write). The whole is removed at the end of the run.
-struct Home(PathBuf);
+pub struct Home(PathBuf);
 
 impl Home {
-    fn new(directory: &Path) -> Result<Self> {
+    /// A new one below a directory.
+    pub fn new(directory: &Path) -> Result<Self> {
         Ok(Self(tempfile::tempdir_in(directory)?.keep()))
     }
 
-    fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -155,7 +160,7 @@ fn sample(objects: usize, size: usize, wall: Duration, own: Duration, peak: Opti
 }
 
 /// A C-ECHO and a small object over an association of their own; says which PDUs the receiver takes.
-fn warm_up(receiver: &Receiver) -> Result<usize> {
+pub fn warm_up(receiver: &Receiver) -> Result<usize> {
     let mut association = Association::open(receiver.port, receiver.called)?;
     let maximum = association.maximum();
     association.echo()?;
@@ -188,7 +193,7 @@ impl Prepared {
         let way = scenario.way();
         let mut command = Command::new("true");
         if let Way::Program(program) = way {
-            let files = bench.directory.join(format!("files-{objects}"));
+            let files = bench.directory.join(format!("{SLICE_FILES}{objects}"));
             write_files(&files, scenario.size(), objects)?;
             command = Command::new(program);
             command
@@ -277,7 +282,7 @@ impl Prepared {
 }
 
 /// Writes the files of the stock senders once.
-fn write_files(directory: &Path, size: usize, objects: usize) -> Result<()> {
+pub fn write_files(directory: &Path, size: usize, objects: usize) -> Result<()> {
     if directory.exists() {
         return Ok(());
     }
@@ -289,7 +294,7 @@ fn write_files(directory: &Path, size: usize, objects: usize) -> Result<()> {
 }
 
 /// As many files of at least that size have to lie below the receiver's directory.
-fn stored(home: &Path, objects: usize, size: usize) -> Result<()> {
+pub fn stored(home: &Path, objects: usize, size: usize) -> Result<()> {
     let look = || (count(home, size as u64) >= objects).then_some(());
     wait_until(Duration::from_secs(10), "all objects on the disk", look)
         .with_context(|| format!("{} of {objects} are there", count(home, size as u64)))
@@ -306,7 +311,7 @@ fn count(directory: &Path, size: u64) -> usize {
         .sum()
 }
 
-fn last_lines(log: &str) -> String {
+pub fn last_lines(log: &str) -> String {
     let lines: Vec<_> = log.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")
 }

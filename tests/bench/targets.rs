@@ -14,6 +14,16 @@ pub struct Target {
 }
 
 impl Target {
+    /// One that has to be at least so much.
+    pub fn at_least(what: String, wanted: f64, reached: f64) -> Self {
+        Self {
+            what,
+            at_most: false,
+            wanted,
+            reached,
+        }
+    }
+
     /// Whether it is met.
     pub fn is_met(&self) -> bool {
         if self.at_most {

@@ -112,10 +112,11 @@ fn run(options: &Options) -> Result<()> {
     let mut nodes = Pair::start(binary(), &homes, CONFIG)?;
     let starts = nodes.restarts(options.starts)?;
     let pages = nodes.pages(&laid).with_context(|| nodes.log())?;
+    let legacy = nodes.legacy(&laid).with_context(|| nodes.log())?;
     let receiving = nodes
         .receive(BUCKET, options.objects, options.rounds)
         .with_context(|| nodes.log())?;
-    table::print(&starts, &pages, &receiving);
+    table::print(&starts, &pages, &legacy, &receiving);
     println!("\n{:.0} s in all.", begin.elapsed().as_secs_f64());
     Ok(())
 }

@@ -57,6 +57,14 @@ impl Both {
     }
 }
 
+/// The original's client gives up after a second.
+const LIST_FIRST: Duration = Duration::from_millis(500);
+const LIST: Duration = Duration::from_millis(100);
+const DELETE: Duration = Duration::from_millis(50);
+
+/// Times of the original's pages, with what is wanted.
+pub type Legacy = Vec<(&'static str, Times, Duration)>;
+
 /// Times of the API on the long history, by what was asked.
 pub type Pages = Vec<(&'static str, Times)>;
 
@@ -121,6 +129,42 @@ impl Pair {
                 "one job with its steps and deliveries",
                 Times(details.collect::<Result<_>>()?),
             ),
+        ])
+    }
+
+    /// Asks the node with the long history as the original's client does.
+    ///
+    /// # Errors
+    /// When it answers anything but what is there.
+    pub fn legacy(&self, laid: &Laid) -> Result<Legacy> {
+        let client = Client::new(&self.long);
+        let list = || {
+            let (time, jobs) = client.get_at(&client.legacy("getScratch.php"))?;
+            ensure!(jobs.is_array(), "getScratch.php answers {jobs}");
+            Ok::<_, anyhow::Error>(time)
+        };
+        let first = Times(vec![list()?]);
+        let unchanged = (0..20).map(|_| list()).collect::<Result<_>>()?;
+        let (_, queued) = client.get("/jobs?state=queued&limit=1")?;
+        let queued = queued["jobs"][0]["id"].as_str().unwrap_or_default().to_owned();
+        let api = self.long.api();
+        let changed = (0..20).map(|n| {
+            let verb = if n % 2 == 0 { "hold" } else { "release" };
+            let answer = api.act(&queued, verb)?;
+            ensure!(answer.status == 200, "{verb}: {answer:?}");
+            list()
+        });
+        let changed = changed.collect::<Result<_>>()?;
+        let deleted = laid.some.iter().map(|id| {
+            let page = client.legacy(&format!("deleteStudy.php?scratchdir=tmp.{id}"));
+            Ok(client.get_at(&page)?.0)
+        });
+        let deleted = deleted.collect::<Result<_>>()?;
+        Ok(vec![
+            ("getScratch.php, the first time", first, LIST_FIRST),
+            ("getScratch.php, nothing changed", Times(unchanged), LIST),
+            ("getScratch.php, one job changed", Times(changed), LIST),
+            ("deleteStudy.php", Times(deleted), DELETE),
         ])
     }
 
@@ -192,13 +236,25 @@ impl Client {
 
     /// The time until the answer is here, and what it is.
     fn get(&self, path: &str) -> Result<(Duration, Value)> {
+        self.get_at(&format!("{}{path}", self.base))
+    }
+
+    /// A page of the original, as a URL.
+    fn legacy(&self, page: &str) -> String {
+        self.base.replace("/api/v1", &format!("/code/php/{page}"))
+    }
+
+    /// The same of any URL.
+    fn get_at(&self, url: &str) -> Result<(Duration, Value)> {
         let begin = Instant::now();
         let text = self
             .agent
-            .get(format!("{}{path}", self.base))
+            .get(url)
             .call()
-            .with_context(|| path.to_owned())?
+            .with_context(|| url.to_owned())?
             .body_mut()
+            .with_config()
+            .limit(1 << 30)
             .read_to_string()?;
         let time = begin.elapsed();
         Ok((time, serde_json::from_str(&text)?))

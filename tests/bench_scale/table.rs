@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::history::Laid;
-use super::measure::{Both, Pages, Times};
+use super::measure::{Both, Legacy, Pages, Times};
 
 /// A page of jobs is there within this.
 const PAGE: Duration = Duration::from_millis(50);
@@ -25,7 +25,7 @@ pub fn title(laid: &Laid, took: Duration) {
 }
 
 /// Everything measured, beside what is wanted.
-pub fn print(starts: &Both, pages: &Pages, receiving: &Both) {
+pub fn print(starts: &Both, pages: &Pages, legacy: &Legacy, receiving: &Both) {
     println!(
         "\n  {:<52}{:>6}{:>11}{:>11}{:>13}{:>10}",
         "", "number", "median ms", "worst ms", "wanted ms", ""
@@ -38,6 +38,9 @@ pub fn print(starts: &Both, pages: &Pages, receiving: &Both) {
     );
     for (what, times) in pages {
         line(what, times, Some(PAGE));
+    }
+    for (what, times, wanted) in legacy {
+        line(what, times, Some(*wanted));
     }
     let count = receiving.long.0.len();
     println!(

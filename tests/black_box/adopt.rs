@@ -96,6 +96,11 @@ fn buckets_memories_and_finished_jobs_are_taken_over_and_the_source_stays_as_it_
     let study = Object::series(3);
     original.job("tmp.Yx8Kq2WnPz", "OldCopy", &study, true);
     original.job("tmp.unfinished", "OldCopy", &Object::series(1), false);
+    fs::write(
+        original.0.join("code/bin/routing.json"),
+        r#"{ "routing": [] } // none"#,
+    )
+    .unwrap();
     let before = original.all();
 
     let shown = original.adopt(&data, &[]);
@@ -116,6 +121,12 @@ fn buckets_memories_and_finished_jobs_are_taken_over_and_the_source_stays_as_it_
     assert_eq!(done.code, Some(0), "{done:#?}");
     assert!(done.stdout.contains("disabled, as it was"), "{}", done.stdout);
     assert_eq!(original.all(), before, "the source is as it was");
+    assert!(done.stdout.contains("Routing rules    0"), "{}", done.stdout);
+    assert!(
+        fs::read_to_string(data.join("routing.json"))
+            .unwrap()
+            .ends_with("// none")
+    );
 
     let again = original.adopt(&data, &["--yes"]);
     assert_eq!(again.code, Some(1), "both buckets are there already: {again:#?}");
@@ -164,12 +175,16 @@ fn what_cannot_be_taken_over_is_named_and_keeps_nothing_else_from_it() {
     original.bucket("Turned", &copy("Other"), 1);
     original.bucket("Vague", "$IMAGE", 1);
     original.job("tmp.a1", "Fine", &Object::series(1), true);
+    let rules = r#"{ "routing": [ { "name": "odd", "AETitleIn": "(", "send": [] } ] }"#;
+    fs::write(original.0.join("code/bin/routing.json"), rules).unwrap();
     let shown = original.adopt(&data, &[]);
     assert_eq!(shown.code, Some(1), "{shown:#?}");
     for expected in [
         "no image \"magickbox-test/never-made\"",
         "answers to Other",
         "--image \"Vague=IMAGE\"",
+        "Routing rules    NOT",
+        "AETitleIn",
     ] {
         assert!(shown.stdout.contains(expected), "{expected}: {}", shown.stdout);
     }

@@ -3,10 +3,12 @@
 use std::fs;
 
 use crate::needs;
+use crate::support::PATIENCE;
 use crate::support::images::{Bucket, containers_of};
 use crate::support::part10::{Object, write_all};
 use crate::support::senders;
 use crate::support::under_test::{BUCKETS, Ran, TestNode, run, scratch};
+use crate::support::wait::wait_until;
 
 fn bucket(gpus: u32) -> Bucket {
     let resources = serde_json::json!({ "cpus": 0.5, "memory": "64MiB", "gpus": gpus });
@@ -86,7 +88,10 @@ fn where_the_engine_has_no_gpu_driver_the_job_fails_and_says_so_and_others_go_on
         assert!(reason.contains(part), "{part} is not in {reason}");
     }
     assert_eq!(failed.attempt, 1, "the same would happen again");
-    assert_eq!(containers_of(&failed.id), Vec::<String>::new());
+    wait_until(PATIENCE, "no container of it to be left", || {
+        containers_of(&failed.id).is_empty().then_some(())
+    })
+    .unwrap();
     assert_eq!(node.wait_for_end("Copy").outcome.as_deref(), Some("success"));
 }
 

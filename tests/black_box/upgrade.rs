@@ -52,7 +52,7 @@ fn make_store(home: &Path, schema: usize) -> Connection {
              bytes, hash, received_at)
          VALUES (1, '1.2.3.1', '1.2', '1.2.840.10008.1.2.1', '1.2.3.0', 'a.dcm', 10, x'00', 1000),
                 (2, '1.2.4.1', '1.2', '1.2.840.10008.1.2.1', '1.2.4.0', 'b.dcm', 10, x'00', 1000);
-         INSERT INTO measures VALUES (1, 'measures.json', 'bucket', 'volume', '12.5', 'ml');
+         INSERT INTO measures (job, file, source, name, value, unit) VALUES (1, 'measures.json', 'bucket', 'volume', '12.5', 'ml');
          INSERT INTO deliveries (id, job, destination, route, direction, state, attempts, created_at)
          VALUES (1, 1, 'PACS', 'results', 'output', 'sent', 1, 5000);
          INSERT INTO delivery_instances VALUES (1, 'r.dcm', '1.2', '1.2.3.9', '1.2.840.10008.1.2.1', 'sent', 0);
@@ -180,7 +180,7 @@ fn jobs_are_listed_page_by_page_each_once() {
          INSERT INTO jobs (seq, id, stream, state, group_key, outcome, calling_ae_title, caller_address,
              study_instance_uid, received_at, last_object_at)
          SELECT n, 'old-' || n, 'Gone', 'done', n, 'success', 'S', '10.0.0.1', '1.2', n, n FROM n;
-         INSERT INTO measures SELECT seq, 'm', 'bucket', 'number', seq, NULL FROM jobs WHERE seq > 2",
+         INSERT INTO measures (job, file, source, name, value, unit) SELECT seq, 'm', 'bucket', 'number', seq, NULL FROM jobs WHERE seq > 2",
     )
     .unwrap();
     drop(db);

@@ -46,11 +46,15 @@ pub struct Measure {
     pub name: String,
     pub value: Value,
     pub unit: Option<String>,
+    pub declared: bool,
+    #[serde(default)]
+    pub problem: Option<String>,
 }
 
 /// A job's result on its way to one destination.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Delivery {
+    pub id: i64,
     pub destination: String,
     #[serde(default)]
     pub address: Option<String>,
@@ -58,6 +62,8 @@ pub struct Delivery {
     pub state: String,
     pub attempts: u32,
     pub error: Option<String>,
+    #[serde(default)]
+    pub gate: Value,
     #[serde(default)]
     pub instances: Vec<DeliveredInstance>,
 }
@@ -70,6 +76,9 @@ pub struct DeliveredInstance {
     pub status: Option<String>,
     #[serde(default)]
     pub commitment: Option<String>,
+    pub meaning: Option<String>,
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 impl Job {

@@ -36,7 +36,12 @@ impl Bucket {
     }
 
     /// The same with another content of one file.
-    pub fn with_file(mut self, path: &str, content: &str) -> Self {
+    pub fn with_file(self, path: &str, content: &str) -> Self {
+        self.with_bytes(path, content.as_bytes())
+    }
+
+    /// The same with a file that is no text.
+    pub fn with_bytes(mut self, path: &str, content: &[u8]) -> Self {
         self.files.insert(path.to_owned(), content.into());
         self
     }

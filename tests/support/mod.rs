@@ -6,10 +6,13 @@
 pub mod api;
 pub mod commitment;
 pub mod daemon;
+pub mod http_script;
 pub mod images;
 pub mod kit;
+pub mod legacy;
 pub mod node;
 pub mod orthanc;
+pub mod pacs;
 pub mod parrot;
 pub mod part10;
 pub mod peers;
@@ -20,6 +23,7 @@ pub mod tls;
 pub mod tmpfs;
 pub mod under_test;
 pub mod wait;
+pub mod zip;
 
 use std::time::Duration;
 

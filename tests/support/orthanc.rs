@@ -35,6 +35,14 @@ impl Address {
         }
     }
 
+    /// It as a DICOMweb server of the node's configuration.
+    pub fn dicomweb(&self) -> String {
+        let Self {
+            ae_title, http_port, ..
+        } = self;
+        format!("[[dicomweb]]\nname = \"{ae_title}\"\nurl = \"http://127.0.0.1:{http_port}/dicom-web/\"\n")
+    }
+
     /// It as a remote AE of the node's configuration.
     pub fn remote_ae(&self) -> String {
         let Self {
@@ -66,10 +74,18 @@ impl Orthanc {
     /// # Errors
     /// Its log, when it ends instead or does not answer within 30 seconds.
     pub fn start(home: &Path, address: Address) -> Result<Self> {
+        Self::start_with(home, address, &[])
+    }
+
+    /// The same with plugins.
+    ///
+    /// # Errors
+    /// As [`Orthanc::start`].
+    pub fn start_with(home: &Path, address: Address, plugins: &[PathBuf]) -> Result<Self> {
         let program = program().context("Orthanc is not installed")?;
         fs::create_dir_all(home)?;
         let configuration = home.join("orthanc.json");
-        fs::write(&configuration, settings(home, &address).to_string())?;
+        fs::write(&configuration, settings(home, &address, plugins).to_string())?;
         let mut process = Process::start(
             "Orthanc",
             Command::new(program).arg(configuration),
@@ -132,6 +148,22 @@ impl Orthanc {
             .collect())
     }
 
+    /// An object it holds, as a Part 10 file.
+    ///
+    /// # Errors
+    /// When it has none of that SOP Instance UID, or does not answer.
+    pub fn file(&self, sop_instance_uid: &str) -> Result<Vec<u8>> {
+        let instances = self.get("/instances?expand")?;
+        let is_it = |i: &&Value| {
+            i.pointer("/MainDicomTags/SOPInstanceUID").and_then(Value::as_str) == Some(sop_instance_uid)
+        };
+        let found = instances.as_array().into_iter().flatten().find(is_it);
+        let id = found.and_then(|i| i.get("ID")?.as_str());
+        let id = id.with_context(|| format!("Orthanc does not hold {sop_instance_uid}"))?;
+        let url = format!("http://127.0.0.1:{}/instances/{id}/file", self.address.http_port);
+        Ok(self.agent.get(url).call()?.body_mut().read_to_vec()?)
+    }
+
     /// Everything it has logged so far.
     pub fn log(&self) -> String {
         self.process.log()
@@ -176,13 +208,25 @@ pub fn program() -> Option<PathBuf> {
         .find(|p| p.exists())
 }
 
+/// The plugin that speaks DICOMweb.
+pub fn dicomweb_plugin() -> Option<PathBuf> {
+    [
+        "/usr/share/orthanc/plugins",
+        "/usr/lib/orthanc",
+        "/usr/local/share/orthanc/plugins",
+    ]
+    .map(|directory| Path::new(directory).join("libOrthancDicomWeb.so"))
+    .into_iter()
+    .find(|p| p.exists())
+}
+
 /// Orthanc takes objects from everybody who calls it by its name, and nothing else is switched on.
-fn settings(home: &Path, address: &Address) -> Value {
+fn settings(home: &Path, address: &Address, plugins: &[PathBuf]) -> Value {
     json!({
         "Name": address.ae_title,
         "StorageDirectory": home.join("storage"),
         "IndexDirectory": home.join("storage"),
-        "Plugins": [],
+        "Plugins": plugins,
         "HttpPort": address.http_port,
         "DicomPort": address.dicom_port,
         "DicomAet": address.ae_title,

@@ -11,8 +11,11 @@ use super::orthanc;
 pub enum Peer {
     Docker,
     Dcmtk,
+    Dicom3tools,
+    Highdicom,
     Openssl,
     Orthanc,
+    OrthancDicomWeb,
     Pynetdicom,
 }
 
@@ -20,10 +23,13 @@ static DOCKER: LazyLock<bool> = LazyLock::new(|| {
     succeeds("docker", &["version", "--format", "{{.Server.Version}}"]) && succeeds("busybox", &["true"])
 });
 static DCMTK: LazyLock<bool> = LazyLock::new(|| {
-    ["storescu", "dcmsend", "echoscu"]
+    ["storescu", "dcmsend", "echoscu", "dsrdump"]
         .iter()
         .all(|p| succeeds(p, &["--version"]))
 });
+static DICOM3TOOLS: LazyLock<bool> = LazyLock::new(|| Command::new("dciodvfy").output().is_ok());
+static HIGHDICOM: LazyLock<bool> =
+    LazyLock::new(|| succeeds(&python().to_string_lossy(), &["-c", "import highdicom"]));
 static OPENSSL: LazyLock<bool> = LazyLock::new(|| succeeds("openssl", &["version"]));
 static PYNETDICOM: LazyLock<bool> =
     LazyLock::new(|| succeeds(&python().to_string_lossy(), &["-c", "import pynetdicom"]));
@@ -33,14 +39,17 @@ impl Peer {
         match self {
             Self::Docker => *DOCKER,
             Self::Dcmtk => *DCMTK,
+            Self::Dicom3tools => *DICOM3TOOLS,
+            Self::Highdicom => *HIGHDICOM,
             Self::Openssl => *OPENSSL,
             Self::Orthanc => orthanc::program().is_some(),
+            Self::OrthancDicomWeb => orthanc::program().is_some() && orthanc::dicomweb_plugin().is_some(),
             Self::Pynetdicom => *PYNETDICOM,
         }
     }
 }
 
-/// The interpreter that has pynetdicom.
+/// The interpreter that has pynetdicom and highdicom.
 pub fn python() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/python")
 }

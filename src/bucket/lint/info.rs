@@ -3,10 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::place::Places;
-use super::{LintFinding, Place, Seen};
+use super::{LintFinding, Place, Seen, Severity};
 use crate::bucket::inside;
 use crate::bucket::manifest::{Manifest, ManifestError};
 use crate::bucket::schema::{KEYS, Key, Kind};
+use crate::model::{DeclaredMeasure, Finding, Report};
+
+const KEPT_AS_TEXT: &str = "until it is right, this declares nothing, and such measures are kept as text";
 
 /// How alike two words are that may be meant for each other, 0 to 1.
 const ALIKE: f64 = 0.84;
@@ -73,6 +76,9 @@ fn by_line(text: &str, line: usize, column: usize) -> Place {
 
 /// What a node says, with the place and what was perhaps meant.
 fn refusal(path: &str, message: &str, places: &Places<'_>, map: &Map<String, Value>) -> LintFinding {
+    if path.starts_with("measures") {
+        return of_measures(path, message, places);
+    }
     if let Some((_, allowed)) = message.split_once("unknown key; allowed here: ") {
         let (table, name) = path.rsplit_once('.').unwrap_or(("", path));
         let finding = LintFinding::error("info-key", format!("{path}: no such key"))
@@ -104,6 +110,8 @@ fn refusal(path: &str, message: &str, places: &Places<'_>, map: &Map<String, Val
     };
     let written = value.and_then(Value::as_str).unwrap_or_default();
     match key.kind {
+        // The word is a right one: something else is wrong, and the message says what to do.
+        Kind::Words(words) if words.contains(&written) => finding.help(key.doc),
         Kind::Words(words) | Kind::List(words) => match nearest(written, words.iter().copied()) {
             Some(meant) => finding.help(format!("did you mean \"{meant}\"?")),
             None => finding.help(key.doc),
@@ -168,28 +176,40 @@ fn worth_saying(map: &Map<String, Value>, places: &Places<'_>, found: &mut Vec<L
     }
 }
 
+/// Measures that are not declared as they have to be: a node takes what they are measures of as text.
 fn measures(map: &Map<String, Value>, places: &Places<'_>, found: &mut Vec<LintFinding>) {
-    let Some(declared) = map.get("measures") else {
+    // A node that is to make a report of them refuses the bucket, and has said so.
+    if map.get("report").and_then(Value::as_str) == Some(Report::Sr.word()) {
         return;
-    };
-    let Some(list) = declared.as_array() else {
-        found.push(
-            LintFinding::warning("info-measures", "measures is no list")
-                .help("written [{ \"name\": \"brain_volume_ml\", \"unit\": \"mL\" }]")
-                .at(places.of_value("measures")),
-        );
-        return;
-    };
-    for (i, measure) in list.iter().enumerate() {
-        for key in ["name", "unit"] {
-            if measure.get(key).and_then(Value::as_str).is_none_or(str::is_empty) {
-                found.push(
-                    LintFinding::warning("info-measures", format!("measures[{i}] has no {key}"))
-                        .at(places.of_value(&format!("measures[{i}]"))),
-                );
-            }
-        }
     }
+    let (_, unclear) = DeclaredMeasure::read_all(map);
+    found.extend(unclear.iter().map(|Finding { path, message }| LintFinding {
+        severity: Severity::Warning,
+        ..of_measures(path, message, places)
+    }));
+}
+
+fn of_measures(path: &str, message: &str, places: &Places<'_>) -> LintFinding {
+    let finding = |text: &str| LintFinding::error("info-measures", format!("{path}: {text}"));
+    let (table, name) = path.rsplit_once('.').unwrap_or((path, path));
+    if let Some((_, allowed)) = message.split_once("unknown key; allowed here: ") {
+        let finding = finding("no such key").at(places.of_name(path));
+        return match nearest(name, allowed.split(", ")) {
+            Some(meant) => finding.help(format!("did you mean {meant}?")),
+            None => finding.help(format!("allowed there: {allowed}")),
+        };
+    }
+    // What is missing is missed where its table stands.
+    let at = if message.starts_with("is missing") {
+        table
+    } else {
+        path
+    };
+    let (text, help) = match message.split_once(": did you mean ") {
+        Some((text, meant)) => (text, format!("did you mean {meant}")),
+        None => (message, KEPT_AS_TEXT.to_owned()),
+    };
+    finding(text).at(places.of_value(at)).help(help)
 }
 
 /// Whether one may be meant for the other, whatever its capitals.

@@ -5,6 +5,7 @@
 //! image     which image a stream runs
 //! bucket    an installed bucket becomes one of ours
 //! history   a finished job becomes one of ours
+//! rules     its routing rules become ours
 //! report    what people see of it
 //! ```
 //!
@@ -15,6 +16,7 @@ mod bucket;
 mod history;
 mod image;
 mod report;
+mod rules;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -108,6 +110,9 @@ impl Adopt {
         let docker = connect(config).await?;
         let images = self.images();
         let mut report = self.report(config, tree);
+        if let Some(from) = &tree.routing {
+            report.rules_fit(rules::look(from, &config.data, &config.routing));
+        }
         let id = JobId::generate(Timestamp::now());
         for stream in &tree.streams {
             let named = bucket::image(stream, &images);
@@ -136,6 +141,10 @@ impl Adopt {
         let (images, engine) = (docker.images(), Arc::new(docker));
         let mut report = self.report(&config, tree);
         report.done = true;
+        if let Some(from) = &tree.routing {
+            let looked = rules::look(from, &config.data, &config.routing);
+            report.rules_fit(looked.and_then(|fitting| fitting.take_over().map(|()| fitting)));
+        }
         let capacity = node::capacity(engine.as_ref(), &config.engine).await?;
         let runtime: Arc<dyn Runtime> = engine;
         let buckets = Buckets::open(
@@ -198,7 +207,6 @@ impl Adopt {
     fn report(&self, config: &Config, tree: &Tree) -> Report {
         Report {
             data: config.data.clone(),
-            routing: tree.routing.clone(),
             rules: tree.rules.clone(),
             jobs: if self.without_jobs {
                 None

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Error;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::rules::Fitting;
 use super::tree::Stream;
 use crate::cli::table::print_table;
 
@@ -18,8 +19,8 @@ pub struct Report {
     pub data: PathBuf,
     /// A line a bucket.
     pub buckets: Vec<Line>,
-    /// The original's routing rules.
-    pub routing: Option<PathBuf>,
+    /// What is to be said of the original's routing rules, if it has some.
+    pub routing: Option<Result<usize, Error>>,
     /// The original's classification rules.
     pub rules: Option<PathBuf>,
     /// Finished jobs; `None` when they are not asked for.
@@ -77,7 +78,12 @@ impl Line {
 impl Report {
     /// Whether all of it fits.
     pub fn is_whole(&self) -> bool {
-        self.buckets.iter().all(|line| line.fits)
+        self.buckets.iter().all(|line| line.fits) && !matches!(self.routing, Some(Err(_)))
+    }
+
+    /// Whether the routing rules fit, or why not.
+    pub fn rules_fit(&mut self, looked: anyhow::Result<Fitting>) {
+        self.routing = Some(looked.map(|fitting| fitting.rules));
     }
 
     /// Prints it.
@@ -110,11 +116,16 @@ impl Report {
 
     fn print_rest(&self, from: &Path) {
         let below = |path: &PathBuf| path.strip_prefix(from).unwrap_or(path).display().to_string();
-        if let Some(routing) = &self.routing {
-            println!("Routing rules    {}", below(routing));
+        match &self.routing {
+            None => {}
+            Some(Ok(rules)) => println!("Routing rules    {rules}"),
+            Some(Err(error)) => println!("Routing rules    NOT: {error:#}"),
         }
         if let Some(rules) = &self.rules {
-            println!("Classification   {}", below(rules));
+            println!(
+                "Classification   [classify] rules has to name {}, or a copy of it",
+                below(rules)
+            );
         }
         match self.jobs {
             None => println!("Finished jobs    left where they are"),

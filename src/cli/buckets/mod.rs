@@ -6,6 +6,7 @@ mod enable;
 mod install;
 mod list;
 mod logs;
+mod measures;
 mod memory;
 mod open;
 mod remove;
@@ -114,6 +115,15 @@ enum Command {
         #[command(flatten)]
         node: NodeArgs,
     },
+    /// Write what a bucket measured, as CSV or JSON
+    Measures {
+        /// The bucket's AE title
+        ae_title: String,
+        #[command(flatten)]
+        wanted: measures::Wanted,
+        #[command(flatten)]
+        node: NodeArgs,
+    },
     /// Take out or replace what a bucket keeps between runs
     Memory {
         /// The bucket's AE title
@@ -199,6 +209,11 @@ impl Buckets {
                 follow,
                 node,
             } => logs::logs(&ae_title, follow, &node.client()?),
+            Command::Measures {
+                ae_title,
+                wanted,
+                node,
+            } => measures::measures(&ae_title, &wanted, &node.client()?),
             Command::Memory {
                 ae_title,
                 node,

@@ -6,7 +6,7 @@ use super::markdown::Document;
 use super::security::{access, tls};
 use super::site::{Site, bytes, duration};
 use crate::config::{ClassifyConfig, Config, DeliveryConfig, DicomConfig, RoutingConfig, StorageConfig};
-use crate::model::{AttributeSet, Durability, RemoteAe, Route};
+use crate::model::{AttributeSet, Durability, Remote, RemoteAe, Route, SendLimits};
 
 /// One key of the configuration.
 pub(super) struct Setting {
@@ -78,7 +78,10 @@ pub(super) fn write(d: &mut Document, site: &Site) {
         ("6.6", "Configuration of Audit Trail"),
     ] {
         d.heading(number, service);
-        d.text("Not applicable.");
+        d.text(match number {
+            "6.3" => "DICOMweb servers that results are sent to, `[[dicomweb]]`, are in 6.2.5.",
+            _ => "Not applicable.",
+        });
     }
 }
 
@@ -347,7 +350,7 @@ fn delivery(config: &Config) -> Vec<Setting> {
         ),
         setting(
             "first_retry",
-            "wait after the first failure; doubled each time",
+            "wait after the first failure; doubled each time, and up to a quarter less, for each delivery its own",
             TIME,
             duration(*first_retry),
         ),
@@ -412,28 +415,60 @@ fn routing(config: &Config) -> Vec<Setting> {
 }
 
 fn remote_aes(d: &mut Document, site: &Site) {
-    let remote = |r: &RemoteAe| {
-        [
-            r.ae_title.to_string(),
-            r.address.clone(),
-            r.calling.to_string(),
-            if r.commit { "yes" } else { "no" }.to_owned(),
-        ]
-    };
+    let remotes = &site.config.remotes;
+    let aes = remotes.iter().filter_map(|remote| match remote {
+        Remote::Dicom(ae) => Some(remote_ae(ae)),
+        Remote::Folder(_) | Remote::Web(_) => None,
+    });
     d.table(
         "Remote AEs, `[[remote_ae]]`",
         [
             "AE Title",
             "Address",
             "Called by the AE Title",
+            "TLS",
+            "Limits",
             "Asked for Storage Commitment (`commit`)",
         ],
-        site.config.remote_aes.iter().map(remote),
+        aes,
+    );
+    let others = remotes.iter().filter_map(|remote| match remote {
+        Remote::Dicom(_) => None,
+        Remote::Folder(folder) => Some([
+            folder.name.to_string(),
+            "a directory, `[[folder]]`".to_owned(),
+            code(&remote.address()),
+            "-".to_owned(),
+            limits(folder.limits),
+        ]),
+        Remote::Web(web) => Some([
+            web.name.to_string(),
+            "STOW-RS, `[[dicomweb]]`".to_owned(),
+            code(&web.url),
+            shown(web.token.is_some(), web.identity.is_some()),
+            limits(web.limits),
+        ]),
+    });
+    d.table(
+        "Other destinations",
+        ["Name", "Kind", "Where", "What the node shows", "Limits"],
+        others,
     );
     d.text(
-        "A route sends to its remote AEs what it matches. Patterns are regular expressions, searched without regard to \
+        "`magickbox echo NAME` asks a destination whether it answers, as a delivery would: a remote AE by C-ECHO over an \
+         association of its own, with TLS where it has it; a directory by writing to it; a DICOMweb server by a request.",
+    );
+    d.text(
+        "A route sends to its destinations what it matches; `$sender` is the remote AE of the calling AE Title. Patterns are regular expressions, searched without regard to \
          case. A later AE Title of a fallback is sent to only when a transfer to the one before it failed. Rules of a \
-         `routing.json` follow these in the same order of evaluation; `magickbox route list` prints them.",
+         `routing.json` follow these in the same order of evaluation; `magickbox route list` prints them. Objects that a \
+         bucket made are held against those it was given before they are sent, by the mode of the gate: an object whose \
+         Patient ID, Issuer of Patient ID, Patient's Name, Birth Date or Sex, Study Instance UID, Study ID, Accession \
+         Number, Study Date or Referring Physician's Name contradicts them is not sent (`repair`, `strict`); missing \
+         values are filled in (`repair`) or keep the object from being sent (`strict`). Both append an item to \
+         Contributing Equipment Sequence (0018,A001), and add Source Image Sequence (0008,2112) or Source Instance \
+         Sequence (0042,0013) to images and documents without references. Objects that are the same as received ones \
+         are sent unchanged.",
     );
     table(d, site, "Rules of a `routing.json`, `[routing]`", routing);
     d.table(
@@ -446,12 +481,47 @@ fn remote_aes(d: &mut Document, site: &Site) {
             "What is sent",
             "To",
             "Ends the search",
+            "Gate",
         ],
         site.config.routes.iter().map(route),
     );
 }
 
-fn route(route: &Route) -> [String; 7] {
+fn remote_ae(ae: &RemoteAe) -> [String; 6] {
+    let tls = ae.tls.as_ref().map_or("no", |tls| match tls.identity {
+        Some(_) => "yes, with a certificate of the node",
+        None => "yes",
+    });
+    [
+        ae.ae_title.to_string(),
+        ae.address.clone(),
+        ae.calling.to_string(),
+        tls.to_owned(),
+        limits(ae.limits),
+        if ae.commit { "yes" } else { "no" }.to_owned(),
+    ]
+}
+
+fn limits(limits: SendLimits) -> String {
+    let SendLimits {
+        bandwidth,
+        associations,
+    } = limits;
+    let bandwidth = bandwidth.map_or_else(String::new, |b| format!(", {} a second", bytes(b)));
+    format!("{associations} at once{bandwidth}")
+}
+
+fn shown(token: bool, certificate: bool) -> String {
+    let both = [(token, "a token"), (certificate, "a certificate")];
+    let shown: Vec<_> = both.iter().filter(|(is, _)| *is).map(|(_, what)| *what).collect();
+    if shown.is_empty() {
+        "nothing".to_owned()
+    } else {
+        shown.join(" and ")
+    }
+}
+
+fn route(route: &Route) -> [String; 8] {
     let pattern = |p: &Option<regex::Regex>, without: &str| {
         p.as_ref()
             .map_or_else(|| without.to_owned(), |p| code(p.as_str()))
@@ -473,6 +543,7 @@ fn route(route: &Route) -> [String; 7] {
         sent,
         to.join(if fallback { ", else " } else { ", " }),
         if route.last { "yes" } else { "no" }.to_owned(),
+        route.gate.word().to_owned(),
     ]
 }
 

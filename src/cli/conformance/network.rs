@@ -192,14 +192,17 @@ fn sending(d: &mut Document, site: &Site) {
     let delivery = &site.config.delivery;
     d.heading("7.2.2", "Sending Application Entity");
     d.heading("7.2.2.1", "Sequencing of Real-World Activities");
-    d.text("A delivery begins when its job is over.");
+    d.text("A delivery begins when its job is over. Those of one study to one destination go in the order of their jobs.");
     d.heading("7.2.2.2", "Association Parameters");
     let row = |name: &str, value: String| [name.to_owned(), value];
     d.table(
         "Association Parameters of the Sending AE",
         ["Parameter", "Value"],
         [
-            row("Associations to one remote AE at once", "1".into()),
+            row(
+                "Associations to one remote AE at once",
+                "1, or `associations` of the remote AE".into(),
+            ),
             row("Time for a connection to open", duration(delivery.connect)),
             row("Time for the peer to answer", duration(delivery.response)),
             row("Operations outstanding", "1".into()),
@@ -213,7 +216,7 @@ fn sending(d: &mut Document, site: &Site) {
     d.text("One association per try of a delivery; a second one follows if it needs more than 128 contexts.");
     let context = [
         "the SOP class of each file",
-        "the transfer syntax of that file, alone",
+        "the transfer syntax of that file, alone; Explicit VR Little Endian in a context of its own after it, where 5.2.5.1.1 says so",
         "SCU",
     ];
     d.table(

@@ -100,7 +100,10 @@ fn content(d: &mut Document, site: &Site) {
         }
     ));
     d.heading("1.1.1", "Structured Reporting Root Template IDs");
-    d.text("None is created or interpreted by the node.");
+    d.text(
+        "The node creates TID 1500 \"Measurement Report\" (PS3.16) where a bucket asks for it, see annex A.B. It interprets \
+         none.",
+    );
 }
 
 fn class(row: &TransferCapability) -> [String; 4] {

@@ -7,7 +7,7 @@ use super::markdown::Document;
 use super::site::Site;
 use crate::config::{ClientCertificate, Config, TlsConfig, TlsVersion};
 use crate::dicom::tls::cipher_suite_names;
-use crate::model::Caller;
+use crate::model::{Caller, Remote};
 
 pub(super) fn write(d: &mut Document, site: &Site) {
     d.heading("8", "Security");
@@ -96,7 +96,12 @@ fn security(d: &mut Document) {
             .iter()
             .map(String::as_str),
     );
-    d.text("The Sending AE does not use TLS. No digital signatures, no encrypted media, no audit trail messages.");
+    d.text(
+        "The Sending AE uses TLS with a remote AE that has a table `tls`: versions 1.2 and 1.3 and the cipher suites above; \
+         the peer's certificate has to be of a CA of `ca` and for the host of its address, or for `name`; the node shows the \
+         certificate of `certificate` and `key` where they are given. Nothing is sent without TLS to such a peer.",
+    );
+    d.text("No digital signatures, no encrypted media, no audit trail messages.");
 }
 
 fn ports(d: &mut Document, site: &Site) {
@@ -117,9 +122,15 @@ fn ports(d: &mut Document, site: &Site) {
     ];
     let remote = site
         .config
-        .remote_aes
+        .remotes
         .iter()
-        .map(|r| row(r.address.clone(), "out", "DICOM, Sending AE"));
+        .filter_map(|remote| match remote {
+            Remote::Dicom(ae) if ae.tls.is_some() => Some((ae.address.clone(), "DICOM over TLS, Sending AE")),
+            Remote::Dicom(ae) => Some((ae.address.clone(), "DICOM, Sending AE")),
+            Remote::Web(web) => Some((web.url.clone(), "DICOMweb, Sending AE")),
+            Remote::Folder(_) => None,
+        })
+        .map(|(address, what)| row(address, "out", what));
     d.table(
         "TCP Ports",
         ["Address and Port", "Direction", "For"],

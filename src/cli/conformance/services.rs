@@ -3,6 +3,7 @@
 use super::markdown::Document;
 use super::site::{Site, duration};
 use crate::dicom::commitment::MOST_REFERENCES;
+use crate::dicom::{transcode, transfer_syntax};
 use crate::model::{Durability, Keep};
 
 /// Services that have a place in the template and none here.
@@ -47,7 +48,12 @@ pub(super) fn write(d: &mut Document, site: &Site) {
     d.heading("5.2.8", "Print Management Service");
     d.text("Not supported.");
     d.heading("5.3", "DICOM Web Services");
-    d.text("Not supported.");
+    d.text(
+        "As a user agent of the Studies Service, Store Transaction (STOW-RS, PS3.18 §10.5): the objects of a delivery are sent \
+         to `/studies` of a server as application/dicom, each part as its file is, in batches of at most 32 MiB or 100 objects \
+         unless one object is larger. The answer is asked for as application/dicom+json. 7.3.3 says what each status means. \
+         No service as an origin server.",
+    );
     d.heading("5.4", "Media Services");
     d.text("Not supported.");
     d.heading("5.5", "Real-Time Video Services");
@@ -125,10 +131,20 @@ fn scu(d: &mut Document, site: &Site) {
         duration(delivery.give_up),
     ));
     d.heading("5.2.5.1.1", "Transcoding of Transfer Syntaxes");
+    let possible: Vec<_> = transfer_syntax::FAMILIES
+        .iter()
+        .flat_map(|family| family.syntaxes)
+        .filter(|syntax| transcode::is_possible(syntax.uid))
+        .map(|syntax| format!("{} ({})", syntax.name, syntax.uid))
+        .collect();
     d.text(
-        "None. An object is proposed in the transfer syntax its file is in; if the remote AE does not take that, the \
-         object counts as refused.",
+        "An object is proposed in the transfer syntax its file is in and, where it is one of these, in Explicit VR Little \
+         Endian too. If the remote AE takes only that, the object is sent so: no bit of a pixel and no byte of another \
+         attribute changes, but that colors in RLE are sent pixel by pixel, with a Planar Configuration (0028,0006) of 0. An \
+         object that cannot be decoded to the last byte, colors in JPEG, and any other transfer syntax that the remote AE \
+         does not take count as refused.",
     );
+    d.list(possible.iter().map(String::as_str));
 }
 
 fn scp(d: &mut Document, site: &Site) {

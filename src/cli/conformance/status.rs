@@ -1,9 +1,11 @@
 //! Section 7.3.
 
+use super::configuration::code;
 use super::markdown::Document;
 use super::site::{Site, duration};
 use crate::dicom::status::{Status, StatusClass};
 use crate::dicom::upper_layer::{AbortReason, Rejection};
+use crate::model::{InstanceState, STORE_STATUSES};
 
 pub(super) fn write(d: &mut Document, site: &Site) {
     d.heading("7.3", "Status Codes");
@@ -24,28 +26,43 @@ pub(super) fn write(d: &mut Document, site: &Site) {
     );
     d.heading("7.3.2.2", "Storage SCU");
     d.text(
-        "Every status a remote AE can answer has its behavior. The comment of the peer, (0000,0902), is kept with the \
-         delivery.",
+        "Every status a remote AE can answer has its behavior; the first row that has it counts. The comment of the peer, (0000,0902), is kept with the \
+         object.",
     );
     d.table(
         "Status Codes received by the Sending AE",
-        ["Status", "Taken as", "Behavior"],
-        ranges().map(|(first, last, class)| {
-            let [name, behavior] = meaning(class);
-            let status = if first == last {
-                format!("{first:04X}")
-            } else {
-                format!("{first:04X} to {last:04X}")
-            };
-            [status, name.to_owned(), behavior.to_owned()]
-        }),
+        ["Status", "Meaning", "Taken as", "State of the object", "Behavior"],
+        received(),
     );
     d.text(
         "No answer within the time for one, a closed connection or an A-ABORT: the delivery is tried again, and sends \
          what has no answer yet.",
     );
     d.heading("7.3.3", "DICOM Web Services");
-    d.text("Not applicable.");
+    d.text(
+        "Of a response with 200, 202 or 409 the Failed SOP Sequence (0008,1198) and the Referenced SOP Sequence (0008,1199) \
+         say what became of each object: Failure Reason (0008,1197) and Warning Reason (0008,1196) mean what the table \
+         above says. An object that is not named is sent again after 200 and 202, refused after 409.",
+    );
+    d.table(
+        "HTTP statuses received by the Sending AE",
+        ["Status", "Behavior"],
+        [
+            [
+                "400, 406, 413, 415, 422, and 409 that names no object",
+                "a batch is sent again object by object; an object alone is refused",
+            ],
+            [
+                "408, 425, 429, 500, 502, 503, 504, 507, 509; no connection, no answer in time",
+                "the delivery is tried again",
+            ],
+            [
+                "any other, 401 and 403 and redirections too",
+                "the delivery ends as refused",
+            ],
+        ]
+        .map(|row| row.map(str::to_owned)),
+    );
 }
 
 /// Every status the Receiving AE answers with.
@@ -146,30 +163,37 @@ fn aborts(d: &mut Document, site: &Site) {
     );
 }
 
-/// All statuses with their class, neighbors of one class together.
-fn ranges() -> impl Iterator<Item = (u16, u16, StatusClass)> {
-    let mut found: Vec<(u16, u16, StatusClass)> = Vec::new();
-    for status in 0..=u16::MAX {
-        let class = Status(status).class();
-        match found.last_mut() {
-            Some((_, last, of_last)) if *of_last == class => *last = status,
-            _ => found.push((status, status, class)),
-        }
-    }
-    found.into_iter()
+/// The table of C-STORE responses, and what is in none of its rows.
+fn received() -> impl Iterator<Item = [String; 5]> {
+    let others = ["any other", "-"].map(str::to_owned);
+    let rows = STORE_STATUSES.into_iter().map(|row| {
+        let status = if row.first == row.last {
+            Status(row.first).to_string()
+        } else {
+            format!("{} to {}", Status(row.first), Status(row.last))
+        };
+        ([status, row.name.to_owned()], row.class)
+    });
+    rows.chain([(others, StatusClass::Refused)])
+        .map(|([status, name], class)| {
+            let (taken_as, behavior) = behavior(class);
+            let state = InstanceState::after(class).name();
+            [status, name, taken_as.into(), code(state), behavior.into()]
+        })
 }
 
-const fn meaning(class: StatusClass) -> [&'static str; 2] {
+const fn behavior(class: StatusClass) -> (&'static str, &'static str) {
     match class {
-        StatusClass::Success => ["success", "the object is sent"],
-        StatusClass::Warning => ["warning", "the object is sent; the status is kept"],
-        StatusClass::Transient => [
+        StatusClass::Success => ("success", "the object is there"),
+        StatusClass::Warning => ("warning", "the object is there; the status is kept and shown"),
+        StatusClass::Duplicate => ("success", "the object was there before, which is what was wanted"),
+        StatusClass::Transient => (
             "failure of the moment",
-            "the object is sent again with the next try",
-        ],
-        StatusClass::Refused => [
+            "the object is sent again with the next try; the others go on",
+        ),
+        StatusClass::Refused => (
             "failure",
-            "the object is refused and not sent again; the others go on",
-        ],
+            "the object is not sent again unless an operator says so; the others go on, and the delivery ends as refused",
+        ),
     }
 }

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::node_client::{Failed, NodeClient};
 pub use progress::Progress;
-pub use source::{FileSource, ImageSource, Source};
+pub use source::{FileSource, ImageSource, Pieces, Source};
 
 /// What one request carries, in bytes; the node has what came of it also when it breaks.
 const PIECE: usize = 8 << 20;
@@ -60,7 +60,7 @@ pub fn send(node: &NodeClient, source: &dyn Source) -> Result<Sent> {
         }
     }
     bail!(
-        "{} is another one each time it is read: nothing was installed",
+        "{} is another one each time it is read: the node took nothing of it",
         source.name()
     )
 }
@@ -81,7 +81,8 @@ fn send_from_where_it_is(node: &NodeClient, source: &dyn Source) -> Result<Optio
             return Ok(None);
         }
     }
-    let progress = Progress::begin(&format!("sending {}", source.name()), source.bytes(), there);
+    let name = format!("sending {}", source.name());
+    let progress = Progress::begin(&name, source.bytes(), source.reached(there));
     let (mut at, mut piece) = (there, Vec::with_capacity(PIECE));
     loop {
         piece.clear();
@@ -89,7 +90,7 @@ fn send_from_where_it_is(node: &NodeClient, source: &dyn Source) -> Result<Optio
         if piece.is_empty() {
             break;
         }
-        if !send_piece(node, &id, at, &piece, &progress)? {
+        if !send_piece(node, &id, at, &piece, (source, &progress))? {
             return Ok(None);
         }
         hash.update(&piece);
@@ -104,14 +105,20 @@ fn send_from_where_it_is(node: &NodeClient, source: &dyn Source) -> Result<Optio
 }
 
 /// Sends one piece until it is there; `false`: the node knows nothing of the upload any more.
-fn send_piece(node: &NodeClient, id: &str, at: u64, piece: &[u8], progress: &Progress) -> Result<bool> {
+fn send_piece(
+    node: &NodeClient,
+    id: &str,
+    at: u64,
+    piece: &[u8],
+    (source, progress): (&dyn Source, &Progress),
+) -> Result<bool> {
     let path = format!("uploads/{id}");
     let (mut done, mut tries) = (0, Tries::new());
     loop {
         let rest = piece.get(done..).unwrap_or_default();
         let failed = match node.patch(&path, at + done as u64, rest, PIECE_TIME) {
             Ok(()) => {
-                progress.at(at + piece.len() as u64);
+                progress.at(source.reached(at + piece.len() as u64));
                 return Ok(true);
             }
             Err(failed) => failed,
@@ -145,7 +152,7 @@ fn send_piece(node: &NodeClient, id: &str, at: u64, piece: &[u8], progress: &Pro
             tries = Tries::new();
         }
         done = now;
-        progress.at(there);
+        progress.at(source.reached(there));
         if done == piece.len() {
             return Ok(true);
         }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Between two lines where there is no terminal.
 const LINES: Duration = Duration::from_secs(10);
@@ -12,6 +12,8 @@ const LINES: Duration = Duration::from_secs(10);
 /// What people see of an upload.
 pub struct Progress {
     bar: ProgressBar,
+    /// The bars beside this one.
+    among: Option<MultiProgress>,
     /// When the last line was printed, where there is no terminal.
     line: Option<Cell<Instant>>,
     name: String,
@@ -20,19 +22,37 @@ pub struct Progress {
 impl Progress {
     /// Shows that something is sent, or comes; `bytes` as well as they are known, of which `there` are there already.
     pub fn begin(name: &str, bytes: Option<u64>, there: u64) -> Self {
+        Self::begin_in(None, name, bytes, there)
+    }
+
+    /// The same where others have their bars at the same time.
+    pub fn begin_among(among: &MultiProgress, name: &str, bytes: Option<u64>, there: u64) -> Self {
+        Self::begin_in(Some(among.clone()), name, bytes, there)
+    }
+
+    fn begin_in(among: Option<MultiProgress>, name: &str, bytes: Option<u64>, there: u64) -> Self {
         let is_terminal = std::io::stderr().is_terminal();
         if there > 0 {
-            eprintln!("{name}: going on after {}", HumanBytes(there));
+            say(
+                among.as_ref(),
+                &format!("{name}: going on after {}", HumanBytes(there)),
+            );
         } else if !is_terminal {
             let size = bytes.map_or(String::new(), |bytes| format!(", {}", HumanBytes(bytes)));
             eprintln!("{name}{size}");
         }
         let bar = bytes.map_or_else(ProgressBar::no_length, |bytes| ProgressBar::new(bytes.max(there)));
-        bar.set_draw_target(if is_terminal {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        });
+        let bar = match &among {
+            Some(among) if is_terminal => among.add(bar),
+            _ => {
+                bar.set_draw_target(if is_terminal {
+                    ProgressDrawTarget::stderr()
+                } else {
+                    ProgressDrawTarget::hidden()
+                });
+                bar
+            }
+        };
         let template = if bytes.is_some() {
             "{msg} [{bar:30}] {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left"
         } else {
@@ -47,6 +67,7 @@ impl Progress {
         bar.reset_eta();
         Self {
             bar,
+            among,
             line: (!is_terminal).then(|| Cell::new(Instant::now())),
             name: name.to_owned(),
         }
@@ -82,7 +103,16 @@ impl Progress {
         let bytes = self.bar.position();
         let seconds = self.bar.elapsed().as_secs_f64();
         self.bar.finish_and_clear();
-        eprintln!("{}: {} in {seconds:.1} s", self.name, HumanBytes(bytes));
+        let text = format!("{}: {} in {seconds:.1} s", self.name, HumanBytes(bytes));
+        say(self.among.as_ref(), &text);
+    }
+}
+
+/// A line above the bars that there are.
+fn say(among: Option<&MultiProgress>, text: &str) {
+    match among {
+        Some(among) => among.suspend(|| eprintln!("{text}")),
+        None => eprintln!("{text}"),
     }
 }
 

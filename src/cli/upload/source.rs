@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result};
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::hex;
 use crate::container::{Docker, DockerConfig, ImageInfo, Runtime};
 
-/// Pieces of an image that wait to be sent.
+/// Pieces that wait to be sent.
 const WAITING: usize = 16;
 
 /// Something that can be read again from its beginning.
@@ -27,6 +27,10 @@ pub trait Source {
     fn bytes(&self) -> Option<u64>;
     /// How large it is, where that is known for sure.
     fn exact_bytes(&self) -> Option<u64>;
+    /// How far along [`Source::bytes`] it is once so many bytes were sent.
+    fn reached(&self, sent: u64) -> u64 {
+        sent
+    }
     /// Begins to read it.
     ///
     /// # Errors
@@ -144,7 +148,7 @@ impl Source for ImageSource {
     }
 
     fn open(&self) -> Result<Box<dyn Read>> {
-        let (pieces, reader) = sync_channel(WAITING);
+        let (pieces, reader) = Pieces::channel();
         let (docker, image) = (self.docker.clone(), self.image.id.clone());
         std::thread::Builder::new()
             .name("image".to_owned())
@@ -170,10 +174,7 @@ impl Source for ImageSource {
                 // Nobody reads any more: so nobody has to know.
                 let _ = pieces.send(Err(failed));
             })?;
-        Ok(Box::new(Pieces {
-            pieces: reader,
-            rest: Bytes::new(),
-        }))
+        Ok(Box::new(reader))
     }
 }
 
@@ -182,9 +183,18 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 }
 
 /// Pieces that another thread sends, as one stream.
-struct Pieces {
+pub struct Pieces {
     pieces: Receiver<io::Result<Bytes>>,
     rest: Bytes,
+}
+
+impl Pieces {
+    /// What is sent into the first comes out of the second; few wait between.
+    pub fn channel() -> (SyncSender<io::Result<Bytes>>, Self) {
+        let (sender, pieces) = sync_channel(WAITING);
+        let rest = Bytes::new();
+        (sender, Self { pieces, rest })
+    }
 }
 
 impl Read for Pieces {

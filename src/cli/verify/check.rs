@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -96,14 +96,47 @@ fn objects(layout: &Layout, rows: Vec<KeptObject>, job: &KeptJob, seen: &mut See
         seen.objects += 1;
         known.extend(names.into_iter().map(|(_, name)| name));
     }
-    for (directory, prefix) in [
-        (&set, "set"),
-        (&input, "INPUT"),
-        (&beside, "left-out"),
-        (&replaced, "replaced"),
-    ] {
-        strangers(directory, prefix, &known, seen);
+    let pushed = others(&set, &input, &known);
+    let (there, pushed) = (pushed.len() as u64, job.others);
+    if pushed > there {
+        let text = "files that were pushed with the objects are not there";
+        seen.find("INPUT/", Problem::Missing, text);
+    } else if pushed > 0 && pushed < there {
+        let text = "more files beside the objects than were pushed";
+        seen.find("INPUT/", Problem::Unknown, text);
     }
+    // What was pushed beside the objects has no row each: it is counted.
+    for (directory, prefix, takes_others) in [
+        (&set, "set", true),
+        (&input, "INPUT", true),
+        (&beside, "left-out", false),
+        (&replaced, "replaced", false),
+    ] {
+        if job.others == 0 || !takes_others {
+            strangers(directory, prefix, &known, seen);
+        }
+    }
+}
+
+/// The names of the files of a push that are no objects, before it is laid out or after.
+fn others(set: &Path, input: &Path, known: &HashSet<String>) -> HashSet<PathBuf> {
+    let mut found = HashSet::new();
+    for root in [set.join("others").as_path(), input] {
+        let mut directories = vec![root.to_path_buf()];
+        while let Some(directory) = directories.pop() {
+            for path in files::entries(&directory).unwrap_or_default() {
+                let Ok(name) = path.strip_prefix(root) else {
+                    continue;
+                };
+                if path.is_dir() && !path.is_symlink() {
+                    directories.push(path);
+                } else if !known.contains(&format!("INPUT/{}", name.display())) {
+                    found.insert(name.to_owned());
+                }
+            }
+        }
+    }
+    found
 }
 
 /// Checks one name of an object; answers whether there is such a file.
@@ -140,7 +173,9 @@ fn strangers(directory: &Path, prefix: &str, known: &HashSet<String>, seen: &mut
     let mut nameless = 0;
     for entry in entries {
         let name = entry.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-        if known.contains(&format!("{prefix}/{name}")) {
+        // The copy of a result that is being written, or that is written again by the running node.
+        let is_begun = prefix == "outgoing" && name.ends_with(".part");
+        if is_begun || known.contains(&format!("{prefix}/{name}")) {
             continue;
         }
         let plain = name.strip_suffix(".dcm").unwrap_or(name);
@@ -221,6 +256,17 @@ fn outputs(layout: &Layout, job: &KeptJob, seen: &mut Seen) {
             }
         }
     }
+    let known = record
+        .output
+        .iter()
+        .filter_map(|listed| listed.sop_instance_uid.as_ref());
+    let known = known.map(|uid| format!("outgoing/{uid}.dcm")).collect();
+    strangers(
+        &layout.path(Place::Outgoing(stream, id)),
+        "outgoing",
+        &known,
+        seen,
+    );
     for number in 1..=there.len() {
         let file = format!("OUTPUT/(unknown name {number})");
         seen.find(file, Problem::Unknown, "a result that record.json does not have");

@@ -7,7 +7,8 @@ use super::{
     SOP_INSTANCE, TRANSFER_SYNTAXES,
 };
 use crate::dicom::command::{Command, LONGEST_COMMAND, field, n_action_rq, n_event_report_rq, response};
-use crate::dicom::scu::{ScuError, ScuTimeouts, connect, failed};
+use crate::dicom::scu::session::{connect, failed, transport};
+use crate::dicom::scu::{ScuError, ScuTimeouts};
 use crate::dicom::status::Status;
 use crate::dicom::upper_layer::{
     AbortReason, Association, Connection, Context, Error, Event, Limits, Proposal, ProposedContext, Role,
@@ -99,8 +100,7 @@ pub fn send_report(
     };
     let command = n_event_report_rq(message_id, SOP_CLASS, SOP_INSTANCE, event);
     let data_set = answer.write(is_explicit(context));
-    association.send_command(context.id, &command)?;
-    association.send_data_set(context.id, &mut data_set.as_slice(), data_set.len() as u64)
+    association.send_message(context.id, &command, &data_set, &mut std::io::empty(), 0)
 }
 
 /// Whether the data sets of a context have explicit VRs.
@@ -159,7 +159,8 @@ fn open(
         address: remote.address.clone(),
         source,
     })?;
-    let connection = Connection::new(Box::new(socket), Stop::default()).map_err(|e| failed(remote, e))?;
+    let transport = transport(remote, socket, timeouts.connect)?;
+    let connection = Connection::new(transport, Stop::default()).map_err(|e| failed(remote, e))?;
     let proposal = Proposal {
         calling: remote.calling.clone(),
         called: remote.ae_title.clone(),
@@ -209,9 +210,8 @@ fn exchange(
     let before = |error| (None, error);
     let data_set = asked.write(is_explicit(context));
     let command = n_action_rq(1, SOP_CLASS, SOP_INSTANCE, ACTION_REQUEST);
-    association.send_command(context.id, &command).map_err(before)?;
     association
-        .send_data_set(context.id, &mut data_set.as_slice(), data_set.len() as u64)
+        .send_message(context.id, &command, &data_set, &mut std::io::empty(), 0)
         .map_err(before)?;
     let (status, comment) = await_response(association, field::N_ACTION_RSP).map_err(before)?;
     let mut done = Asked {

@@ -100,17 +100,7 @@ impl Files {
         let leaf = chain.first().and_then(|der| Certificate::parse(der));
         let certificate =
             leaf.ok_or_else(|| content(&config.certificate, "the first certificate is broken"))?;
-        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|error| {
-            content(
-                &config.key,
-                match error {
-                    pem::Error::NoItemsFound => {
-                        "no private key inside, it has to be PEM and not encrypted".to_owned()
-                    }
-                    other => format!("broken PEM: {other}"),
-                },
-            )
-        })?;
+        let key = private_key(&config.key, &self.key)?;
         let builder = ServerConfig::builder_with_provider(profile::provider())
             .with_protocol_versions(profile::versions(config.minimum))
             .map_err(|error| TlsError::Setup(error.to_string()))?;
@@ -142,13 +132,7 @@ impl Files {
         else {
             return Ok(None);
         };
-        let mut roots = RootCertStore::empty();
-        for (i, ca) in certificates(path, pem)?.into_iter().enumerate() {
-            roots
-                .add(ca)
-                .map_err(|error| content(path, format!("certificate {} is unusable: {error}", i + 1)))?;
-        }
-        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), profile::provider());
+        let builder = WebPkiClientVerifier::builder_with_provider(roots(path, pem)?, profile::provider());
         let builder = match config.client_certificate {
             ClientCertificate::Optional => builder.allow_unauthenticated(),
             _ => builder,
@@ -160,14 +144,38 @@ impl Files {
     }
 }
 
-fn content(path: &Path, reason: impl Into<String>) -> TlsError {
+/// The private key of a PEM file.
+pub(super) fn private_key(path: &Path, pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_slice(pem).map_err(|error| {
+        let reason = match error {
+            pem::Error::NoItemsFound => {
+                "no private key inside, it has to be PEM and not encrypted".to_owned()
+            }
+            other => format!("broken PEM: {other}"),
+        };
+        content(path, reason)
+    })
+}
+
+/// The CAs of a PEM file.
+pub(super) fn roots(path: &Path, pem: &[u8]) -> Result<Arc<RootCertStore>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for (i, ca) in certificates(path, pem)?.into_iter().enumerate() {
+        roots
+            .add(ca)
+            .map_err(|error| content(path, format!("certificate {} is unusable: {error}", i + 1)))?;
+    }
+    Ok(Arc::new(roots))
+}
+
+pub(super) fn content(path: &Path, reason: impl Into<String>) -> TlsError {
     TlsError::Content {
         path: path.to_owned(),
         reason: reason.into(),
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     let failed = |source| TlsError::Read {
         path: path.to_owned(),
         source,
@@ -183,7 +191,7 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     Ok(bytes)
 }
 
-fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(super) fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),

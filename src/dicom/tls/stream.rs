@@ -9,7 +9,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use rustls::{InvalidMessage, ServerConnection};
+use rustls::{Connection, InvalidMessage};
 
 use super::certificate::Certificate;
 use crate::dicom::upper_layer::Transport;
@@ -29,10 +29,10 @@ pub struct Client {
     pub common_name: Option<String>,
 }
 
-/// The server's end of a TLS connection.
+/// Our end of a TLS connection, whoever called.
 #[derive(Debug)]
 pub struct TlsStream {
-    session: ServerConnection,
+    session: Connection,
     wire: BufReader<TcpStream>,
     client: Arc<OnceLock<Client>>,
     /// TLS has failed and the peer has been told: nothing more goes out.
@@ -49,16 +49,44 @@ enum Fault {
 }
 
 impl TlsStream {
-    pub(super) fn new(session: ServerConnection, socket: TcpStream) -> Self {
+    pub(super) fn new(session: impl Into<Connection>, socket: TcpStream) -> Self {
         Self {
-            session,
+            session: session.into(),
             wire: BufReader::with_capacity(WIRE, socket),
             client: Arc::default(),
             failed: false,
         }
     }
 
-    /// A handle that tells who the client is, once that is known.
+    /// Runs the handshake to its end, for the side that has something to say afterwards.
+    pub(super) fn shake_hands(&mut self, end: Instant) -> Result<()> {
+        self.send_records()?;
+        while self.session.is_handshaking() {
+            if Instant::now() >= end {
+                return Err(Error::new(ErrorKind::TimedOut, "no TLS handshake in time"));
+            }
+            match self.wire.fill_buf() {
+                Ok([]) => {
+                    return Err(Error::new(
+                        ErrorKind::UnexpectedEof,
+                        "hung up within the TLS handshake",
+                    ));
+                }
+                Ok(_) => self.advance()?,
+                Err(error) if is_tick(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The version agreed on, as in `TLS 1.3`.
+    #[must_use]
+    pub fn version(&self) -> &'static str {
+        version(&self.session)
+    }
+
+    /// A handle that tells who is at the other end, once that is known.
     #[must_use]
     pub fn client(&self) -> Arc<OnceLock<Client>> {
         self.client.clone()
@@ -133,13 +161,17 @@ fn is_tick(error: &Error) -> bool {
     )
 }
 
-fn client(session: &ServerConnection) -> Client {
+fn version(session: &Connection) -> &'static str {
+    match session.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        _ => "TLS 1.2",
+    }
+}
+
+fn client(session: &Connection) -> Client {
     let shown = session.peer_certificates().and_then(<[_]>::first);
     Client {
-        version: match session.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
-            _ => "TLS 1.2",
-        },
+        version: version(session),
         common_name: shown
             .and_then(|der| Certificate::parse(der))
             .and_then(|c| c.common_name),

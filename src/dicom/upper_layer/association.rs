@@ -1,6 +1,5 @@
 //! An open association (PS3.8 §9.2, Sta6): fragments of messages in, messages out.
 
-use std::io::Read;
 use std::time::Duration;
 
 use super::Limits;
@@ -8,7 +7,7 @@ use super::connection::{Connection, PDU_HEADER, PduHeader};
 use super::deadline::Deadline;
 use super::error::Error;
 use super::framing::{Framer, FramingError, Next, PDV_HEADER};
-use super::pdu::{AbortReason, pdu_type};
+use super::pdu::AbortReason;
 use super::state::{Action, Evt, Machine};
 
 /// An accepted presentation context.
@@ -250,44 +249,8 @@ impl Association {
         Ok(error)
     }
 
-    /// Sends a command set, in PDUs of the size the peer takes.
-    ///
-    /// # Errors
-    /// The association is over.
-    pub fn send_command(&mut self, context: u8, command: &[u8]) -> Result<(), Error> {
-        let mut fragments = command.chunks(self.largest_fragment()).peekable();
-        while let Some(fragment) = fragments.next() {
-            let control = if fragments.peek().is_none() { 0b11 } else { 0b01 };
-            self.send_fragment(context, control, fragment)?;
-        }
-        Ok(())
-    }
-
-    /// Sends a data set of `length` bytes from `source`, in PDUs of the size the peer takes.
-    ///
-    /// # Errors
-    /// The association is over; a source that ends early too, since a data set cannot be taken back.
-    pub fn send_data_set(
-        &mut self,
-        context: u8,
-        source: &mut impl Read,
-        mut length: u64,
-    ) -> Result<(), Error> {
-        let mut buffer = vec![0; self.largest_fragment()];
-        loop {
-            let now = usize::try_from(length).unwrap_or(usize::MAX).min(buffer.len());
-            let piece = buffer.get_mut(..now).unwrap_or_default();
-            source.read_exact(piece)?;
-            length -= now as u64;
-            self.send_fragment(context, if length == 0 { 0b10 } else { 0 }, piece)?;
-            if length == 0 {
-                return Ok(());
-            }
-        }
-    }
-
     /// Bytes of a message that fit in one PDU for this peer; 0 announced means no limit, which nobody needs.
-    fn largest_fragment(&self) -> usize {
+    pub(super) fn largest_fragment(&self) -> usize {
         const HEADER: u32 = PDV_HEADER as u32;
         let maximum = match self.peer_maximum {
             0 => LONGEST_PDU_SENT,
@@ -295,29 +258,6 @@ impl Association {
         };
         // The maximum counts what follows the PDU's own header (PS3.8 §D.1); fragments are even.
         ((maximum - HEADER) & !1) as usize
-    }
-
-    fn send_fragment(&mut self, context: u8, control: u8, data: &[u8]) -> Result<(), Error> {
-        // DT-1.
-        self.machine.on(Evt::Evt9);
-        let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
-        let [p0, p1, p2, p3] = (length + 6).to_be_bytes();
-        let [v0, v1, v2, v3] = (length + 2).to_be_bytes();
-        let head = [
-            pdu_type::P_DATA_TF,
-            0,
-            p0,
-            p1,
-            p2,
-            p3,
-            v0,
-            v1,
-            v2,
-            v3,
-            context,
-            control,
-        ];
-        self.connection.send_two(&head, data)
     }
 }
 

@@ -221,14 +221,14 @@ impl Connection {
             .map_err(write_error)
     }
 
-    /// Sends a header and its body without copying them together.
-    pub(super) fn send_two(&mut self, head: &[u8], body: &[u8]) -> Result<(), Error> {
-        let mut slices = [IoSlice::new(head), IoSlice::new(body)];
-        let mut rest = &mut slices[..];
-        while !rest.is_empty() {
-            match self.transport.write_vectored(rest) {
+    /// Sends slices one behind another without copying them together.
+    pub(super) fn send_slices(&mut self, mut slices: &mut [IoSlice<'_>]) -> Result<(), Error> {
+        // What is empty has nothing to be written.
+        IoSlice::advance_slices(&mut slices, 0);
+        while !slices.is_empty() {
+            match self.transport.write_vectored(slices) {
                 Ok(0) => return Err(Error::Closed),
-                Ok(written) => IoSlice::advance_slices(&mut rest, written),
+                Ok(written) => IoSlice::advance_slices(&mut slices, written),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(write_error(error)),
             }

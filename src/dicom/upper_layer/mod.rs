@@ -14,7 +14,8 @@
 //! connection       the socket: buffer, deadlines, PDU headers, sending
 //! acceptor         a connection becomes an association, or is refused
 //! requestor        an association is asked for
-//! association      an open association: fragments in, messages out
+//! association      an open association: fragments in
+//! sending          messages out, as many PDUs in one write as there are bytes
 //! data_set         a data set from the socket into a sink
 //! ending           release, abort, reject, and the wait for the peer to close
 //! ```
@@ -30,6 +31,7 @@ mod error;
 pub mod framing;
 mod pdu;
 mod requestor;
+mod sending;
 pub mod state;
 mod transport;
 mod user_information;

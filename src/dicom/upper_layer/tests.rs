@@ -98,9 +98,10 @@ fn a_large_data_set_arrives_whole_and_release_is_orderly() {
     let sent = data.clone();
     let messages = with_acceptor(move |client| {
         let mut association = requestor(client);
-        association.send_command(1, b"command").unwrap();
+        let (ahead, mut rest) = sent.split_at(sent.len() / 3);
+        let left = rest.len() as u64;
         association
-            .send_data_set(1, &mut sent.as_slice(), sent.len() as u64)
+            .send_message(1, b"command", ahead, &mut rest, left)
             .unwrap();
         association.release().unwrap();
     })

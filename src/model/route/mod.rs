@@ -2,26 +2,15 @@
 
 mod attribute;
 mod pattern;
+mod remote;
 
 use regex::Regex;
 
-use super::AeTitle;
+use super::{AeTitle, GateMode};
 
 pub use attribute::{AttributeSet, AttributeTag, AttributeTagError};
 pub use pattern::{PatternError, pattern};
-
-/// A peer that takes what we send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RemoteAe {
-    /// Its AE title: the called AE title of our associations to it.
-    pub ae_title: AeTitle,
-    /// `host:port`.
-    pub address: String,
-    /// The AE title we call it with.
-    pub calling: AeTitle,
-    /// Whether it is asked for storage commitment of what it took.
-    pub commit: bool,
-}
+pub use remote::{DicomWeb, Folder, Remote, RemoteAe, RemoteTls, SENDER, SendLimits};
 
 /// Which of a job's directories is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, PartialOrd, Ord)]
@@ -59,7 +48,8 @@ pub enum RouteSource {
 /// Who takes what is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// A `[[remote_ae]]`: where it is says the configuration at the time of sending.
+    /// A destination of the configuration, which says at the time of sending where it is; [`SENDER`]: see
+    /// [`Peer::for_calling`].
     Named(AeTitle),
     /// As the rule says, whatever becomes of the rule.
     Given(RemoteAe),
@@ -72,6 +62,16 @@ impl Peer {
         match self {
             Self::Named(title) => title,
             Self::Given(remote) => &remote.ae_title,
+        }
+    }
+
+    /// The peer of a job that came from this calling AE title: back to the sender is to the remote AE of that title. A
+    /// sender without a valid one leaves it as it is, for a person to see.
+    #[must_use]
+    pub fn for_calling(&self, calling: &str) -> Self {
+        match (self, AeTitle::parse(calling)) {
+            (Self::Named(title), Ok(calling)) if title.as_str() == SENDER => Self::Named(calling),
+            _ => self.clone(),
         }
     }
 }
@@ -124,4 +124,6 @@ pub struct Route {
     pub to: Vec<Destination>,
     /// No later rule is looked at once this one matched.
     pub last: bool,
+    /// How results are held against their input before they leave.
+    pub gate: GateMode,
 }

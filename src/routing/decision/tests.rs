@@ -7,12 +7,11 @@ use super::*;
 use crate::model::{AeTitle, RemoteAe, pattern};
 
 fn pacs() -> RemoteAe {
-    RemoteAe {
-        ae_title: AeTitle::parse("PACS").unwrap(),
-        address: "pacs.example:104".into(),
-        calling: AeTitle::parse("NODE").unwrap(),
-        commit: false,
-    }
+    RemoteAe::plain(
+        AeTitle::parse("PACS").unwrap(),
+        "pacs.example:104".into(),
+        AeTitle::parse("NODE").unwrap(),
+    )
 }
 
 fn rules(text: &str) -> Vec<Route> {
@@ -372,6 +371,7 @@ fn named(name: &str, send: Direction, titles: &[&str]) -> Route {
         send,
         to: titles.iter().map(title).collect(),
         last: false,
+        gate: Default::default(),
     }
 }
 

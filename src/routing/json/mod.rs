@@ -76,7 +76,7 @@ fn text(findings: &[Finding]) -> String {
 ///
 /// # Errors
 /// Every finding that keeps it from being understood.
-pub(super) fn parse(bytes: &[u8], site: &Site) -> Result<(Vec<Route>, Vec<Finding>), Findings> {
+pub fn parse(bytes: &[u8], site: &Site) -> Result<(Vec<Route>, Vec<Finding>), Findings> {
     let alone = |line, column, message: String| {
         Findings(vec![Finding {
             line,

@@ -3,7 +3,7 @@
 use super::Site;
 use super::table::Table;
 use crate::model::{
-    AeTitle, AttributeSet, AttributeTag, Destination, Direction, Peer, RemoteAe, Route, RouteSource,
+    AeTitle, AttributeSet, AttributeTag, Destination, Direction, GateMode, Peer, RemoteAe, Route, RouteSource,
 };
 
 /// What stands for the site's default PACS.
@@ -47,6 +47,8 @@ pub(super) fn read(index: usize, table: &Table<'_>, site: &Site) -> Option<Route
         send: send.unwrap_or_default(),
         to,
         last,
+        // The original has no gate, and no key for one.
+        gate: GateMode::default(),
     })
 }
 
@@ -100,12 +102,11 @@ fn destination(table: &Table<'_>, site: &Site) -> Option<Destination> {
     table.warn_unknown();
     Some(Destination {
         outcome: None,
-        peer: Peer::Given(RemoteAe {
-            ae_title: ae_title?,
-            address: format!("{}:{}", host?, port?),
-            calling: calling?,
-            commit: false,
-        }),
+        peer: Peer::Given(RemoteAe::plain(
+            ae_title?,
+            format!("{}:{}", host?, port?),
+            calling?,
+        )),
         which,
         stops,
         error_report,

@@ -23,12 +23,11 @@ const KNOWN: &str = r#"{ "routing": [
 fn site() -> Site {
     let title = |t: &str| crate::model::AeTitle::parse(t).unwrap();
     Site {
-        default_pacs: Some(RemoteAe {
-            ae_title: title("PACS"),
-            address: "pacs.example:104".into(),
-            calling: title("NODE"),
-            commit: false,
-        }),
+        default_pacs: Some(RemoteAe::plain(
+            title("PACS"),
+            "pacs.example:104".into(),
+            title("NODE"),
+        )),
     }
 }
 

@@ -151,6 +151,7 @@ fn committing(store: &Store) -> Delivery {
         transfer_syntax_uid: "1.2".into(),
         state: InstanceState::Sent,
         status: Some(0),
+        reason: None,
         commitment: None,
     };
     let to_pacs = NewDelivery {
@@ -158,6 +159,7 @@ fn committing(store: &Store) -> Delivery {
         after: None,
         route: "r".into(),
         direction: Direction::Output,
+        gate: crate::model::GateMode::Repair,
         instances: vec![instance("1.1"), instance("1.2")],
     };
     let verdict = Verdict {

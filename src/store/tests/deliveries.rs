@@ -19,6 +19,7 @@ fn a_job_is_settled_by_its_last_delivery() {
         after: None,
         route: "r".into(),
         direction: crate::model::Direction::Output,
+        gate: crate::model::GateMode::Repair,
         instances: vec![],
     };
     let verdict = Verdict {
@@ -49,8 +50,8 @@ fn a_job_is_settled_by_its_last_delivery() {
     assert!(job.ended_at.is_some());
 }
 
-/// A job with deliveries to A, to B if A fails, to C if B fails, and to D.
-fn chain(store: &Store, uid: &str, now: Timestamp) -> (JobId, Vec<crate::model::Delivery>) {
+/// A job whose run is over.
+fn harvesting(store: &Store, uid: &str, now: Timestamp) -> JobId {
     let job = open_set(store, uid, now);
     store.complete(&job, "quiet".into(), now, None).wait().unwrap();
     store.start(&job, bucket(), now).wait().unwrap();
@@ -59,26 +60,42 @@ fn chain(store: &Store, uid: &str, now: Timestamp) -> (JobId, Vec<crate::model::
         ..Ended::default()
     };
     store.ended(&job, ended, Some(1), now).wait().unwrap();
+    job
+}
+
+/// A job with deliveries to A, to B if A fails, to C if B fails, and to D.
+fn chain(store: &Store, uid: &str, now: Timestamp) -> (JobId, Vec<crate::model::Delivery>) {
+    let job = harvesting(store, uid, now);
     let to = |title: &str, after: Option<usize>| NewDelivery {
-        peer: crate::model::Peer::Given(crate::model::RemoteAe {
-            ae_title: AeTitle::parse(title).unwrap(),
-            address: "pacs.example:104".into(),
-            calling: AeTitle::parse("ME").unwrap(),
-            commit: false,
-        }),
+        peer: crate::model::Peer::Given(crate::model::RemoteAe::plain(
+            AeTitle::parse(title).unwrap(),
+            "pacs.example:104".into(),
+            AeTitle::parse("ME").unwrap(),
+        )),
         after,
         route: "r".into(),
         direction: crate::model::Direction::Output,
+        gate: crate::model::GateMode::Repair,
         instances: vec![],
     };
     let plan = vec![to("A", None), to("B", Some(0)), to("C", Some(1)), to("D", None)];
+    let made = planned(store, &job, plan, now);
+    (job, made)
+}
+
+/// The deliveries of a harvest.
+fn planned(
+    store: &Store,
+    job: &JobId,
+    plan: Vec<NewDelivery>,
+    now: Timestamp,
+) -> Vec<crate::model::Delivery> {
     let verdict = Verdict {
         outcome: Outcome::Success,
         reason: None,
     };
-    store.harvested(&job, verdict, vec![], plan, now).wait().unwrap();
-    let made = store.deliveries(&job).unwrap();
-    (job, made)
+    store.harvested(job, verdict, vec![], plan, now).wait().unwrap();
+    store.deliveries(job).unwrap()
 }
 
 fn states(store: &Store, job: &JobId) -> Vec<&'static str> {
@@ -150,4 +167,19 @@ fn what_stands_by_is_cancelled_with_its_job() {
         .wait()
         .unwrap();
     assert_eq!(states(&store, &job), ["cancelled"; 4]);
+}
+
+/// A job with a delivery that is due.
+pub(super) fn delivering(store: &Store, uid: &str, now: Timestamp) -> (JobId, crate::model::Delivery) {
+    let job = harvesting(store, uid, now);
+    let plan = vec![NewDelivery {
+        peer: crate::model::Peer::Named(AeTitle::parse("PACS").unwrap()),
+        after: None,
+        route: "r".into(),
+        direction: crate::model::Direction::Output,
+        gate: crate::model::GateMode::Repair,
+        instances: vec![],
+    }];
+    let made = planned(store, &job, plan, now);
+    (job, made[0].clone())
 }

@@ -13,6 +13,11 @@ pub(super) fn stock(home: &Path, port: u16) -> Result<Process> {
     start(home, port, &[], false)
 }
 
+/// The same with a process for each association.
+pub(super) fn stock_forking(home: &Path, port: u16) -> Result<Process> {
+    start(home, port, &["--fork"], false)
+}
+
 /// Writes what arrives, takes the longest PDUs, does not wait for more to send; one process per association where
 /// several come at once.
 pub(super) fn best(home: &Path, port: u16, several: bool) -> Result<Process> {

@@ -160,6 +160,22 @@ impl Peer {
     }
 }
 
+/// Starts dcmtk as shipped, but with a process for each association.
+///
+/// # Errors
+/// As [`Peer::start`].
+pub fn start_stock_forking(home: &Path) -> Result<Receiver> {
+    let port = free_port();
+    let mut receiver = Receiver {
+        port,
+        called: "STORESCP",
+        forks: true,
+        program: Program::Process(dcmtk::stock_forking(home, port)?),
+    };
+    receiver.wait(false)?;
+    Ok(receiver)
+}
+
 /// A running receiver; it is killed when this is dropped: what it has left to do at its end is not measured.
 pub struct Receiver {
     pub port: u16,

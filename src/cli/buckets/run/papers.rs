@@ -9,8 +9,9 @@ use crate::container::{Runtime, label};
 use crate::engine::measures::{self, Found, Plugin};
 use crate::engine::output::{self, Hashed, Listing, OutputFile};
 use crate::engine::record;
+use crate::engine::report::{self, Made, Wanted};
 use crate::files;
-use crate::model::{Ended, Verdict};
+use crate::model::{Ended, Outcome, Verdict};
 use crate::stage::SeriesView;
 
 use super::job::Here;
@@ -26,7 +27,7 @@ pub(super) async fn write(
     let memory = bucket.manifest.settings.resources.memory;
     let (output, kept, of_end) = (here.path("OUTPUT"), here.path("proc.json"), ended.clone());
     let judged = tokio::task::spawn_blocking(move || judge(&output, &kept, &of_end, memory));
-    let (verdict, listing) = judged.await??;
+    let (verdict, mut listing) = judged.await??;
     let plugin = Plugin {
         name: format!("{}-measures", here.container()),
         image: bucket.image.clone(),
@@ -34,9 +35,18 @@ pub(super) async fn write(
         settings: &bucket.manifest.settings,
         output: here.path("OUTPUT"),
     };
-    let units = &bucket.manifest.units;
-    let mut found = measures::collect(runtime, &plugin, bucket.row.has_plugin, units, &listing.files).await?;
+    let declared = &bucket.manifest.measures;
+    let mut found =
+        measures::collect(runtime, &plugin, bucket.row.has_plugin, declared, &listing.files).await?;
     found.problems.extend(listing.problem());
+    if report::is_wanted(bucket, &verdict, &found.measures) {
+        let wanted = wanted(here, bucket, &verdict, inputs, &found);
+        match tokio::task::spawn_blocking(move || report::make(&wanted)).await? {
+            Ok(Made::Written(file)) => listing.files.push(*file),
+            Ok(Made::Not(why)) => found.problems.push(why),
+            Err(error) => found.problems.push(format!("no report was made: {error}")),
+        }
+    }
     files::replace_file(&here.path("measures.json"), &record::pretty(&found.measures))?;
     let run = record::Run {
         job: &here.job,
@@ -49,6 +59,26 @@ pub(super) async fn write(
     };
     files::replace_file(&here.path("record.json"), &record::pretty(&record::record(&run)))?;
     Ok((verdict, found))
+}
+
+fn wanted(
+    here: &Here,
+    bucket: &Installed,
+    verdict: &Verdict,
+    inputs: &[OutputFile],
+    found: &Found,
+) -> Wanted {
+    Wanted {
+        job: here.job.clone(),
+        bucket: bucket.clone(),
+        node: "buckets run".to_owned(),
+        input: here.path("INPUT"),
+        output: here.path("OUTPUT"),
+        own: here.directory.clone(),
+        inputs: inputs.iter().map(|f| f.path.clone()).collect(),
+        measures: found.measures.clone(),
+        complete: verdict.outcome == Outcome::Success,
+    }
 }
 
 /// Moves the bucket's proc.json beside OUTPUT, decides, and reads what is left there.

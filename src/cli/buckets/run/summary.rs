@@ -132,13 +132,9 @@ mod tests {
         reason: Option<&str>,
         measures: &[(&str, serde_json::Value)],
     ) -> Done {
-        let measures = measures.iter().map(|(name, value)| Measure {
-            file: "a".into(),
-            source: "db-plugin".into(),
-            name: (*name).into(),
-            value: value.clone(),
-            unit: Some("mL".into()),
-        });
+        let measures = measures
+            .iter()
+            .map(|(name, value)| Measure::new("a", "db-plugin", name, value.clone(), Some("mL")));
         let report = Report {
             ae_title: AeTitle::parse("A").unwrap(),
             objects: 12,

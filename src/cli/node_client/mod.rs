@@ -1,5 +1,7 @@
 //! Talking HTTP to a node.
 
+mod plain;
+
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -78,6 +80,18 @@ pub struct NodeClient {
     authorization: Option<String>,
 }
 
+/// The node was not reached, in the words of whoever has to mend it: the root of every error that says so.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NotReached(String);
+
+impl NotReached {
+    /// None of several was.
+    pub fn nobody() -> Self {
+        Self("no machine answered".to_owned())
+    }
+}
+
 /// Why a request came to nothing.
 #[derive(Debug)]
 pub enum Failed {
@@ -127,7 +141,11 @@ impl NodeClient {
         }
     }
 
-    fn open(url: &str, token: Option<String>, ca: Option<&std::path::Path>) -> Result<Self> {
+    /// A client of the node at that URL.
+    ///
+    /// # Errors
+    /// A URL that is none, CAs that cannot be read.
+    pub fn open(url: &str, token: Option<String>, ca: Option<&std::path::Path>) -> Result<Self> {
         let tls = match url.split_once("://") {
             Some(("http", rest)) if !rest.is_empty() => None,
             Some(("https", rest)) if !rest.is_empty() => Some(tls(ca)?),
@@ -185,10 +203,10 @@ impl NodeClient {
             }
             other => other.to_string(),
         };
-        anyhow!(
+        anyhow::Error::new(NotReached(format!(
             "the node at {} was not reached: {why} (--node URL or MAGICKBOX_NODE names another)",
             self.url
-        )
+        )))
     }
 
     fn answer(

@@ -29,7 +29,6 @@ CREATE TABLE commitment_objects (
 ) STRICT, WITHOUT ROWID;
 -- Until when the files of a job stay, of which objects are committed; NULL beside committed_at: for ever.
 ALTER TABLE jobs ADD COLUMN committed_until INTEGER;
-CREATE INDEX instances_by_uid ON instances (sop_instance_uid);
 -- What we asked destinations for: a new Transaction UID each time, for one delivery.
 CREATE TABLE commitment_asks (
     transaction_uid TEXT PRIMARY KEY,

@@ -1,0 +1,251 @@
+//! `mb log`: the logs of jobs, or what is added to them.
+
+use std::io::{IsTerminal, Read, Write};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::Value;
+
+use super::ending::{Ending, complain, warn};
+use super::jobs::{Job, jobs, regex};
+use super::list::print_jobs;
+use super::machines::{Machine, MachineArgs, ask_all};
+use super::watch::is_over;
+use crate::cli::text::plain;
+
+/// As with the original, a log may take so many times as long as another answer.
+const TIMES: u32 = 20;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// As long as a machine does not answer, this long it is asked again.
+const GIVE_UP: Duration = Duration::from_secs(600);
+
+/// The longest part of a log that is fetched at once, in bytes.
+const LONGEST_PART: u64 = 16 << 20;
+
+#[derive(Args, Debug)]
+pub(super) struct Log {
+    /// Only those that match, the log included
+    #[arg(default_value = ".*", hide_default_value = true)]
+    regex: String,
+    /// Print the logs as text and go on with what comes, until the jobs are over
+    #[arg(short, long)]
+    follow: bool,
+    /// As JSON, on a terminal too
+    #[arg(long, conflicts_with = "follow")]
+    json: bool,
+}
+
+impl Log {
+    pub fn run(&self, machines: &MachineArgs) -> Result<Ending> {
+        let regex = regex(&self.regex)?;
+        let machines = machines.machines()?;
+        let (answers, mut ending) = ask_all(&machines, |machine| {
+            let mut jobs = jobs(machine)?;
+            if self.follow {
+                jobs.retain(|job| job.matches(&regex));
+                return Ok((jobs, Ending::Done));
+            }
+            let mut ending = Ending::Done;
+            for job in &mut jobs {
+                match text(job) {
+                    Ok(log) => drop(job.fields.insert("log".to_owned(), Value::String(log))),
+                    Err(error) => {
+                        complain(&error);
+                        ending = ending.and(Ending::of(&error));
+                    }
+                }
+            }
+            // The log is one of the texts now.
+            jobs.retain(|job| job.matches(&regex));
+            Ok((jobs, ending))
+        });
+        let mut jobs = Vec::new();
+        for (_, (found, worst)) in answers {
+            jobs.extend(found);
+            ending = ending.and(worst);
+        }
+        if self.follow {
+            return follow(&jobs, ending);
+        }
+        if self.json || !std::io::stdout().is_terminal() {
+            print_jobs(&jobs)?;
+        } else {
+            for job in &jobs {
+                println!("==> {}", heading(job));
+                for line in job.text("log").lines() {
+                    println!("{}", plain(line));
+                }
+                println!();
+            }
+        }
+        Ok(ending)
+    }
+}
+
+fn heading(job: &Job<'_>) -> String {
+    let words = [
+        job.text("scratchdir"),
+        job.text("AETitleCalled"),
+        job.text("received"),
+    ];
+    plain(&format!("{} on {}", words.join(" "), job.machine.title()))
+}
+
+fn path(job: &Job<'_>) -> Result<String> {
+    Ok(format!("/scratch/{}/processing.log", job.scratchdir()?))
+}
+
+/// A log whole; a job that has none yet has an empty one.
+fn text(job: &Job<'_>) -> Result<String> {
+    let machine = job.machine;
+    let time = machine.time.saturating_mul(TIMES);
+    let response = machine
+        .node
+        .fetch(&path(job)?, &[], time)
+        .map_err(anyhow::Error::from)?;
+    let status = response.status().as_u16();
+    let bytes = read(response.into_body(), machine)?;
+    match status {
+        200..=299 => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        404 => Ok(String::new()),
+        _ => Err(machine.refused(status, &String::from_utf8_lossy(&bytes))),
+    }
+}
+
+fn read(body: ureq::Body, machine: &Machine) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let reader = body.into_with_config().limit(u64::MAX).reader();
+    reader
+        .take(LONGEST_PART)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("{} broke off a log", machine.title()))?;
+    Ok(bytes)
+}
+
+/// A log that is followed.
+struct Followed<'j, 'm> {
+    job: &'j Job<'m>,
+    path: String,
+    /// Bytes printed.
+    at: u64,
+    /// Since when the machine does not answer.
+    silent: Option<Instant>,
+    /// Nothing more comes.
+    over: bool,
+}
+
+fn follow(jobs: &[Job<'_>], mut ending: Ending) -> Result<Ending> {
+    if jobs.is_empty() {
+        return Ok(ending.and(Ending::NothingMatched));
+    }
+    let mut followed = Vec::new();
+    for job in jobs {
+        followed.push(Followed {
+            job,
+            path: path(job)?,
+            at: 0,
+            silent: None,
+            over: false,
+        });
+    }
+    let several = followed.len() > 1;
+    let mut last = None;
+    loop {
+        for (number, log) in followed.iter_mut().enumerate().filter(|(_, log)| !log.over) {
+            // Asked before the log: what was written until then is read in this round.
+            let over = log.is_over();
+            match log.more() {
+                Ok(bytes) => {
+                    log.silent = None;
+                    log.over = over && bytes.is_empty();
+                    if several && !bytes.is_empty() && last != Some(number) {
+                        println!("==> {}", heading(log.job));
+                        last = Some(number);
+                    }
+                    print(&bytes)?;
+                }
+                Err(error) if Ending::of(&error) == Ending::NoAnswer => {
+                    let since = *log.silent.get_or_insert_with(|| {
+                        warn(&format!("{error}; asking again"));
+                        Instant::now()
+                    });
+                    if since.elapsed() > GIVE_UP {
+                        return Err(error);
+                    }
+                }
+                Err(error) => {
+                    complain(&error);
+                    ending = ending.and(Ending::Failed);
+                    log.over = true;
+                }
+            }
+        }
+        if followed.iter().all(|log| log.over) {
+            return Ok(ending);
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+impl Followed<'_, '_> {
+    /// What was added since the last time.
+    fn more(&mut self) -> Result<Vec<u8>> {
+        let machine = self.job.machine;
+        let range = format!("bytes={}-", self.at);
+        let headers: &[(&str, &str)] = if self.at > 0 { &[("Range", &range)] } else { &[] };
+        let time = machine.time.saturating_mul(TIMES);
+        let sent = machine.node.fetch(&self.path, headers, time);
+        let response = sent.map_err(anyhow::Error::from)?;
+        let status = response.status().as_u16();
+        if status == 416 || status == 404 {
+            // Nothing new, or nothing yet.
+            return Ok(Vec::new());
+        }
+        let bytes = read(response.into_body(), machine)?;
+        let new = match status {
+            206 => bytes,
+            // All of it, from a machine that knows no ranges.
+            200 => bytes
+                .get(usize::try_from(self.at)?..)
+                .unwrap_or_default()
+                .to_vec(),
+            _ => bail!(machine.refused(status, &String::from_utf8_lossy(&bytes))),
+        };
+        self.at += new.len() as u64;
+        Ok(new)
+    }
+
+    /// Whether the job is over, as far as the machine tells; the original's never is.
+    fn is_over(&self) -> bool {
+        // Our nodes name the directory after the job.
+        let scratchdir = self.job.text("scratchdir");
+        let name = scratchdir.strip_prefix("tmp.").unwrap_or(scratchdir);
+        let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
+        self.job
+            .machine
+            .node
+            .ask(&format!("jobs/{name}"))
+            .is_ok_and(|job| is_over(&job))
+    }
+}
+
+/// A container's words: on a terminal nothing that steers it.
+fn print(bytes: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    if out.is_terminal() {
+        for line in String::from_utf8_lossy(bytes).split_inclusive('\n') {
+            out.write_all(plain(line).as_bytes())?;
+            if line.ends_with('\n') {
+                out.write_all(b"\n")?;
+            }
+        }
+    } else {
+        out.write_all(bytes)?;
+    }
+    out.flush()?;
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! A directory as destination: `STUDY/SERIES/INSTANCE.dcm`, each file whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::sender::Said;
+use crate::dicom::header;
+use crate::dicom::scu::{Outgoing, Pace};
+use crate::dicom::status::Status;
+use crate::dicom::upper_layer::Stop;
+use crate::files;
+use crate::model::Folder;
+
+/// Bytes that are copied at once where no pace says less.
+const PIECE: usize = 1 << 20;
+
+/// The files cannot be written; another time they may.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// The directory is not there: a mount that is missing is not replaced by a directory of ours.
+    #[error("the directory {} is not there: make or mount it", .0.display())]
+    Missing(PathBuf),
+    /// Reading or writing failed: a full disk, a share that is gone.
+    #[error("write {}: {source}", path.display())]
+    Write {
+        /// What was written.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The node stops.
+    #[error("this node is stopping")]
+    Stopping,
+}
+
+/// Copies files into the directory; `answered` hears of each once it lasts.
+///
+/// # Errors
+/// [`FolderError`]; what was not answered by then is not there for certain.
+pub(super) fn send(
+    folder: &Folder,
+    files: &[Outgoing],
+    pace: Option<&Pace>,
+    stop: &Stop,
+    mut answered: impl FnMut(usize, Said),
+) -> Result<(), FolderError> {
+    if !folder.path.is_dir() {
+        return Err(FolderError::Missing(folder.path.clone()));
+    }
+    for (index, file) in files.iter().enumerate() {
+        if stop.is_raised() {
+            return Err(FolderError::Stopping);
+        }
+        answered(index, send_one(folder, file, pace)?);
+    }
+    Ok(())
+}
+
+fn send_one(folder: &Folder, file: &Outgoing, pace: Option<&Pace>) -> Result<Said, FolderError> {
+    let reading = |source| FolderError::Write {
+        path: file.path.clone(),
+        source,
+    };
+    let found = match header::file::read(&file.path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Said::Refused(error.to_string())),
+        Err(error) => return Err(reading(error)),
+    };
+    let Some((_, header)) = found else {
+        return Ok(Said::Refused("not a DICOM file".to_owned()));
+    };
+    // UIDs are digits and dots, and none is `.` or `..`.
+    let directory = folder
+        .path
+        .join(header.study_instance_uid.as_str())
+        .join(header.series_instance_uid.as_str());
+    let path = directory.join(format!("{}.dcm", header.sop_instance_uid));
+    let writing = |source| FolderError::Write {
+        path: path.clone(),
+        source,
+    };
+    if same(&file.path, &path).map_err(writing)? {
+        return Ok(Said::Status(Status(0x0111), None));
+    }
+    files::make_directory(&directory).map_err(writing)?;
+    // One that a crash left beside is written over.
+    let beside = directory.join(format!(".{}.part", header.sop_instance_uid));
+    let written = copy(&file.path, &beside, pace).and_then(|()| fs::rename(&beside, &path));
+    if let Err(error) = written {
+        // A full disk is not kept full by a part of a file. What went wrong before is what is told.
+        let _ = files::remove_file(&beside);
+        return Err(writing(error));
+    }
+    files::sync_directory(&directory).map_err(writing)?;
+    Ok(Said::Status(Status::SUCCESS, None))
+}
+
+fn copy(from: &Path, to: &Path, pace: Option<&Pace>) -> io::Result<()> {
+    let (mut from, mut to) = (File::open(from)?, File::create(to)?);
+    let mut buffer = vec![0; pace.map_or(PIECE, |pace| pace.piece().min(PIECE))];
+    loop {
+        let read = from.read(&mut buffer)?;
+        if read == 0 {
+            return to.sync_all();
+        }
+        if let Some(pace) = pace {
+            pace.wait_for(read);
+        }
+        to.write_all(buffer.get(..read).unwrap_or_default())?;
+    }
+}
+
+/// Whether there is a file of the same bytes already.
+fn same(one: &Path, other: &Path) -> io::Result<bool> {
+    let mut other = match File::open(other) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let mut one = File::open(one)?;
+    if one.metadata()?.len() != other.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut a, mut b) = (vec![0; PIECE], vec![0; PIECE]);
+    loop {
+        let read = one.read(&mut a)?;
+        if read == 0 {
+            return Ok(true);
+        }
+        let there = b.get_mut(..read).unwrap_or_default();
+        match other.read_exact(there) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(false),
+            end => end?,
+        }
+        if a.get(..read) != b.get(..read) {
+            return Ok(false);
+        }
+    }
+}
+
+/// Whether files can be written there, tried with one that is removed again.
+///
+/// # Errors
+/// [`FolderError`].
+pub(super) fn probe(folder: &Folder) -> Result<(), FolderError> {
+    if !folder.path.is_dir() {
+        return Err(FolderError::Missing(folder.path.clone()));
+    }
+    let path = folder.path.join(".magickbox-echo");
+    let tried = fs::write(&path, b"echo").and_then(|()| files::remove_file(&path));
+    tried.map_err(|source| FolderError::Write { path, source })
+}

@@ -1,0 +1,255 @@
+//! One association over which objects are stored, one message at a time.
+
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use super::loaded::Loaded;
+use super::pace::{Pace, Paced};
+use super::{Answer, Outgoing, ScuError, ScuTimeouts};
+use crate::dicom::command::{Command, LONGEST_COMMAND, c_echo_rq, c_store_rq, field};
+use crate::dicom::status::Status;
+use crate::dicom::tls::Connector;
+use crate::dicom::upper_layer::{
+    AbortReason, Association, Connection, Error, Event, Limits, Proposal, ProposedContext, Stop, Transport,
+    request,
+};
+use crate::model::{RemoteAe, Uid};
+
+/// Presentation contexts an association can have (PS3.8 §9.3.2.2: odd ids to 255).
+pub const MOST_CONTEXTS: usize = 128;
+
+/// An open association with a peer that stores.
+#[derive(Debug)]
+pub struct Session<'r> {
+    remote: &'r RemoteAe,
+    association: Association,
+    message_id: u16,
+}
+
+impl<'r> Session<'r> {
+    /// Opens one that proposes these pairs of SOP class and transfer syntax, at most [`MOST_CONTEXTS`].
+    ///
+    /// # Errors
+    /// [`ScuError`].
+    pub fn open(
+        remote: &'r RemoteAe,
+        kinds: &[(&Uid, &Uid)],
+        timeouts: ScuTimeouts,
+        pace: Option<&Pace>,
+    ) -> Result<Self, ScuError> {
+        let failed = |source| failed(remote, source);
+        let socket = connect(&remote.address, timeouts.connect).map_err(|source| ScuError::Connect {
+            address: remote.address.clone(),
+            source,
+        })?;
+        let mut transport = transport(remote, socket, timeouts.connect)?;
+        if let Some(pace) = pace {
+            transport = Box::new(Paced::new(transport, pace.clone()));
+        }
+        let connection = Connection::new(transport, Stop::default()).map_err(failed)?;
+        let context = |(i, (class, syntax)): (u8, &(&Uid, &Uid))| ProposedContext {
+            id: i.saturating_mul(2).saturating_add(1),
+            abstract_syntax: class.to_string(),
+            transfer_syntaxes: vec![syntax.to_string()],
+        };
+        let proposal = Proposal {
+            calling: remote.calling.clone(),
+            called: remote.ae_title.clone(),
+            contexts: (0u8..)
+                .zip(kinds.iter().take(MOST_CONTEXTS))
+                .map(context)
+                .collect(),
+            roles: Vec::new(),
+        };
+        let limits = Limits {
+            artim: timeouts.response,
+            idle: timeouts.response,
+            object: timeouts.response,
+            ..Limits::default()
+        };
+        Ok(Self {
+            remote,
+            association: request(connection, limits, &proposal).map_err(failed)?,
+            message_id: 0,
+        })
+    }
+
+    /// Whether the peer took the context that a file needs.
+    #[must_use]
+    pub fn takes(&self, file: &Outgoing) -> bool {
+        self.context(file).is_some()
+    }
+
+    fn context(&self, file: &Outgoing) -> Option<u8> {
+        let contexts = self.association.contexts().iter();
+        contexts
+            .filter(|c| c.abstract_syntax == file.sop_class_uid.as_str())
+            .find(|c| c.transfer_syntax == file.transfer_syntax_uid.as_str())
+            .map(|c| c.id)
+    }
+
+    /// Sends a C-STORE with its data set; false, and nothing is sent, if the peer does not take it. The answer is due.
+    ///
+    /// # Errors
+    /// The association is over.
+    pub fn send(&mut self, file: &Outgoing, object: &mut Loaded) -> Result<bool, ScuError> {
+        let Some(context) = self.context(file) else {
+            return Ok(false);
+        };
+        self.message_id = self.message_id.wrapping_add(1);
+        let command = c_store_rq(self.message_id, &file.sop_class_uid, &file.sop_instance_uid);
+        let (ahead, rest, left) = object.parts();
+        self.association
+            .send_message(context, &command, ahead, rest, left)
+            .map_err(|source| failed(self.remote, source))?;
+        Ok(true)
+    }
+
+    /// Sends a C-STORE with a data set that is in memory, in the transfer syntax that `file` says; false, and nothing is sent,
+    /// if the peer does not take it. The answer is due.
+    ///
+    /// # Errors
+    /// The association is over.
+    pub(super) fn send_data_set(&mut self, file: &Outgoing, data_set: &[u8]) -> Result<bool, ScuError> {
+        let Some(context) = self.context(file) else {
+            return Ok(false);
+        };
+        self.message_id = self.message_id.wrapping_add(1);
+        let command = c_store_rq(self.message_id, &file.sop_class_uid, &file.sop_instance_uid);
+        self.association
+            .send_message(context, &command, data_set, &mut std::io::empty(), 0)
+            .map_err(|source| failed(self.remote, source))?;
+        Ok(true)
+    }
+
+    /// The answer to what was sent last.
+    ///
+    /// # Errors
+    /// The association is over: it is not known whether the object is stored.
+    pub fn answer(&mut self) -> Result<Answer, ScuError> {
+        self.read_answer().map_err(|source| failed(self.remote, source))
+    }
+
+    fn read_answer(&mut self) -> Result<Answer, Error> {
+        let response = self.response(field::C_STORE_RSP)?;
+        match response.status {
+            Some(status) => Ok(Answer::Status(status, response.error_comment)),
+            None => Err(broken("a response without a status".to_owned())),
+        }
+    }
+
+    /// The response to the last message, which has to be of this kind.
+    fn response(&mut self, expected: u16) -> Result<Command, Error> {
+        let response = next_response(&mut self.association)?;
+        let message_id = self.message_id;
+        if response.command_field != expected || response.message_id != message_id {
+            return Err(broken(format!(
+                "{:04X} to message {} where the answer to {message_id} was due",
+                response.command_field, response.message_id
+            )));
+        }
+        Ok(response)
+    }
+
+    /// A C-ECHO and its status; `None` if the peer took no context for it.
+    pub(super) fn echo(&mut self, sop_class: &Uid) -> Result<Option<Status>, ScuError> {
+        let mut contexts = self.association.contexts().iter();
+        let context = contexts.find(|c| c.abstract_syntax == sop_class.as_str());
+        let Some(context) = context.map(|c| c.id) else {
+            return Ok(None);
+        };
+        self.message_id = self.message_id.wrapping_add(1);
+        let command = c_echo_rq(self.message_id, sop_class);
+        let sent = self.association.send_command(context, &command);
+        let answer = sent.and_then(|()| self.response(field::C_ECHO_RQ | field::RESPONSE));
+        answer
+            .map(|response| response.status)
+            .map_err(|e| failed(self.remote, e))
+    }
+
+    /// An error of ours on this association.
+    pub(super) fn broken(&self, source: Error) -> ScuError {
+        failed(self.remote, source)
+    }
+
+    /// Ends it in order; every object sent has its answer, so how the peer takes it changes nothing.
+    pub fn release(self) {
+        if let Err(error) = self.association.release() {
+            tracing::debug!(%error, "release an association");
+        }
+    }
+
+    /// Ends it because of an error.
+    pub fn abort(self, error: &ScuError) {
+        if let ScuError::Association { source, .. } = error {
+            self.association.abort(source).wait();
+        }
+    }
+}
+
+pub(in crate::dicom) fn failed(remote: &RemoteAe, source: Error) -> ScuError {
+    ScuError::Association {
+        called: remote.ae_title.clone(),
+        address: remote.address.clone(),
+        source,
+    }
+}
+
+pub(in crate::dicom) fn connect(address: &str, limit: Duration) -> std::io::Result<TcpStream> {
+    let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
+    for address in address.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, limit) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// What carries the association: TLS where the peer is to be called so.
+pub(in crate::dicom) fn transport(
+    remote: &RemoteAe,
+    socket: TcpStream,
+    limit: Duration,
+) -> Result<Box<dyn Transport>, ScuError> {
+    let Some(tls) = &remote.tls else {
+        return Ok(Box::new(socket));
+    };
+    let address = &remote.address;
+    let connector = Connector::open(tls, address).map_err(|source| ScuError::Tls {
+        address: address.clone(),
+        source,
+    })?;
+    let shaken = connector.connect(socket, limit);
+    let stream = shaken.map_err(|source| ScuError::Connect {
+        address: address.clone(),
+        source,
+    })?;
+    Ok(Box::new(stream))
+}
+
+fn broken(detail: String) -> Error {
+    Error::Protocol {
+        reason: AbortReason::NotSpecified,
+        detail,
+    }
+}
+
+fn next_response(association: &mut Association) -> Result<Command, Error> {
+    let mut bytes = Vec::new();
+    association.message_over();
+    loop {
+        match association.next_event()? {
+            Event::Fragment(f) if f.command && bytes.len() + f.data.len() <= LONGEST_COMMAND => {
+                bytes.extend_from_slice(f.data);
+                if f.ends {
+                    return Command::parse(&bytes).map_err(|e| broken(e.to_string()));
+                }
+            }
+            Event::Fragment(_) => return Err(broken("a data set where a response was due".into())),
+            Event::ReleaseRequested => {
+                return Err(broken("a release request where a response was due".into()));
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The addresses of the original node, for the clients that people have (spec folder, magickbox-http.md): they look at no
+//! status, give up after a second, and put what they are told unescaped into URLs and names of files.
+//!
+//! ```text
+//! scratch.rs  the list of jobs: getScratch
+//! buckets.rs  getInstalledBuckets, getStatus
+//! upload.rs   processZip: a form, spooled
+//! form.rs     multipart/form-data
+//! download.rs getOutputZip, processing.log: from any byte on
+//! zip/        zips that are written while they are sent
+//! delete.rs   deleteStudy
+//! routing.rs  saveRouting
+//! pages.rs    the rest of the original's pages
+//! ```
+
+mod buckets;
+mod delete;
+mod download;
+mod form;
+mod pages;
+mod routing;
+mod scratch;
+mod upload;
+mod zip;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+use crate::model::{Job, JobId};
+
+use super::Context;
+use super::api::ask;
+use super::problem::Problem;
+
+pub use scratch::Scratch;
+
+/// What the name of a job's directory begins with.
+const PREFIX: &str = "tmp.";
+
+pub fn router() -> Router<Context> {
+    let php = Router::new()
+        .route("/getInstalledBuckets.php", get(buckets::installed))
+        .route("/getStatus.php", get(buckets::status))
+        .route(
+            "/processZip.php",
+            post(upload::process).layer(DefaultBodyLimit::disable()),
+        )
+        .route("/getScratch.php", get(scratch::list))
+        .route("/getOutputZip.php", get(download::zip))
+        .route("/deleteStudy.php", get(delete::delete))
+        .route("/getArchive.php", get(pages::archive))
+        .route("/timing.php", get(pages::timing))
+        .route("/db.php", get(pages::measures))
+        .route("/getRoutingLog.php", get(pages::routing_log))
+        .route("/saveRouting.php", post(routing::save));
+    Router::new()
+        .nest("/code/php", php)
+        .route("/scratch/{scratchdir}/processing.log", get(download::log))
+}
+
+/// The name of a job's directory: letters, digits, `.`, `_`, `-`.
+pub fn scratchdir(job: &JobId) -> String {
+    format!("{PREFIX}{job}")
+}
+
+/// The job of a directory's name.
+fn job_of(scratchdir: &str) -> Result<JobId, Problem> {
+    scratchdir
+        .strip_prefix(PREFIX)
+        .and_then(|name| JobId::parse(name).ok())
+        .ok_or_else(|| Problem::bad_request("this is no scratchdir: give one that getScratch.php lists"))
+}
+
+/// The job of a directory's name, if its files are there.
+async fn known(context: &Context, scratchdir: &str) -> Result<Job, Problem> {
+    let (id, store) = (job_of(scratchdir)?, context.store.clone());
+    let found = ask(move || store.job(&id)).await?;
+    let there = |job: &Job| job.removed_at.is_none() && job.removed_why.is_none();
+    found
+        .filter(there)
+        .ok_or_else(|| Problem::not_found("there is no such scratchdir (any more)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+
+    #[test]
+    fn a_directory_is_a_job_and_nothing_else() {
+        let job = JobId::generate(Timestamp::now());
+        let name = scratchdir(&job);
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        assert!(name.chars().all(plain), "{name}");
+        assert_eq!(job_of(&name).unwrap(), job);
+        for bad in [
+            "", "tmp.", "tmp...", "tmp./x", "../tmp.x", "tmp.x/..", "tmp.a b", "x", "tmp.x\0",
+        ] {
+            assert!(job_of(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! A PACS that answers as a test tells it (`peers/pacs.py`).
+
+use std::path::Path;
+use std::process::Command;
+
+use super::orthanc::free_port;
+use super::peers::python;
+use super::process::Process;
+use super::tls::Identity;
+use super::wait::wait_until;
+
+/// A running PACS; it is stopped when this is dropped.
+pub struct Pacs {
+    pub port: u16,
+    process: Process,
+}
+
+/// An object that it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub sop_instance: String,
+    pub transfer_syntax: String,
+    pub status: String,
+}
+
+impl Pacs {
+    /// Starts one of that AE title; `options` as `peers/pacs.py` says.
+    #[track_caller]
+    pub fn start(title: &str, log: &Path, options: &[&str]) -> Self {
+        let port = free_port();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/peers/pacs.py");
+        let mut command = Command::new(python());
+        command.arg(script).args([&port.to_string(), title]).args(options);
+        let mut process = Process::start("the PACS", &mut command, log).unwrap();
+        wait_until(super::PATIENCE, "the PACS", || {
+            assert!(process.ended().is_none(), "{}", process.log());
+            process.log().contains("ready").then_some(())
+        })
+        .unwrap();
+        Self { port, process }
+    }
+
+    /// One that shows `own` and wants to see a certificate of `ca`.
+    #[track_caller]
+    pub fn start_tls(title: &str, log: &Path, own: &Identity, ca: &Path) -> Self {
+        let files = [&own.certificate, &own.key].map(|path| path.to_str().unwrap());
+        Self::start(title, log, &["--tls", files[0], files[1], ca.to_str().unwrap()])
+    }
+
+    /// What it was sent so far, with what it answered.
+    pub fn stored(&self) -> Vec<Stored> {
+        let log = self.process.log();
+        let stored = log.lines().filter_map(|line| {
+            let [uid, syntax, status] = line.split(' ').collect::<Vec<_>>().try_into().ok()?;
+            Some(Stored {
+                sop_instance: uid.to_owned(),
+                transfer_syntax: syntax.to_owned(),
+                status: status.to_owned(),
+            })
+        });
+        stored.collect()
+    }
+}
