@@ -48,6 +48,14 @@ pub const NAMES: [&str; 28] = [
 /// Points on the way of a bucket into the node; `tests/black_box/install.rs` kills a node there.
 pub const OF_INSTALLING: [&str; 3] = ["upload-written", "image-brought", "version-waits"];
 
+/// Points of storage commitment, asked of us and by us; `tests/black_box/commitment.rs` kills a node there.
+pub const OF_COMMITTING: [&str; 5] = [
+    "commitment-kept",
+    "commitment-promised",
+    "commitment-checked",
+    "commitment-asked",
+    "commitment-heard",
+];
 /// Points on the way of a push; `tests/black_box/legacy_push.rs` kills a node there.
 pub const OF_PUSHING: [&str; 2] = ["push-unpacked", "push-queued"];
 /// A point in the harvest of a bucket that gets a report; `tests/black_box/reports.rs` kills a node there.
@@ -61,6 +69,7 @@ fn names() -> impl Iterator<Item = &'static str> {
         .chain(OF_INSTALLING)
         .chain(OF_PUSHING)
         .chain(OF_REPORTS)
+        .chain(OF_COMMITTING)
 }
 
 /// The process dies here if it was told to.

@@ -41,21 +41,22 @@
 //! 1. [`scp`] takes a place and accepts; `dicom::upper_layer` reads the request; the caller has to be allowed, the
 //!    called AE title an open stream; `dicom::negotiation` judges the contexts; a refusal carries result, source and
 //!    reason. An association that does not end well leaves a row in `associations`.
-//! 2. The session reads a command: C-ECHO, C-STORE; anything else gets 0211.
+//! 2. The session reads a command: C-ECHO, C-STORE, N-ACTION, N-EVENT-REPORT; anything else gets 0211.
 //! 3. [`stage`]'s receiver gathers the data set, hashed on the way, from the socket into one large write; what is larger
 //!    runs into a `*.part`.
 //! 4. `dicom::header` reads the UIDs from the first bytes; a mismatch with the command is A900, what cannot be read
 //!    is C000, no space is A700; the association lives on.
 //! 5. Commit: a file in the set's directory under a name that tells its hash, fsync of both — then, and only then,
 //!    Success. The set itself is in the store by then; the object's row follows, and its file stands in for it.
-//! 6. `stage::Completion`: quiet or capped: the job is queued, its objects frozen. Late ones make a new job.
+//! 6. `stage::Completion`: quiet, capped, or listed whole by a storage commitment request: the job is queued, its objects
+//!    frozen. Late ones make a new job.
 //! 7. [`engine`]'s scheduler takes it in order; the driver links the objects of the series that its bucket accepts into
 //!    INPUT, creates the container by image digest, waits, keeps the log.
 //! 8. The harvest reads proc.json, exit status, OOM flag, measures and DICOM results, and makes a structured report of
 //!    the measures where the bucket asks for one; routes are decided by a pure
 //!    function; deliveries are rows of the same transaction.
 //! 9. [`delivery`]'s gate holds what contradicts its input and fills in what is missing; its worker sends, keeps each
-//!    object's status, tries again on a schedule.
+//!    object's status, tries again on a schedule; its committer asks whether the destination keeps what it took.
 //! 10. The last delivery settles the job. Each arrow is a row in `events`.
 //!
 //! A study that is pushed as a zip takes another way to step 7: `http` spools it, `stage::push` unpacks it into the directory

@@ -18,15 +18,15 @@ use crate::bucket::uploads::Uploads;
 use crate::bucket::{Buckets, Capacity};
 use crate::config::{Config, EngineConfig, TlsConfig};
 use crate::container::{Docker, DockerConfig, Runtime};
-use crate::delivery::{Destinations, Probes, Worker};
+use crate::delivery::{Committer, Destinations, Probes, Worker};
 use crate::dicom::tls;
 use crate::dicom::upper_layer::Stop;
 use crate::engine::{self, Engine};
 use crate::files;
 use crate::http;
-use crate::model::{Layout, Place};
+use crate::model::{Layout, Place, Remote, RemoteAe};
 use crate::routing::{self, Routes, RoutesConfig};
-use crate::scp::{Listener, Scp, SecurePort};
+use crate::scp::{Keeper, Listener, Scp, SecurePort};
 use crate::stage::{Classifier, Keeps, Retention, Stage, load_rules};
 use crate::store::Store;
 
@@ -116,6 +116,11 @@ impl Node {
         stage.resume(|title| streams.borrow().get(title).cloned())?;
 
         let dicom = config.dicom.address;
+        let of_dicom = remotes.iter().filter_map(|remote| match remote {
+            Remote::Dicom(ae) => Some(ae.clone()),
+            Remote::Folder(_) | Remote::Web(_) => None,
+        });
+        let remote_aes: Arc<Vec<RemoteAe>> = Arc::new(of_dicom.collect());
         let mut listener = Listener::bind(
             config.dicom,
             config.callers,
@@ -125,6 +130,7 @@ impl Node {
         )
         .await
         .with_context(|| format!("listen for DICOM on {dicom}"))?;
+        listener = listener.with_remote_aes(remote_aes.clone());
         let mut dicom_tls_address = None;
         if let Some((server, address)) = tls {
             let socket = TcpListener::bind(address)
@@ -154,10 +160,25 @@ impl Node {
             at_work: stage.at_work().clone(),
             cancelled: told_cancelled,
         };
+        let keeper = Keeper {
+            commitments: listener.commitments(),
+            layout: layout.clone(),
+            completion: stage.completion().clone(),
+            promise: storage.commit_for,
+            completes: storage.commit_completes,
+            config: config.delivery.clone(),
+        };
+        let committer = Committer {
+            config: config.delivery.clone(),
+            remote_aes: remote_aes.clone(),
+            store: store.clone(),
+            due: Arc::default(),
+        };
         let destinations = Arc::new(Destinations::new(remotes));
         let probes = Probes::new(destinations.clone(), &config.delivery);
         let worker = Worker {
             config: config.delivery,
+            committer: committer.clone(),
             destinations,
             store: store.clone(),
             layout: layout.clone(),
@@ -179,6 +200,8 @@ impl Node {
             tokio::spawn(uploads.clone().expire()),
             tokio::spawn(routes.clone().watch()),
             tokio::spawn(retention.run()),
+            tokio::spawn(keeper.run()),
+            tokio::spawn(committer.run()),
             tokio::spawn(classifier.clone().run()),
             tokio::spawn(engine::end_overdue_holds(store.clone(), config.engine.hold)),
             tokio::spawn(async move { completion.run().await }),

@@ -1,3 +1,4 @@
-//! PS3.4 Annex B: the Storage service class.
+//! PS3.4 Annex B and J: the Storage and the Storage Commitment service class.
 
+mod commitment;
 mod storage;

@@ -19,6 +19,11 @@ pub struct DeliveryConfig {
     pub connect: Duration,
     /// `response`: time for a peer to answer one message. Default 60 s.
     pub response: Duration,
+    /// `commit_timeout`: time for a destination to say that it keeps what it took, where its `[[remote_ae]]` has
+    /// `commit = true`. Default 1 h.
+    pub commit_timeout: Duration,
+    /// `commit_tries`: how often it is asked before that is shown as not committed. Default 3.
+    pub commit_tries: u32,
 }
 
 pub(super) fn read(r: &Reader<'_>) -> DeliveryConfig {
@@ -31,6 +36,11 @@ pub(super) fn read(r: &Reader<'_>) -> DeliveryConfig {
         give_up: r.duration("give_up").unwrap_or(Duration::from_secs(72 * 3600)),
         connect: r.duration("connect").unwrap_or(Duration::from_secs(10)),
         response: r.duration("response").unwrap_or(Duration::from_secs(60)),
+        commit_timeout: r.duration("commit_timeout").unwrap_or(Duration::from_secs(3600)),
+        commit_tries: r
+            .whole("commit_tries", 1..=100)
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(3),
     };
     r.deny_unknown();
     config

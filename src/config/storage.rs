@@ -1,5 +1,7 @@
 //! `[storage]`
 
+use std::time::Duration;
+
 use crate::model::{Durability, Keep, Reader};
 
 /// `[storage]`: what "stored" means, how full the disk may get, and how long jobs are kept.
@@ -22,6 +24,12 @@ pub struct StorageConfig {
     /// `make_room`: bytes; while less is free, the oldest jobs that are over are removed, whatever `keep` says, but for
     /// buckets that say `forever` themselves. Default: none are.
     pub make_room: Option<u64>,
+    /// `commit_for`: how long objects are kept that storage commitment was given for, whatever `keep` and `make_room` say.
+    /// Default 7 days.
+    pub commit_for: Keep,
+    /// `commit_completes`: whether a request for storage commitment that lists all of an open set starts its job at once.
+    /// Default true; false where a scanner asks series by series.
+    pub commit_completes: bool,
 }
 
 /// A quarter more: where receiving goes on after it stopped at a mark.
@@ -29,6 +37,8 @@ pub struct StorageConfig {
 pub const fn quarter_above(mark: u64) -> u64 {
     mark.saturating_add(mark / 4)
 }
+
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 pub(super) fn read(r: &Reader<'_>) -> StorageConfig {
     let words = [
@@ -44,6 +54,10 @@ pub(super) fn read(r: &Reader<'_>) -> StorageConfig {
         reserve_files: r.whole("reserve_files", 1..=1_000_000_000).unwrap_or(1000),
         keep: r.text("keep", Keep::parse).unwrap_or_default(),
         make_room: r.bytes("make_room"),
+        commit_for: r.text("commit_for", Keep::parse).unwrap_or(Keep::For(WEEK)),
+        commit_completes: r
+            .get("commit_completes", |value| value.as_bool().ok_or("true or false"))
+            .unwrap_or(true),
     };
     if config.resume < config.reserve {
         r.find("resume", "has to be at least reserve: receiving stops below that");
@@ -54,10 +68,8 @@ pub(super) fn read(r: &Reader<'_>) -> StorageConfig {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-    use std::time::Duration;
-
     use serde_json::json;
+    use std::cell::RefCell;
 
     use super::*;
 

@@ -11,6 +11,7 @@
 //! probe         whether a destination answers, asked by a person
 //! ```
 
+mod commitment;
 mod destinations;
 mod folder;
 mod gate;
@@ -20,6 +21,7 @@ mod sender;
 mod stow;
 mod worker;
 
+pub use commitment::Committer;
 pub use destinations::Destinations;
 pub use probe::{Probed, Probes};
 pub use worker::Worker;

@@ -18,6 +18,7 @@ use crate::store::{Store, StoreError};
 use crate::telemetry::field;
 use crate::telemetry::metrics::METRICS;
 
+use super::commitment::Committer;
 use super::destinations::{Destinations, advice};
 use super::gate::{Gate, GateError, Passage};
 use super::lanes::{Lanes, Wire, wire};
@@ -41,6 +42,8 @@ pub struct Worker {
     pub due: Arc<Notify>,
     /// Raised when the node stops.
     pub stop: Stop,
+    /// Asks destinations to say that they keep what they took.
+    pub committer: Committer,
     /// Held while a record.json and its delivery's row are written: two deliveries of one job may end together.
     pub recording: Arc<Mutex<()>>,
 }
@@ -186,6 +189,7 @@ impl Worker {
             earlier_refused,
             Timestamp::now(),
         );
+        let event = self.committer.instead_of(event, &target.remote);
         // What the destination wrote about an object may name the patient: it is kept, not logged.
         let network = attempt
             .error
@@ -211,7 +215,9 @@ impl Worker {
                 "attempt at a delivery"
             );
         }
-        self.settle(delivery, event, next_at, attempt.error)
+        let settled = self.settle(delivery, event, next_at, attempt.error);
+        self.committer.wake();
+        settled
     }
 
     /// Nothing was sent, for trouble that may pass.

@@ -12,6 +12,14 @@ pub mod field {
     pub const C_STORE_RSP: u16 = 0x8001;
     /// C-ECHO-RQ
     pub const C_ECHO_RQ: u16 = 0x0030;
+    /// N-EVENT-REPORT-RQ
+    pub const N_EVENT_REPORT_RQ: u16 = 0x0100;
+    /// N-EVENT-REPORT-RSP
+    pub const N_EVENT_REPORT_RSP: u16 = 0x8100;
+    /// N-ACTION-RQ
+    pub const N_ACTION_RQ: u16 = 0x0130;
+    /// N-ACTION-RSP
+    pub const N_ACTION_RSP: u16 = 0x8130;
     /// C-CANCEL-RQ
     pub const C_CANCEL_RQ: u16 = 0x0FFF;
     /// The bit that makes a response of a request.
@@ -30,6 +38,7 @@ pub const LONGEST_COMMAND: usize = 16 * 1024;
 mod element {
     pub const GROUP_LENGTH: u16 = 0x0000;
     pub const AFFECTED_SOP_CLASS_UID: u16 = 0x0002;
+    pub const REQUESTED_SOP_CLASS_UID: u16 = 0x0003;
     pub const COMMAND_FIELD: u16 = 0x0100;
     pub const MESSAGE_ID: u16 = 0x0110;
     pub const MESSAGE_ID_BEING_RESPONDED_TO: u16 = 0x0120;
@@ -38,6 +47,9 @@ mod element {
     pub const STATUS: u16 = 0x0900;
     pub const ERROR_COMMENT: u16 = 0x0902;
     pub const AFFECTED_SOP_INSTANCE_UID: u16 = 0x1000;
+    pub const REQUESTED_SOP_INSTANCE_UID: u16 = 0x1001;
+    pub const EVENT_TYPE_ID: u16 = 0x1002;
+    pub const ACTION_TYPE_ID: u16 = 0x1008;
 }
 
 /// Why bytes are no command set.
@@ -76,10 +88,12 @@ pub struct Command {
     pub has_data_set: bool,
     /// (0000,0900) of a response.
     pub status: Option<Status>,
-    /// (0000,0002), padding and all.
+    /// (0000,0002), of an N-ACTION request (0000,0003); padding and all.
     pub sop_class_uid: Option<Vec<u8>>,
-    /// (0000,1000), padding and all.
+    /// (0000,1000), of an N-ACTION request (0000,1001); padding and all.
     pub sop_instance_uid: Option<Vec<u8>>,
+    /// (0000,1008) of an N-ACTION, (0000,1002) of an N-EVENT-REPORT.
+    pub type_id: Option<u16>,
     /// Whether there is a (0000,0700); what it says nobody here needs.
     pub has_priority: bool,
     /// (0000,0902)
@@ -94,13 +108,15 @@ impl Command {
     /// # Errors
     /// [`CommandError`] when it cannot be answered in an orderly way.
     pub fn parse(bytes: &[u8]) -> Result<Self, CommandError> {
-        let mut short = [None::<u16>; 5];
+        let mut short = [None::<u16>; 7];
         let keys = [
             element::COMMAND_FIELD,
             element::MESSAGE_ID,
             element::MESSAGE_ID_BEING_RESPONDED_TO,
             element::COMMAND_DATA_SET_TYPE,
             element::STATUS,
+            element::EVENT_TYPE_ID,
+            element::ACTION_TYPE_ID,
         ];
         let (mut sop_class_uid, mut sop_instance_uid, mut error_comment) = (None, None, None);
         let (mut fault, mut seen) = (None, Vec::new());
@@ -112,8 +128,12 @@ impl Command {
             }
             seen.push(tag);
             match tag {
-                element::AFFECTED_SOP_CLASS_UID => sop_class_uid = Some(value.to_vec()),
-                element::AFFECTED_SOP_INSTANCE_UID => sop_instance_uid = Some(value.to_vec()),
+                element::AFFECTED_SOP_CLASS_UID | element::REQUESTED_SOP_CLASS_UID => {
+                    sop_class_uid = Some(value.to_vec());
+                }
+                element::AFFECTED_SOP_INSTANCE_UID | element::REQUESTED_SOP_INSTANCE_UID => {
+                    sop_instance_uid = Some(value.to_vec());
+                }
                 element::ERROR_COMMENT => error_comment = Some(comment(value)),
                 element::GROUP_LENGTH if value != group_length(bytes) => {
                     fault = fault.or(Some(Fault::GroupLength));
@@ -126,7 +146,15 @@ impl Command {
                 }
             }
         }
-        let [command_field, request_id, response_id, data_set_type, status] = short;
+        let [
+            command_field,
+            request_id,
+            response_id,
+            data_set_type,
+            status,
+            event,
+            action,
+        ] = short;
         let command_field = command_field.ok_or(CommandError::Missing(element::COMMAND_FIELD))?;
         let is_response = command_field & field::RESPONSE != 0;
         let (id, id_tag) = if is_response || command_field == field::C_CANCEL_RQ {
@@ -143,6 +171,7 @@ impl Command {
             status: status.map(Status),
             sop_class_uid,
             sop_instance_uid,
+            type_id: event.or(action),
             has_priority: seen.contains(&element::PRIORITY),
             error_comment,
             fault,
@@ -289,6 +318,32 @@ pub fn c_store_rq(message_id: u16, sop_class: &Uid, sop_instance: &Uid) -> Vec<u
     out.finish()
 }
 
+/// N-ACTION-RQ (PS3.7 §10.3.5.1) of that action type, with its information to follow.
+#[must_use]
+pub fn n_action_rq(message_id: u16, sop_class: &str, sop_instance: &str, action_type: u16) -> Vec<u8> {
+    let mut out = Encoder::new();
+    out.padded(element::REQUESTED_SOP_CLASS_UID, sop_class.as_bytes(), 0);
+    out.short(element::COMMAND_FIELD, field::N_ACTION_RQ);
+    out.short(element::MESSAGE_ID, message_id);
+    out.short(element::COMMAND_DATA_SET_TYPE, DATA_SET);
+    out.padded(element::REQUESTED_SOP_INSTANCE_UID, sop_instance.as_bytes(), 0);
+    out.short(element::ACTION_TYPE_ID, action_type);
+    out.finish()
+}
+
+/// N-EVENT-REPORT-RQ (PS3.7 §10.3.1.1) of that event type, with its information to follow.
+#[must_use]
+pub fn n_event_report_rq(message_id: u16, sop_class: &str, sop_instance: &str, event_type: u16) -> Vec<u8> {
+    let mut out = Encoder::new();
+    out.padded(element::AFFECTED_SOP_CLASS_UID, sop_class.as_bytes(), 0);
+    out.short(element::COMMAND_FIELD, field::N_EVENT_REPORT_RQ);
+    out.short(element::MESSAGE_ID, message_id);
+    out.short(element::COMMAND_DATA_SET_TYPE, DATA_SET);
+    out.padded(element::AFFECTED_SOP_INSTANCE_UID, sop_instance.as_bytes(), 0);
+    out.short(element::EVENT_TYPE_ID, event_type);
+    out.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,6 +367,27 @@ mod tests {
         assert_eq!(answer.status, Some(Status::OUT_OF_RESOURCES));
         assert_eq!(answer.error_comment.as_deref(), Some("no space"));
         assert!(!answer.has_data_set);
+    }
+
+    #[test]
+    fn requests_about_an_instance_read_back_by_whatever_name_its_uids_go() {
+        for (bytes, command_field, type_id) in [
+            (n_action_rq(3, "1.2", "1.2.1", 1), field::N_ACTION_RQ, 1),
+            (
+                n_event_report_rq(3, "1.2", "1.2.1", 2),
+                field::N_EVENT_REPORT_RQ,
+                2,
+            ),
+        ] {
+            let request = Command::parse(&bytes).unwrap();
+            assert_eq!(request.command_field, command_field);
+            assert_eq!((request.message_id, request.type_id), (3, Some(type_id)));
+            assert!(request.is_of_class("1.2") && request.has_data_set && request.fault.is_none());
+            assert_eq!(request.sop_instance_uid.as_deref(), Some(&b"1.2.1\0"[..]));
+            let answer = Command::parse(&response(&request, Status::SUCCESS, None)).unwrap();
+            assert_eq!(answer.command_field, command_field | field::RESPONSE);
+            assert!(answer.is_of_class("1.2"));
+        }
     }
 
     #[test]

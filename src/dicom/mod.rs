@@ -2,6 +2,7 @@
 //! data set while it arrives.
 
 pub mod command;
+pub mod commitment;
 pub mod composite;
 pub mod derived_uid;
 pub mod header;

@@ -3,6 +3,7 @@
 use dicom_core::dictionary::UidDictionary;
 use dicom_dictionary_std::{StandardSopClassDictionary, uids};
 
+use super::commitment;
 use super::transfer_capability::{Preference, TransferCapability};
 use super::upper_layer::{Acceptance, ContextResult, ProposedContext};
 
@@ -10,8 +11,8 @@ use super::upper_layer::{Acceptance, ContextResult, ProposedContext};
 /// several transfer syntaxes ours is the choice.
 ///
 /// `also_storage` says of a class that the standard does not know whether it is stored too: the configuration's
-/// private classes, and those that the requestor declares as Storage (PS3.7 §D.3.3.6). What is accepted is Verification
-/// or is stored by C-STORE.
+/// private classes, and those that the requestor declares as Storage (PS3.7 §D.3.3.6). What is accepted is Verification,
+/// Storage Commitment, or is stored by C-STORE.
 #[must_use]
 pub fn negotiate(proposed: &[ProposedContext], also_storage: impl Fn(&str) -> bool) -> Vec<Acceptance> {
     proposed
@@ -27,12 +28,19 @@ fn judge(context: &ProposedContext, also_storage: &impl Fn(&str) -> bool) -> Acc
         result,
         transfer_syntax: transfer_syntax.to_owned(),
     };
+    let offered = |uid: &str| context.transfer_syntaxes.iter().any(|o| o == uid);
     // A refused context carries a transfer syntax too; it is not significant (PS3.8 §9.3.3.2).
     let refused = |result| answer(result, uids::IMPLICIT_VR_LITTLE_ENDIAN);
+    if context.abstract_syntax == commitment::SOP_CLASS {
+        let ours = commitment::TRANSFER_SYNTAXES.into_iter().find(|uid| offered(uid));
+        return ours.map_or_else(
+            || refused(ContextResult::TransferSyntaxesNotSupported),
+            |chosen| answer(ContextResult::Accepted, chosen),
+        );
+    }
     let Some(preference) = preference(&context.abstract_syntax, also_storage) else {
         return refused(ContextResult::AbstractSyntaxNotSupported);
     };
-    let offered = |uid: &str| context.transfer_syntaxes.iter().any(|o| o == uid);
     match preference.syntaxes().find(|ours| offered(ours.uid)) {
         Some(chosen) => answer(ContextResult::Accepted, chosen.uid),
         None => refused(ContextResult::TransferSyntaxesNotSupported),
@@ -100,6 +108,17 @@ mod tests {
         );
         let offered = [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::MPEG2MPHL];
         accepted(uids::VIDEO_PHOTOGRAPHIC_IMAGE_STORAGE, &offered, uids::MPEG2MPHL);
+    }
+
+    #[test]
+    fn storage_commitment_is_spoken_in_little_endian_and_nothing_else() {
+        let (implicit, explicit) = (uids::IMPLICIT_VR_LITTLE_ENDIAN, uids::EXPLICIT_VR_LITTLE_ENDIAN);
+        accepted(commitment::SOP_CLASS, &[implicit, explicit], explicit);
+        accepted(commitment::SOP_CLASS, &[uids::RLE_LOSSLESS, implicit], implicit);
+        assert_eq!(
+            result(commitment::SOP_CLASS, &[uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN]).0,
+            ContextResult::TransferSyntaxesNotSupported
+        );
     }
 
     #[test]

@@ -12,6 +12,20 @@ pub struct Status(pub u16);
 impl Status {
     /// Success (PS3.7 §C.1.1).
     pub const SUCCESS: Self = Self(0x0000);
+    /// Processing failure (PS3.7 §C.5).
+    pub const PROCESSING_FAILURE: Self = Self(0x0110);
+    /// No such SOP Instance (PS3.7 §C.5).
+    pub const NO_SUCH_SOP_INSTANCE: Self = Self(0x0112);
+    /// No such event type (PS3.7 §C.5).
+    pub const NO_SUCH_EVENT_TYPE: Self = Self(0x0113);
+    /// Invalid argument value (PS3.7 §C.5).
+    pub const INVALID_ARGUMENT: Self = Self(0x0115);
+    /// Class-instance conflict (PS3.7 §C.5), as a failure reason too (PS3.4 §J.3.3).
+    pub const CLASS_INSTANCE_CONFLICT: Self = Self(0x0119);
+    /// No such action type (PS3.7 §C.5).
+    pub const NO_SUCH_ACTION: Self = Self(0x0123);
+    /// Resource limitation (PS3.7 §C.5).
+    pub const RESOURCE_LIMITATION: Self = Self(0x0213);
     /// Invalid SOP Instance (PS3.7 §C.5.6).
     pub const INVALID_SOP_INSTANCE: Self = Self(0x0117);
     /// SOP class not supported (PS3.7 §C.5.17).
@@ -28,11 +42,33 @@ impl Status {
     pub const CANNOT_UNDERSTAND: Self = Self(0xC000);
 
     /// Every status that we answer with: its name in the standard, and when. The conformance statement prints it.
-    pub const ANSWERED: [(Self, &'static str, &'static str); 8] = [
+    pub const ANSWERED: [(Self, &'static str, &'static str); 14] = [
         (
             Self::SUCCESS,
             "Success",
-            "C-STORE: the object is stored as `durability` says, or was stored before with the same bytes. C-ECHO: it arrived.",
+            "C-STORE: the object is stored as `durability` says, or was stored before with the same bytes. C-ECHO: it arrived. \
+             N-ACTION, N-EVENT-REPORT: it is kept.",
+        ),
+        (
+            Self::PROCESSING_FAILURE,
+            "Processing failure",
+            "N-ACTION, N-EVENT-REPORT: the job store does not answer; an N-EVENT-REPORT for a Transaction UID that nobody here \
+             gave, or from another AE than was asked.",
+        ),
+        (
+            Self::NO_SUCH_SOP_INSTANCE,
+            "No such SOP Instance",
+            "N-ACTION, N-EVENT-REPORT: the instance is not the well-known one of the Storage Commitment Push Model.",
+        ),
+        (
+            Self::NO_SUCH_EVENT_TYPE,
+            "No such event type",
+            "An N-EVENT-REPORT of another Event Type ID than 1 and 2.",
+        ),
+        (
+            Self::INVALID_ARGUMENT,
+            "Invalid argument value",
+            "N-ACTION, N-EVENT-REPORT: no or no valid Transaction UID or references, or a data set that cannot be read.",
         ),
         (
             Self::INVALID_SOP_INSTANCE,
@@ -45,15 +81,25 @@ impl Status {
             "The Affected SOP Class UID is missing or not the one of the presentation context.",
         ),
         (
+            Self::NO_SUCH_ACTION,
+            "No such action",
+            "An N-ACTION of another Action Type ID than 1.",
+        ),
+        (
             Self::UNRECOGNIZED_OPERATION,
             "Unrecognized operation",
-            "Any request but C-STORE and C-ECHO.",
+            "Any request but C-STORE, C-ECHO, N-ACTION and N-EVENT-REPORT.",
         ),
         (
             Self::MISTYPED_ARGUMENT,
             "Mistyped argument",
             "An element of the command is repeated or has a wrong length, or the group length is wrong; a C-STORE without \
-             Priority or data set, a C-ECHO with a data set.",
+             Priority or data set, a C-ECHO with a data set, an N-ACTION or N-EVENT-REPORT without one.",
+        ),
+        (
+            Self::RESOURCE_LIMITATION,
+            "Resource limitation",
+            "An N-ACTION or N-EVENT-REPORT with more references than are taken at once.",
         ),
         (
             Self::OUT_OF_RESOURCES,

@@ -256,6 +256,7 @@ fn waiting(file: &str, meta: &FileMeta) -> DeliveryInstance {
         transfer_syntax_uid: meta.transfer_syntax_uid.to_string(),
         state: InstanceState::Waiting,
         status: None,
+        commitment: None,
         reason: None,
     }
 }

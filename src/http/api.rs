@@ -14,6 +14,7 @@ use crate::store::{JobFilter, StoreError};
 
 use super::Context;
 use super::associations;
+use super::commitments;
 use super::problem::Problem;
 use super::push;
 use super::view::JobView;
@@ -33,6 +34,7 @@ pub fn router() -> Router<Context> {
         .route("/jobs/{id}/log", get(log))
         .route("/jobs/{id}/series", get(super::series::list))
         .route("/associations", get(associations::list))
+        .route("/commitments", get(commitments::list))
         .merge(super::buckets::router())
         .merge(super::actions::router())
         .merge(super::routes::router())

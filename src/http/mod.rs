@@ -6,6 +6,7 @@ mod api;
 mod associations;
 mod auth;
 mod buckets;
+mod commitments;
 mod connections;
 mod door;
 mod legacy;

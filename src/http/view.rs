@@ -142,6 +142,7 @@ pub fn delivery(delivery: &Delivery, instances: &[DeliveryInstance]) -> Value {
                 "sop_instance_uid": i.sop_instance_uid,
                 "state": i.state.name(),
                 "status": i.status.map(|s| format!("{s:04X}")),
+                "commitment": i.commitment.map(|reason| format!("{reason:04X}")),
                 "meaning": i.status.map(|s| StoreStatus::of(s).name),
                 "reason": i.reason,
             })

@@ -11,11 +11,20 @@
 //!   └──────── Retried ────────────────┴─ (Held, Refused, Retrying)
 //!  Waiting, Sending, Retrying, Held, Refused, Standby ──Cancelled──▶ Cancelled
 //!
+//!           Committed
+//!  Committing ────────▶ Committed          the destination has every object, and keeps them
+//!     │                   ▲ Committed      it says so late
+//!     └────────────▶ Uncommitted           it does not keep all of them, or never said so: for a person to decide
+//!       NotCommitted      └── Retried: Waiting; only what is not kept is sent again
+//!
 //!           Needed                        an attempt at the delivery before it failed
 //!  Standby ────────▶ Waiting
 //!     └────────────▶ NotNeeded            the delivery before it was sent, or not needed itself
 //!         Spared
 //! ```
+//!
+//! From Sending, `ToBeCommitted` leads to Committing where the destination is asked for storage commitment: for the job and
+//! for what stands by it is as good as Sent, for retention it is not. Committing and Uncommitted can be cancelled.
 //!
 //! A delivery stands by where a rule names its destination for the case that one before it fails. It is the earlier
 //! delivery that owns it: what becomes of that one and what follows for this one is one transaction. The first attempt
@@ -39,6 +48,12 @@ pub enum DeliveryState {
     Retrying,
     /// Every instance was accepted.
     Sent,
+    /// Every instance was accepted; the destination has still to say that it keeps them.
+    Committing,
+    /// The destination keeps every instance, it says.
+    Committed,
+    /// The destination does not keep all of them, or did not say so.
+    Uncommitted,
     /// At least one instance was refused for good.
     Refused,
     /// Given up for now, nothing dropped.
@@ -58,6 +73,12 @@ pub enum DeliveryEvent {
     Begun,
     /// Every object was accepted.
     Accepted,
+    /// Every object was accepted, and the destination is to say that it keeps them.
+    ToBeCommitted,
+    /// The destination says that it keeps every object.
+    Committed,
+    /// The destination says that it does not, or says nothing.
+    NotCommitted,
     /// An object, or the association itself, was refused for good.
     Refused,
     /// The attempt did not succeed; there will be another.
@@ -76,11 +97,14 @@ pub enum DeliveryEvent {
 
 impl DeliveryState {
     /// All states.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Waiting,
         Self::Sending,
         Self::Retrying,
         Self::Sent,
+        Self::Committing,
+        Self::Committed,
+        Self::Uncommitted,
         Self::Refused,
         Self::Held,
         Self::Cancelled,
@@ -96,6 +120,9 @@ impl DeliveryState {
             Self::Sending => "sending",
             Self::Retrying => "retrying",
             Self::Sent => "sent",
+            Self::Committing => "committing",
+            Self::Committed => "committed",
+            Self::Uncommitted => "uncommitted",
             Self::Refused => "refused",
             Self::Held => "held",
             Self::Cancelled => "cancelled",
@@ -115,7 +142,14 @@ impl DeliveryState {
     pub const fn is_settled(self) -> bool {
         matches!(
             self,
-            Self::Sent | Self::Refused | Self::Held | Self::Cancelled | Self::NotNeeded
+            Self::Sent
+                | Self::Committing
+                | Self::Committed
+                | Self::Uncommitted
+                | Self::Refused
+                | Self::Held
+                | Self::Cancelled
+                | Self::NotNeeded
         )
     }
 
@@ -123,7 +157,10 @@ impl DeliveryState {
     #[must_use]
     pub const fn for_standby(self) -> Option<DeliveryEvent> {
         match self {
-            Self::Sent | Self::NotNeeded => Some(DeliveryEvent::Spared),
+            // It has every object: what is committed of them says nothing about another destination.
+            Self::Sent | Self::Committing | Self::Committed | Self::Uncommitted | Self::NotNeeded => {
+                Some(DeliveryEvent::Spared)
+            }
             Self::Retrying | Self::Refused | Self::Held => Some(DeliveryEvent::Needed),
             // One that is cancelled is so with its job.
             Self::Waiting | Self::Sending | Self::Standby | Self::Cancelled => None,
@@ -137,14 +174,24 @@ impl DeliveryState {
         Some(match (self, event) {
             (Self::Waiting | Self::Retrying | Self::Sending, E::Begun) => Self::Sending,
             (Self::Sending, E::Accepted) => Self::Sent,
+            (Self::Sending, E::ToBeCommitted) => Self::Committing,
+            (Self::Committing | Self::Uncommitted, E::Committed) => Self::Committed,
+            (Self::Committing, E::NotCommitted) => Self::Uncommitted,
             (Self::Sending, E::Refused) => Self::Refused,
             (Self::Sending, E::Postponed) => Self::Retrying,
             (Self::Waiting | Self::Retrying | Self::Sending, E::GaveUp) => Self::Held,
-            (Self::Retrying | Self::Refused | Self::Held, E::Retried) => Self::Waiting,
+            (Self::Retrying | Self::Refused | Self::Held | Self::Uncommitted, E::Retried) => Self::Waiting,
             (Self::Standby, E::Needed) => Self::Waiting,
             (Self::Standby, E::Spared) => Self::NotNeeded,
             (
-                Self::Waiting | Self::Sending | Self::Retrying | Self::Refused | Self::Held | Self::Standby,
+                Self::Waiting
+                | Self::Sending
+                | Self::Retrying
+                | Self::Committing
+                | Self::Uncommitted
+                | Self::Refused
+                | Self::Held
+                | Self::Standby,
                 E::Cancelled,
             ) => Self::Cancelled,
             _ => return None,
@@ -266,6 +313,8 @@ pub struct DeliveryInstance {
     pub state: InstanceState,
     /// The status the destination answered last, if it did.
     pub status: Option<u16>,
+    /// Whether the destination keeps it: 0, or why not (Failure Reason, PS3.3 §C.14.1.1); none: it has not said.
+    pub commitment: Option<u16>,
     /// Why it is refused or waits, for people; the peer's comment with it.
     pub reason: Option<String>,
 }
@@ -276,9 +325,12 @@ mod tests {
 
     use super::*;
 
-    const EVENTS: [DeliveryEvent; 9] = [
+    const EVENTS: [DeliveryEvent; 12] = [
         DeliveryEvent::Begun,
         DeliveryEvent::Accepted,
+        DeliveryEvent::ToBeCommitted,
+        DeliveryEvent::Committed,
+        DeliveryEvent::NotCommitted,
         DeliveryEvent::Refused,
         DeliveryEvent::Postponed,
         DeliveryEvent::GaveUp,
@@ -290,84 +342,72 @@ mod tests {
 
     #[test]
     fn every_cell_of_the_table_is_as_drawn() {
+        use DeliveryEvent as E;
         use DeliveryState::*;
-        let left_to_a_person = [
-            None,
-            None,
-            None,
-            None,
-            None,
-            Some(Waiting),
-            Some(Cancelled),
-            None,
-            None,
-        ];
-        let drawn = [
+        let left_to_a_person = [(E::Retried, Waiting), (E::Cancelled, Cancelled)];
+        let drawn: [(DeliveryState, &[(DeliveryEvent, DeliveryState)]); 12] = [
             (
                 Waiting,
-                [
-                    Some(Sending),
-                    None,
-                    None,
-                    None,
-                    Some(Held),
-                    None,
-                    Some(Cancelled),
-                    None,
-                    None,
-                ],
+                &[(E::Begun, Sending), (E::GaveUp, Held), (E::Cancelled, Cancelled)],
             ),
             (
                 Sending,
-                [
-                    Some(Sending),
-                    Some(Sent),
-                    Some(Refused),
-                    Some(Retrying),
-                    Some(Held),
-                    None,
-                    Some(Cancelled),
-                    None,
-                    None,
+                &[
+                    (E::Begun, Sending),
+                    (E::Accepted, Sent),
+                    (E::ToBeCommitted, Committing),
+                    (E::Refused, Refused),
+                    (E::Postponed, Retrying),
+                    (E::GaveUp, Held),
+                    (E::Cancelled, Cancelled),
                 ],
             ),
             (
                 Retrying,
-                [
-                    Some(Sending),
-                    None,
-                    None,
-                    None,
-                    Some(Held),
-                    Some(Waiting),
-                    Some(Cancelled),
-                    None,
-                    None,
+                &[
+                    (E::Begun, Sending),
+                    (E::GaveUp, Held),
+                    (E::Retried, Waiting),
+                    (E::Cancelled, Cancelled),
                 ],
             ),
-            (Sent, [None; 9]),
-            (Refused, left_to_a_person),
-            (Held, left_to_a_person),
-            (Cancelled, [None; 9]),
+            (Sent, &[]),
+            (
+                Committing,
+                &[
+                    (E::Committed, Committed),
+                    (E::NotCommitted, Uncommitted),
+                    (E::Cancelled, Cancelled),
+                ],
+            ),
+            (Committed, &[]),
+            (
+                Uncommitted,
+                &[
+                    (E::Committed, Committed),
+                    (E::Retried, Waiting),
+                    (E::Cancelled, Cancelled),
+                ],
+            ),
+            (Refused, &left_to_a_person),
+            (Held, &left_to_a_person),
+            (Cancelled, &[]),
             (
                 Standby,
-                [
-                    None,
-                    None,
-                    None,
-                    None,
-                    None,
-                    None,
-                    Some(Cancelled),
-                    Some(Waiting),
-                    Some(NotNeeded),
+                &[
+                    (E::Cancelled, Cancelled),
+                    (E::Needed, Waiting),
+                    (E::Spared, NotNeeded),
                 ],
             ),
-            (NotNeeded, [None; 9]),
+            (NotNeeded, &[]),
         ];
         assert_eq!(drawn.map(|(state, _)| state), DeliveryState::ALL);
         for (state, row) in drawn {
-            assert_eq!(EVENTS.map(|event| state.next(event)), row, "{state:?}");
+            for event in EVENTS {
+                let expected = row.iter().find(|(e, _)| *e == event).map(|(_, to)| *to);
+                assert_eq!(state.next(event), expected, "{state:?}, {event:?}");
+            }
         }
     }
 
@@ -375,7 +415,7 @@ mod tests {
     fn what_stands_by_goes_when_the_one_before_fails_and_only_then() {
         use DeliveryState::*;
         let needed = [Retrying, Refused, Held];
-        let spared = [Sent, NotNeeded];
+        let spared = [Sent, Committing, Committed, Uncommitted, NotNeeded];
         for state in DeliveryState::ALL {
             let event = match state {
                 _ if needed.contains(&state) => Some(DeliveryEvent::Needed),
@@ -408,7 +448,10 @@ mod tests {
                 state = state.next(event).unwrap_or(state);
                 let over = matches!(
                     state,
-                    DeliveryState::Sent | DeliveryState::Cancelled | DeliveryState::NotNeeded
+                    DeliveryState::Sent
+                        | DeliveryState::Committed
+                        | DeliveryState::Cancelled
+                        | DeliveryState::NotNeeded
                 );
                 prop_assert_eq!(state.next(DeliveryEvent::Cancelled).is_none(), over);
                 prop_assert!(!over || EVENTS.iter().all(|e| state.next(*e).is_none()));

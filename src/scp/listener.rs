@@ -1,21 +1,23 @@
 //! Connections in, associations out.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use dicom_dictionary_std::uids;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::config::DicomConfig;
+use crate::dicom::commitment;
 use crate::dicom::negotiation::negotiate;
 use crate::dicom::tls;
 use crate::dicom::upper_layer::{
-    Acceptance, AssociateRq, Connection, Deadline, Error, Limits, Rejection, Stop, accept,
+    Acceptance, AssociateRq, Connection, ContextResult, Deadline, Error, Limits, Rejection, Stop, accept,
 };
 use crate::model::{
-    AeTitle, AssociationEnd, CalledAeTitle, Caller, CallingAeTitle, Origin, Stream, StreamTable,
+    AeTitle, AssociationEnd, CalledAeTitle, Caller, CallingAeTitle, Origin, RemoteAe, Stream, StreamTable,
 };
 use crate::stage::Stage;
 use crate::store::Store;
@@ -23,11 +25,12 @@ use crate::telemetry::field;
 use crate::telemetry::metrics::METRICS;
 
 use super::access::{Access, Denied};
+use super::commitment::Commitments;
 use super::event::{Event, No};
 use super::log_limit::LogLimit;
 use super::places::{self, Associated, Connected, Places};
 use super::secure::{self, SecurePort};
-use super::session;
+use super::session::{self, Services};
 
 /// Lines a minute about refused associations of one address: enough for the mistakes of a person who sets it up.
 const REFUSALS_LOGGED: u32 = 10;
@@ -39,6 +42,7 @@ pub struct Scp {
     access: Arc<Access>,
     stage: Stage,
     store: Store,
+    commitments: Commitments,
     streams: watch::Receiver<StreamTable>,
     /// No new associations.
     closing: Stop,
@@ -84,6 +88,7 @@ impl Listener {
             config,
             access: Arc::new(access),
             stage,
+            commitments: Commitments::new(store.clone(), Arc::default()),
             store,
             streams,
             closing: Stop::default(),
@@ -98,6 +103,19 @@ impl Listener {
             secure: None,
             scp,
         })
+    }
+
+    /// With peers that answers about storage commitment are brought to, and come from.
+    #[must_use]
+    pub fn with_remote_aes(mut self, remote_aes: Arc<Vec<RemoteAe>>) -> Self {
+        self.scp.commitments = Commitments::new(self.scp.store.clone(), remote_aes);
+        self
+    }
+
+    /// What its associations take of requests for storage commitment.
+    #[must_use]
+    pub fn commitments(&self) -> Commitments {
+        self.scp.commitments.clone()
     }
 
     /// With a port for TLS beside: the same services, the same limits.
@@ -230,15 +248,22 @@ impl Scp {
                 event.record_titles(&span);
                 let admitted = self.decide(request, address, number, connected);
                 let (place, stream, origin) = admitted.map_err(|no| event.reject(no))?;
+                let answers_only = stream.is_none();
                 taken = Some((place, stream, origin));
-                Ok(self.negotiate(request))
+                Ok(self.negotiate(request, answers_only))
             })
         });
         match (accepted, taken) {
             (Ok(mut association), Some((place, stream, origin))) => {
                 METRICS.associations_accepted.one();
                 tracing::debug!("association open");
-                let (account, error) = session::serve(&mut association, &self.stage, &stream, &origin);
+                let services = Services {
+                    stage: &self.stage,
+                    commitments: &self.commitments,
+                    stream: stream.as_ref(),
+                    origin: &origin,
+                };
+                let (account, error) = session::serve(&mut association, &services);
                 // It is over: whoever is told so may come again, and a peer that is slow to close keeps nobody out.
                 drop(place);
                 let closing = session::farewell(association, error.as_ref());
@@ -280,14 +305,15 @@ impl Scp {
         }
     }
 
-    /// Whether the peer gets its association: the caller is judged before anything it calls is looked at.
+    /// Whether the peer gets its association: the caller is judged before anything it calls is looked at. Without a stream
+    /// it may answer what it was asked, and nothing else.
     fn decide(
         &self,
         request: &AssociateRq,
         address: IpAddr,
         number: u64,
         connected: &Connected,
-    ) -> Result<(Associated, Stream, Origin), No> {
+    ) -> Result<(Associated, Option<Stream>, Origin), No> {
         if self.closing.is_raised() {
             return Err(No::because(Rejection::CONGESTION, "this node is stopping"));
         }
@@ -295,10 +321,22 @@ impl Scp {
             .map_err(|e| No::because(Rejection::CALLING_AE_TITLE, format!("calling AE title: {e}")))?;
         // A called AE title that is none is one that nobody has: strangers are told nothing else either.
         let called = AeTitle::parse(&request.called).ok();
-        let stream = called.and_then(|title| self.streams.borrow().get(&title).cloned());
-        self.access
+        let stream = called
+            .as_ref()
+            .and_then(|title| self.streams.borrow().get(title).cloned());
+        let judged = self
+            .access
             .judge(&calling, address, stream.as_ref().map(|s| &s.ae_title))
-            .map_err(|denied| No::because(Rejection::from(&denied), denied))?;
+            .map_err(|denied| No::because(Rejection::from(&denied), denied));
+        if judged.is_err()
+            && let Some(called) = called.filter(|title| self.answers_us(&calling, address, title))
+        {
+            let place = connected
+                .associate()
+                .map_err(|full| No::because(Rejection::LOCAL_LIMIT, full))?;
+            return Ok((place, None, origin(called, calling, address, number)));
+        }
+        judged?;
         let stream = stream.ok_or_else(|| No::because(Rejection::CALLED_AE_TITLE, Denied::Called))?;
         if !self.stage.has_room() {
             return Err(No::because(
@@ -317,22 +355,40 @@ impl Scp {
         let place = connected
             .associate()
             .map_err(|full| No::because(Rejection::LOCAL_LIMIT, full))?;
-        let origin = Origin {
-            called: CalledAeTitle(stream.ae_title.clone()),
-            calling: CallingAeTitle(calling),
-            address,
-            association: number,
-        };
-        Ok((place, stream, origin))
+        let origin = origin(stream.ae_title.clone(), calling, address, number);
+        Ok((place, Some(stream), origin))
+    }
+
+    /// Whether that is a destination that we ask for storage commitment, calling us by the title that we call it with, from
+    /// where we call it.
+    fn answers_us(&self, calling: &AeTitle, address: IpAddr, called: &AeTitle) -> bool {
+        let mut asked = self.commitments.asked();
+        asked.any(|remote| {
+            // A name that has no address at the moment is nobody's.
+            let is_there = |a: SocketAddr| a.ip().to_canonical() == address;
+            remote.ae_title == *calling
+                && remote.calling == *called
+                && remote
+                    .address
+                    .to_socket_addrs()
+                    .is_ok_and(|mut all| all.any(is_there))
+        })
     }
 
     /// Private classes are Storage where the configuration or the requestor says so.
-    fn negotiate(&self, request: &AssociateRq) -> Vec<Acceptance> {
+    fn negotiate(&self, request: &AssociateRq, answers_only: bool) -> Vec<Acceptance> {
         let private = &self.config.private_sop_classes;
-        negotiate(&request.contexts, |class: &str| {
+        let mut judged = negotiate(&request.contexts, |class: &str| {
             private.iter().any(|p| p.as_str() == class)
                 || request.user.storage_classes.iter().any(|c| c == class)
-        })
+        });
+        let answers = [uids::VERIFICATION, commitment::SOP_CLASS];
+        for context in judged.iter_mut().filter(|_| answers_only) {
+            if !answers.contains(&context.abstract_syntax.as_str()) {
+                context.result = ContextResult::AbstractSyntaxNotSupported;
+            }
+        }
+        judged
     }
 
     const fn limits(&self) -> Limits {
@@ -361,6 +417,15 @@ impl Scp {
         // Each sees the signal within a tick of its socket; it then has some seconds to say goodbye.
         let _ = tokio::time::timeout(Duration::from_secs(5), self.places.all_left()).await;
         left
+    }
+}
+
+const fn origin(called: AeTitle, calling: AeTitle, address: IpAddr, association: u64) -> Origin {
+    Origin {
+        called: CalledAeTitle(called),
+        calling: CallingAeTitle(calling),
+        address,
+        association,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Services we offer as acceptor: Verification and Storage.
+//! Services we offer as acceptor: Verification, Storage and Storage Commitment.
 //!
 //! An association is a thread: it reads from a blocking socket and writes to a file, and its work is 98 % kernel time
 //! (spec folder, receiving.md). The runtime only accepts connections.
@@ -10,11 +10,13 @@
 //! secure.rs    the port for TLS: its certificate is watched
 //! session.rs   the messages of an association
 //! storage.rs   C-STORE
+//! commitment/  N-ACTION, N-EVENT-REPORT
 //! event.rs     what is told of an association that did not end well
 //! log_limit.rs lines of the log that peers cause, so many a minute
 //! ```
 
 mod access;
+mod commitment;
 mod event;
 mod listener;
 mod log_limit;
@@ -23,5 +25,6 @@ mod secure;
 mod session;
 mod storage;
 
+pub use commitment::{Commitments, Keeper};
 pub use listener::{Listener, Scp};
 pub use secure::SecurePort;

@@ -10,6 +10,7 @@ use crate::stage::{Receiver, Stage};
 use crate::telemetry::field;
 use crate::telemetry::metrics::METRICS;
 
+use super::commitment::{Commitments, Outstanding, n_action, n_event_report};
 use super::storage;
 
 /// What an association did, for the one line in the log at its end and for its event.
@@ -21,19 +22,25 @@ pub(super) struct Account {
     pub last_refusal: Option<(Status, String)>,
 }
 
+/// What an association is served with.
+pub(super) struct Services<'a> {
+    pub stage: &'a Stage,
+    pub commitments: &'a Commitments,
+    /// Where objects go; none for a peer that only answers what it was asked.
+    pub stream: Option<&'a Stream>,
+    pub origin: &'a Origin,
+}
+
 /// Serves an association until the peer asks for release, or until it broke: the error tells why. What is left to do is
 /// [`farewell`].
-pub(super) fn serve(
-    association: &mut Association,
-    stage: &Stage,
-    stream: &Stream,
-    origin: &Origin,
-) -> (Account, Option<Error>) {
+pub(super) fn serve(association: &mut Association, services: &Services<'_>) -> (Account, Option<Error>) {
+    let Services { stage, origin, .. } = services;
     let mut account = Account::default();
     crate::failpoint::reach("accepted");
-    let mut receiver = stage.receiver(stream.clone(), origin.clone());
-    let end = messages(association, &mut receiver, &mut account);
-    let synced = receiver.finish();
+    let receiver = |stream: &Stream| stage.receiver(stream.clone(), (*origin).clone());
+    let mut receiver = services.stream.map(receiver);
+    let end = messages(association, services, receiver.as_mut(), &mut account);
+    let synced = receiver.map_or(Ok(()), Receiver::finish);
     // What was answered with Success cannot be taken back; an abort tells the peer not to count on it.
     let end = end.and(synced.map_err(|error| Error::Local(error.to_string())));
     // It carries nothing more; how long the peer takes to close its end delays no set.
@@ -60,35 +67,63 @@ pub(super) fn farewell(association: Association, error: Option<&Error>) -> Closi
 /// Answers requests until the peer asks for release.
 fn messages(
     association: &mut Association,
-    receiver: &mut Receiver,
+    services: &Services<'_>,
+    mut receiver: Option<&mut Receiver>,
     account: &mut Account,
 ) -> Result<(), Error> {
-    while let Some((context, command)) = next_command(association)? {
-        match command.command_field {
-            command_field::C_STORE_RQ => {
+    let Services {
+        commitments, origin, ..
+    } = services;
+    let mut outstanding = Outstanding::new((*commitments).clone());
+    loop {
+        association.message_over();
+        outstanding.until_the_peer_speaks(association)?;
+        let Some((context, command)) = next_command(association)? else {
+            return Ok(());
+        };
+        match (command.command_field, &mut receiver) {
+            (command_field::C_STORE_RQ, Some(receiver)) => {
                 storage::c_store(association, receiver, context, &command, account)?;
             }
-            command_field::C_ECHO_RQ => {
+            (command_field::N_ACTION_RQ, Some(receiver)) => {
+                // What it lists came before it.
+                receiver.settle_all();
+                n_action(
+                    association,
+                    context,
+                    &command,
+                    origin,
+                    commitments,
+                    &mut outstanding,
+                )?;
+            }
+            (command_field::N_EVENT_REPORT_RQ, _) => {
+                n_event_report(association, context, &command, &origin.calling.0, commitments)?;
+            }
+            (command_field::N_EVENT_REPORT_RSP, _) if outstanding.responded(&command) => {
+                skip_data_set(association, context, &command)?;
+            }
+            (command_field::C_ECHO_RQ, _) => {
                 skip_data_set(association, context, &command)?;
                 let (status, comment) = echo(association.context(context), &command);
                 association.send_command(context, &response(&command, status, comment))?;
             }
             // A cancel of what is not under way is not answered (PS3.7 §9.3.2.3).
-            command_field::C_CANCEL_RQ => {}
-            other if other & command_field::RESPONSE != 0 => {
+            (command_field::C_CANCEL_RQ, _) => {}
+            (other, _) if other & command_field::RESPONSE != 0 => {
                 let detail = format!("a response {other:04X} to nothing we asked");
                 return Err(Error::Protocol {
                     reason: AbortReason::NotSpecified,
                     detail,
                 });
             }
-            other => {
+            (other, _) => {
                 tracing::warn!(
                     { field::COMMAND } = format_args!("{other:04X}"),
                     "no such operation here"
                 );
                 skip_data_set(association, context, &command)?;
-                let comment = Some("only C-STORE and C-ECHO are offered");
+                let comment = Some("this operation is not offered here");
                 association.send_command(
                     context,
                     &response(&command, Status::UNRECOGNIZED_OPERATION, comment),
@@ -96,7 +131,6 @@ fn messages(
             }
         }
     }
-    Ok(())
 }
 
 /// C-ECHO (PS3.7 §9.1.5): there is nothing to do but to look at how it was asked.

@@ -8,7 +8,7 @@ use crate::dicom::command::{Command, response};
 use crate::dicom::part10::FileMeta;
 use crate::dicom::status::Status;
 use crate::dicom::upper_layer::{Association, Error, Nowhere};
-use crate::dicom::{transfer_syntax, upper_layer};
+use crate::dicom::{commitment, transfer_syntax, upper_layer};
 use crate::model::Uid;
 use crate::stage::{Object, Receiver, StageError, Stored};
 use crate::telemetry::field;
@@ -138,7 +138,8 @@ fn identify(context: &upper_layer::Context, command: &Command) -> Result<Object,
             "the SOP class is not the presentation context's",
         )
     };
-    if !command.is_of_class(&context.abstract_syntax) || context.abstract_syntax == uids::VERIFICATION {
+    let others = [uids::VERIFICATION, commitment::SOP_CLASS];
+    if !command.is_of_class(&context.abstract_syntax) || others.contains(&context.abstract_syntax.as_str()) {
         return Err(not_of_context());
     }
     let instance = command.sop_instance_uid.as_deref().unwrap_or_default();

@@ -1,7 +1,8 @@
 //! When an arriving set of objects is a job (spec folder, bucket.md, `complete`).
 //!
 //! A set is complete when no object came for `quiet` and no association that carried one is open any more, or `cap`
-//! after its first object, whichever is earlier. [`Set::due`] decides; everything else keeps the books.
+//! after its first object, whichever is earlier; at once when an operator says so, or a sender that asks for storage
+//! commitment of all of it. [`Set::due`] decides; everything else keeps the books.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -206,6 +207,27 @@ impl Completion {
             return Err(StoreError::State(why).into());
         }
         self.freeze(job, "completed by an operator".to_owned()).await
+    }
+
+    /// Completes an open set at once, for what its sender said over that association: `why`. Answers whether it did: while
+    /// another association carries objects of it, or the store owes it rows, more is to come whatever was said.
+    ///
+    /// # Errors
+    /// [`StoreError::State`] when it is no open set; what disk and store say else.
+    pub async fn complete_proven(
+        &self,
+        job: &JobId,
+        association: u64,
+        why: String,
+    ) -> Result<bool, StageError> {
+        let carried = self
+            .sets()
+            .get(job)
+            .is_some_and(|set| set.carriers.iter().any(|other| *other != association));
+        if carried || self.owed().contains_key(job) {
+            return Ok(false);
+        }
+        self.freeze(job, why).await.map(|()| true)
     }
 
     /// Forgets an open set that was cancelled: what comes from here on begins another one. Its files stay.

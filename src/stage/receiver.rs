@@ -184,7 +184,7 @@ impl Receiver {
     }
 
     /// Waits for every row that is on its way.
-    pub(super) fn settle_all(&mut self) {
+    pub fn settle_all(&mut self) {
         self.settle();
         if self.later.is_empty() {
             return;

@@ -75,7 +75,7 @@ impl Store {
             let again = deliveries_where(db, &id, DeliveryEvent::Retried)?;
             if again.is_empty() {
                 let why = format!(
-                    "job {id} has no delivery that was refused, held or put off, and it did not fail: there is nothing to \
+                    "job {id} has no delivery that was refused, held, put off or not committed, and it did not fail: there is nothing to \
                      try again"
                 );
                 return Err(super::StoreError::State(why));
@@ -88,7 +88,8 @@ impl Store {
                     params![delivery, next.name(), at.0],
                 )?;
                 db.execute(
-                    "UPDATE delivery_instances SET state = 'waiting', status = NULL, reason = NULL WHERE delivery = ?1 AND state = 'refused'",
+                    "UPDATE delivery_instances SET state = 'waiting', status = NULL, reason = NULL, commitment = NULL \
+                     WHERE delivery = ?1 AND (state = 'refused' OR commitment <> 0)",
                     [delivery],
                 )?;
             }

@@ -110,9 +110,9 @@ impl Store {
             // With the bucket go its jobs' files: none of them may be wanted any more.
             let open: u64 = db.query_row(
                 "SELECT count(*) FROM jobs j WHERE j.stream = ?1 AND j.removed_at IS NULL \
-                 AND (j.state NOT IN ('done', 'failed', 'cancelled') OR j.committed_at IS NOT NULL \
-                      OR EXISTS (SELECT 1 FROM deliveries d WHERE d.job = j.seq AND d.state NOT IN ('sent', 'cancelled', 'not-needed')))",
-                [ae_title.as_str()],
+                 AND (j.state NOT IN ('done', 'failed', 'cancelled') OR (j.committed_at IS NOT NULL AND (j.committed_until IS NULL OR j.committed_until > ?2)) \
+                      OR EXISTS (SELECT 1 FROM deliveries d WHERE d.job = j.seq AND d.state NOT IN ('sent', 'committed', 'cancelled', 'not-needed')))",
+                params![ae_title.as_str(), Timestamp::now().0],
                 |row| row.get(0),
             )?;
             if open > 0 {

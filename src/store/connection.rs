@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Result, StoreError};
 
 /// Every schema there was, oldest first. A file of migrations is never changed once released.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_associations.sql"),
     include_str!("migrations/0003_ways_out.sql"),
@@ -18,6 +18,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0007_gate.sql"),
     include_str!("migrations/0008_measures.sql"),
     include_str!("migrations/0009_deliveries.sql"),
+    include_str!("migrations/0010_commitments.sql"),
 ];
 
 /// The newest schema.

@@ -179,7 +179,7 @@ impl Store {
     pub fn delivery_instances(&self, delivery: i64) -> Result<Vec<DeliveryInstance>> {
         self.read(|db| {
             let mut statement = db.prepare_cached(
-                "SELECT file, sop_class_uid, sop_instance_uid, transfer_syntax_uid, state, status, reason \
+                "SELECT file, sop_class_uid, sop_instance_uid, transfer_syntax_uid, state, status, reason, commitment \
                  FROM delivery_instances WHERE delivery = ?1 ORDER BY rowid",
             )?;
             let rows = statement.query_map([delivery], |row| {
@@ -192,6 +192,7 @@ impl Store {
                     state: InstanceState::from_name(&state).unwrap_or(InstanceState::Waiting),
                     status: row.get(5)?,
                     reason: row.get(6)?,
+                    commitment: row.get(7)?,
                 })
             })?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -277,7 +278,11 @@ fn insert(db: &Connection, job: &JobId, new: &NewDelivery, after: Option<i64>, a
 }
 
 /// Moves a delivery along its table; `None` where the event cannot happen to it any more.
-fn advance_delivery(db: &Connection, id: i64, event: DeliveryEvent) -> Result<Option<DeliveryState>> {
+pub(super) fn advance_delivery(
+    db: &Connection,
+    id: i64,
+    event: DeliveryEvent,
+) -> Result<Option<DeliveryState>> {
     let name: String = db
         .prepare_cached("SELECT state FROM deliveries WHERE id = ?1")?
         .query_row([id], |row| row.get(0))?;
@@ -290,7 +295,7 @@ fn advance_delivery(db: &Connection, id: i64, event: DeliveryEvent) -> Result<Op
 pub(super) fn settle(db: &Connection, job: &JobId, at: Timestamp) -> Result<()> {
     let open: u32 = db.query_row(
         "SELECT count(*) FROM deliveries WHERE job = (SELECT seq FROM jobs WHERE id = ?1) \
-         AND state NOT IN ('sent', 'refused', 'held', 'cancelled', 'not-needed')",
+         AND state NOT IN ('sent', 'committing', 'committed', 'uncommitted', 'refused', 'held', 'cancelled', 'not-needed')",
         [job.as_str()],
         |row| row.get(0),
     )?;
@@ -305,7 +310,11 @@ pub(super) fn settle(db: &Connection, job: &JobId, at: Timestamp) -> Result<()> 
     record(db, job, "done", "every delivery is settled")
 }
 
-fn query(db: &Connection, condition: &str, values: impl rusqlite::Params) -> Result<Vec<Delivery>> {
+pub(super) fn query(
+    db: &Connection,
+    condition: &str,
+    values: impl rusqlite::Params,
+) -> Result<Vec<Delivery>> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT d.id, j.id, j.stream, d.destination, d.route, d.direction, d.state, d.attempts, d.created_at, \
          d.next_at, d.error, d.address, d.calling, d.after, d.gate, d.gate_state, j.study_instance_uid FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"

@@ -10,6 +10,8 @@ mod actions;
 mod associations;
 pub mod backup;
 mod buckets;
+mod commitment_asks;
+mod commitments;
 mod connection;
 mod deletions;
 mod deliveries;
@@ -36,6 +38,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 pub use associations::AssociationRow;
 pub use buckets::{BucketRow, Removed};
+pub use commitment_asks::{Asks, CommitmentHeard};
+pub use commitments::{CommitmentObject, CommitmentRow, HeldObject, NewCommitment};
 pub use deletions::Deletion;
 pub use deliveries::{InstanceAnswer, NewDelivery};
 pub use events::EventRow;

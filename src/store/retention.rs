@@ -11,8 +11,8 @@ use super::jobs::{ae_title, job_id};
 use super::{Pending, Result, Store, StoreError};
 use crate::model::{AeTitle, JobId, Timestamp};
 
-/// A job that is over and may lose its files: nothing of it is to be delivered, nobody else needs them, and storage
-/// commitment was promised for none.
+/// A job that is over and may lose its files: nothing of it is to be delivered, nobody else needs them, and no
+/// storage commitment holds for any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removable {
     /// Its name.
@@ -30,14 +30,14 @@ pub struct Removable {
 /// States that a job does not leave by itself.
 const OVER: &str = "('done', 'failed', 'cancelled')";
 
-/// What may be removed, whatever the policy; the `+` leaves the order by end to its index. What a destination refused is not
-/// delivered either: a person decides, as with `held`. A set of the same study that is not over may still be made from what an earlier job has.
-fn may_be_removed() -> String {
+/// What may be removed at `now`, a parameter, whatever the policy; the `+` leaves the order by end to its index. What a destination refused is not
+/// delivered either: a person decides, as with `held`. What is committed stays as long as was promised. A set of the same study that is not over may still be made from what an earlier job has.
+fn may_be_removed(now: &str) -> String {
     format!(
         "jobs.removed_at IS NULL AND jobs.removed_why IS NULL AND jobs.ended_at IS NOT NULL \
-         AND +jobs.state IN {OVER} AND jobs.committed_at IS NULL \
+         AND +jobs.state IN {OVER} AND (jobs.committed_at IS NULL OR jobs.committed_until <= {now}) \
          AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.job = jobs.seq \
-                         AND d.state NOT IN ('sent', 'cancelled', 'not-needed')) \
+                         AND d.state NOT IN ('sent', 'committed', 'cancelled', 'not-needed')) \
          AND NOT EXISTS (SELECT 1 FROM jobs n WHERE n.stream = jobs.stream AND n.group_key = jobs.group_key \
                          AND n.state NOT IN {OVER}) \
          AND jobs.id NOT IN (SELECT n.made_from FROM jobs n WHERE n.made_from IS NOT NULL AND n.state IN \
@@ -51,15 +51,16 @@ impl Store {
     /// # Errors
     /// What SQLite says.
     pub fn removable(&self, after: Option<&Removable>, limit: u32) -> Result<Vec<Removable>> {
+        let now = Timestamp::now();
         let sql = format!(
             "SELECT id, stream, ended_at, bytes, seq FROM jobs WHERE {} AND (ended_at, seq) > (?1, ?2) \
              ORDER BY ended_at, seq LIMIT ?3",
-            may_be_removed()
+            may_be_removed("?4")
         );
         let (ended_at, seq) = after.map_or((i64::MIN, i64::MIN), |a| (a.ended_at.0, a.seq));
         self.read(|db| {
             let mut statement = db.prepare_cached(&sql)?;
-            let mut rows = statement.query(params![ended_at, seq, limit])?;
+            let mut rows = statement.query(params![ended_at, seq, limit, now.0])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 found.push(read(row)?);
@@ -74,9 +75,12 @@ impl Store {
         self.write(move |db| {
             let sql = format!(
                 "UPDATE jobs SET removed_why = ?2 WHERE id = ?1 AND {}",
-                may_be_removed()
+                may_be_removed("?3")
             );
-            Ok(db.prepare_cached(&sql)?.execute(params![id.as_str(), why])? > 0)
+            Ok(db
+                .prepare_cached(&sql)?
+                .execute(params![id.as_str(), why, Timestamp::now().0])?
+                > 0)
         })
     }
 
@@ -199,6 +203,18 @@ mod tests {
             // A retried job keeps its earlier end.
             ("retried", "running", Some(5), ""),
             ("promised", "done", Some(5), "committed_at = 6"),
+            (
+                "promised-for-long",
+                "done",
+                Some(5),
+                "committed_at = 6, committed_until = 99999999999999",
+            ),
+            (
+                "kept-its-promise",
+                "done",
+                Some(5),
+                "committed_at = 6, committed_until = 7",
+            ),
             ("gone", "done", Some(5), "removed_at = 6, removed_why = 'age'"),
             ("going", "done", Some(5), "removed_why = 'age'"),
             ("source", "done", Some(5), ""),
@@ -215,6 +231,7 @@ mod tests {
         ]);
         let found = store.removable(None, 100).unwrap();
         let expected = [
+            "kept-its-promise",
             "early",
             "cancelled",
             "late",
@@ -222,7 +239,7 @@ mod tests {
             "remade-and-over",
         ];
         assert_eq!(names(&found), expected);
-        let second = store.removable(found.get(1), 1).unwrap();
+        let second = store.removable(found.get(2), 1).unwrap();
         assert_eq!(names(&second), ["late"]);
         let going: Vec<_> = store.removals_begun().unwrap();
         assert_eq!(going.len(), 1);
@@ -237,6 +254,9 @@ mod tests {
             ("retrying", true),
             ("held", true),
             ("sent", false),
+            ("committing", true),
+            ("committed", false),
+            ("uncommitted", true),
             ("refused", true),
             ("cancelled", false),
         ] {

@@ -1,6 +1,7 @@
 //! The store for real, in a temporary directory.
 
 mod buckets;
+mod commitments;
 mod deliveries;
 mod file;
 mod gate;

@@ -19,6 +19,7 @@ mod associations;
 mod buckets_cli;
 mod check;
 mod classify;
+mod commitment;
 mod create;
 mod destinations;
 mod disk;

@@ -55,7 +55,9 @@ fn make_store(home: &Path, schema: usize) -> Connection {
          INSERT INTO measures (job, file, source, name, value, unit) VALUES (1, 'measures.json', 'bucket', 'volume', '12.5', 'ml');
          INSERT INTO deliveries (id, job, destination, route, direction, state, attempts, created_at)
          VALUES (1, 1, 'PACS', 'results', 'output', 'sent', 1, 5000);
-         INSERT INTO delivery_instances VALUES (1, 'r.dcm', '1.2', '1.2.3.9', '1.2.840.10008.1.2.1', 'sent', 0);
+         INSERT INTO delivery_instances (delivery, file, sop_class_uid, sop_instance_uid, transfer_syntax_uid, state,
+             status)
+         VALUES (1, 'r.dcm', '1.2', '1.2.3.9', '1.2.840.10008.1.2.1', 'sent', 0);
          INSERT INTO events (job, at, kind, text) VALUES (1, 1000, 'receiving', 'first object from SCANNER');",
     )
     .unwrap();

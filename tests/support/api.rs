@@ -75,6 +75,7 @@ pub struct DeliveredInstance {
     pub state: String,
     pub status: Option<String>,
     #[serde(default)]
+    pub commitment: Option<String>,
     pub meaning: Option<String>,
     #[serde(default)]
     pub reason: Option<String>,

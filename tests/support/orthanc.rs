@@ -169,9 +169,34 @@ impl Orthanc {
         self.process.log()
     }
 
-    fn get(&self, path: &str) -> Result<Value> {
-        let url = format!("http://127.0.0.1:{}{path}", self.address.http_port);
-        Ok(self.agent.get(url).call()?.body_mut().read_json()?)
+    /// What it answers there.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn get(&self, path: &str) -> Result<Value> {
+        Ok(self.agent.get(self.url(path)).call()?.body_mut().read_json()?)
+    }
+
+    /// Puts something there.
+    ///
+    /// # Errors
+    /// When it does not take it.
+    pub fn put(&self, path: &str, what: &Value) -> Result<()> {
+        self.agent.put(self.url(path)).send(what.to_string())?;
+        Ok(())
+    }
+
+    /// Asks for something; answers what it says.
+    ///
+    /// # Errors
+    /// When it does not take it.
+    pub fn post(&self, path: &str, what: &Value) -> Result<Value> {
+        let mut answer = self.agent.post(self.url(path)).send(what.to_string())?;
+        Ok(answer.body_mut().read_json()?)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.address.http_port)
     }
 }
 

@@ -167,6 +167,8 @@ fn storage(config: &Config) -> Vec<Setting> {
         reserve_files,
         keep,
         make_room,
+        commit_for,
+        commit_completes,
     } = &config.storage;
     let durability = match durability {
         Durability::Instance => "instance",
@@ -212,6 +214,20 @@ fn storage(config: &Config) -> Vec<Setting> {
              or of a bucket that keeps them `forever`",
             "a size",
             make_room.map_or_else(|| "none".to_owned(), bytes),
+        ),
+        setting(
+            "commit_for",
+            "how long objects are kept that storage commitment was given for, whatever `keep` and `make_room` say; counted \
+             from the answer",
+            "an age, as `30d`, or `forever`",
+            commit_for,
+        ),
+        setting(
+            "commit_completes",
+            "whether a request for storage commitment that lists all of an open set starts its job at once; not where a \
+             scanner asks series by series",
+            "`true`, `false`",
+            commit_completes,
         ),
     ]
 }
@@ -322,6 +338,8 @@ fn delivery(config: &Config) -> Vec<Setting> {
         give_up,
         connect,
         response,
+        commit_timeout,
+        commit_tries,
     } = &config.delivery;
     vec![
         setting(
@@ -360,6 +378,18 @@ fn delivery(config: &Config) -> Vec<Setting> {
             TIME,
             duration(*response),
         ),
+        setting(
+            "commit_timeout",
+            "time for a remote AE with `commit = true` to say that it keeps what it took",
+            TIME,
+            duration(*commit_timeout),
+        ),
+        setting(
+            "commit_tries",
+            "how often it is asked before the delivery is shown as not committed",
+            "1 to 100",
+            commit_tries,
+        ),
     ]
 }
 
@@ -392,7 +422,14 @@ fn remote_aes(d: &mut Document, site: &Site) {
     });
     d.table(
         "Remote AEs, `[[remote_ae]]`",
-        ["AE Title", "Address", "Called by the AE Title", "TLS", "Limits"],
+        [
+            "AE Title",
+            "Address",
+            "Called by the AE Title",
+            "TLS",
+            "Limits",
+            "Asked for Storage Commitment (`commit`)",
+        ],
         aes,
     );
     let others = remotes.iter().filter_map(|remote| match remote {
@@ -450,7 +487,7 @@ fn remote_aes(d: &mut Document, site: &Site) {
     );
 }
 
-fn remote_ae(ae: &RemoteAe) -> [String; 5] {
+fn remote_ae(ae: &RemoteAe) -> [String; 6] {
     let tls = ae.tls.as_ref().map_or("no", |tls| match tls.identity {
         Some(_) => "yes, with a certificate of the node",
         None => "yes",
@@ -461,6 +498,7 @@ fn remote_ae(ae: &RemoteAe) -> [String; 5] {
         ae.calling.to_string(),
         tls.to_owned(),
         limits(ae.limits),
+        if ae.commit { "yes" } else { "no" }.to_owned(),
     ]
 }
 

@@ -3,10 +3,10 @@
 use super::markdown::Document;
 use super::overview::numeral;
 use super::site::{Site, bytes, duration};
-use crate::dicom::identity;
 use crate::dicom::transfer_capability::{Preference, TRANSFER_CAPABILITIES, TransferCapability};
 use crate::dicom::transfer_syntax::{FAMILIES, TransferSyntax};
 use crate::dicom::upper_layer::APPLICATION_CONTEXT;
+use crate::dicom::{commitment, identity};
 
 pub(super) fn write(d: &mut Document, site: &Site) {
     d.heading("7", "Network and Media Communication Details");
@@ -68,7 +68,10 @@ fn receiving(d: &mut Document, site: &Site) {
     );
     extended_negotiation(d);
     d.heading("7.2.1.3", "Association Initiation");
-    d.text("None.");
+    d.text(
+        "To answer a request for storage commitment (5.2.6.2): one presentation context, of the Storage Commitment Push Model, \
+         in the transfer syntaxes it is accepted in, with the SCP role proposed.",
+    );
     d.heading("7.2.1.4", "Association Acceptance");
     d.text(
         "An association is accepted if the called AE title is that of an installed bucket, the caller may call (8.2), \
@@ -94,7 +97,7 @@ fn extended_negotiation(d: &mut Document) {
             row(
                 "SCP/SCU Role Selection",
                 "the requestor is SCU, we are SCP; a class for which the requestor would only be SCP gets result 1 \
-                 (user-rejection)",
+                 (user-rejection). For the Storage Commitment Push Model either role, as proposed",
             ),
             row(
                 "SOP Class Extended Negotiation",
@@ -135,12 +138,18 @@ fn presentation_contexts(d: &mut Document) {
         .filter(|p| count(*p) > 0)
         .map(|p| [storage(p), numeral(p).to_owned(), "SCP".to_owned()]);
     let others = "Private and declared classes (1.1)".to_owned();
+    let commitment = [
+        format!("Storage Commitment Push Model {}", commitment::SOP_CLASS),
+        "Explicit VR Little Endian, Implicit VR Little Endian".to_owned(),
+        "SCP; SCU where proposed".to_owned(),
+    ];
     d.table(
         "Presentation Contexts accepted by the Receiving AE",
         ["Abstract Syntax", "Transfer Syntaxes", "Role"],
-        named
-            .chain(groups)
-            .chain([[others, numeral(Preference::Images).to_owned(), "SCP".to_owned()]]),
+        named.chain(groups).chain([
+            [others, numeral(Preference::Images).to_owned(), "SCP".to_owned()],
+            commitment,
+        ]),
     );
     d.text(
         "Of the transfer syntaxes proposed for a context the first in our order is accepted, whatever the requestor's \
@@ -213,8 +222,15 @@ fn sending(d: &mut Document, site: &Site) {
     d.table(
         "Presentation Contexts proposed by the Sending AE",
         ["Abstract Syntax", "Transfer Syntaxes", "Role"],
-        [context.map(str::to_owned)],
+        [
+            context.map(str::to_owned),
+            [
+                "Storage Commitment Push Model, on an association of its own".to_owned(),
+                "Explicit VR Little Endian, Implicit VR Little Endian".to_owned(),
+                "SCU".to_owned(),
+            ],
+        ],
     );
     d.heading("7.2.2.4", "Association Acceptance");
-    d.text("None.");
+    d.text("By the Receiving AE, of answers about storage commitment (5.2.6.1).");
 }

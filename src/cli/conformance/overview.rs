@@ -130,7 +130,7 @@ fn dimse(d: &mut Document) {
     let services = [
         ("Verification", "no", "yes"),
         ("Storage", "yes", "yes"),
-        ("Storage Commitment", "no", "no"),
+        ("Storage Commitment Push Model", "yes", "yes"),
         ("Query/Retrieve", "no", "no"),
         ("Basic Worklist Management", "no", "no"),
         ("Modality Performed Procedure Step", "no", "no"),

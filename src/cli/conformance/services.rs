@@ -2,8 +2,9 @@
 
 use super::markdown::Document;
 use super::site::{Site, duration};
+use crate::dicom::commitment::MOST_REFERENCES;
 use crate::dicom::{transcode, transfer_syntax};
-use crate::model::Durability;
+use crate::model::{Durability, Keep};
 
 /// Services that have a place in the template and none here.
 const NOT_OFFERED: [(&str, &str); 4] = [
@@ -24,12 +25,14 @@ pub(super) fn write(d: &mut Document, site: &Site) {
             row("Verification", "Receiving AE", "SCP"),
             row("Storage", "Receiving AE", "SCP"),
             row("Storage", "Sending AE", "SCU"),
+            row("Storage Commitment Push Model", "Receiving AE", "SCP"),
+            row("Storage Commitment Push Model", "Sending AE", "SCU"),
         ],
     );
     d.heading("5.2", "DIMSE Services");
     d.text(
-        "C-ECHO is answered in a context of Verification, C-STORE in one of Storage. Any other request than C-ECHO and C-STORE is answered with 0211 (unrecognized \
-         operation) and the association goes on; a C-CANCEL is not answered, since nothing can be under way.",
+        "C-ECHO is answered in a context of Verification, C-STORE in one of Storage, N-ACTION and N-EVENT-REPORT in one of \
+         the Storage Commitment Push Model. Any other request is answered with 0211 (unrecognized operation) and the association goes on; a C-CANCEL is not answered, since nothing can be under way.",
     );
     for (number, service) in NOT_OFFERED {
         d.heading(number, service);
@@ -39,7 +42,7 @@ pub(super) fn write(d: &mut Document, site: &Site) {
     scu(d, site);
     scp(d, site);
     d.heading("5.2.6", "Storage Commitment Service");
-    d.text("Not supported, neither as SCP for what is received nor as SCU for what is sent.");
+    commitment(d, site);
     d.heading("5.2.7", "Query/Retrieve Service");
     d.text("Not supported.");
     d.heading("5.2.8", "Print Management Service");
@@ -63,6 +66,55 @@ pub(super) fn write(d: &mut Document, site: &Site) {
          (0010,0020) is compared as bytes, to keep the sets of different patients apart. AE titles and UIDs are of the \
          default repertoire. Error Comment (0000,0902) in responses is ASCII.",
     );
+}
+
+fn commitment(d: &mut Document, site: &Site) {
+    let (delivery, storage) = (&site.config.delivery, &site.config.storage);
+    d.heading("5.2.6.1", "SCU of the Storage Commitment Push Model");
+    d.text(&format!(
+        "A remote AE that is configured so (`commit = true`) is asked, after it took the last object of a delivery, to \
+         commit all of them: one N-ACTION per delivery, with a new Transaction UID each time. The N-EVENT-REPORT is \
+         taken over the same association, which is kept open for 10 s, or over one that the remote AE opens to the Receiving AE, \
+         proposing the SCP role; it calls the AE title that the node calls it with, from the address that is configured. The \
+         failure reason of each object is kept and shown. A request that was not answered after {} is repeated; after {} requests \
+         the delivery is shown as not committed, as it is when an object is not committed: a person decides, and a late \
+         answer still counts. A remote AE that cannot be reached is tried as 5.2.5.1 says.",
+        duration(delivery.commit_timeout),
+        delivery.commit_tries,
+    ));
+    d.heading("5.2.6.2", "SCP of the Storage Commitment Push Model");
+    let kept = match storage.commit_for {
+        Keep::Forever => "without limit of time".to_owned(),
+        Keep::For(time) => format!("for {} from the answer on", duration(time)),
+    };
+    d.list([
+        "A request is kept before it is answered with Success, and answered by N-EVENT-REPORT: over its own association if \
+         the answer is there while that is open, else over a new one to the `[[remote_ae]]` of the requestor's AE title, \
+         called by the AE title that was asked, proposing the SCP role. Where there is no such remote AE, the own \
+         association is the only way."
+            .to_owned(),
+        "An object is committed if it is on the disk and every byte of it was read and has the hash it was stored with. \
+         Otherwise the failure reason is 0112 (no such object instance), 0119 (class/instance conflict) or 0110 (processing \
+         failure: it is not as it was stored)."
+            .to_owned(),
+        format!("What is committed is kept {kept}. The node is no archive: whatever needs it longer has to have it elsewhere by then."),
+        format!(
+            "A peer that is away is tried again after {}, then after twice as long each time up to {}, until {} have passed.",
+            duration(delivery.first_retry),
+            duration(delivery.longest_retry),
+            duration(delivery.give_up)
+        ),
+        "The same Transaction UID of the same requestor again is looked at and answered again.".to_owned(),
+        match storage.commit_completes {
+            true => {
+                "A request that lists every object of a set that is still open, and nothing that is not here, says that \
+                 the set is complete: its job starts at once, unless another association carries more of it."
+            }
+            false => "A request says nothing of whether a set is complete (`commit_completes = false`).",
+        }
+        .to_owned(),
+        format!("A request may list {MOST_REFERENCES} objects. The Storage Media File-Set attributes are not looked at, and none is sent."),
+    ]);
 }
 
 fn scu(d: &mut Document, site: &Site) {

@@ -78,6 +78,7 @@ impl Scene {
                 state: InstanceState::Waiting,
                 status: None,
                 reason: None,
+                commitment: None,
             });
         }
         let to = |number| NewDelivery {

@@ -3,7 +3,7 @@
 mod echo;
 mod loaded;
 mod pace;
-mod session;
+pub(in crate::dicom) mod session;
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -59,6 +59,7 @@ impl<'r> Session<'r> {
                 .zip(kinds.iter().take(MOST_CONTEXTS))
                 .map(context)
                 .collect(),
+            roles: Vec::new(),
         };
         let limits = Limits {
             artim: timeouts.response,
@@ -186,7 +187,7 @@ impl<'r> Session<'r> {
     }
 }
 
-pub(super) fn failed(remote: &RemoteAe, source: Error) -> ScuError {
+pub(in crate::dicom) fn failed(remote: &RemoteAe, source: Error) -> ScuError {
     ScuError::Association {
         called: remote.ae_title.clone(),
         address: remote.address.clone(),
@@ -194,7 +195,7 @@ pub(super) fn failed(remote: &RemoteAe, source: Error) -> ScuError {
     }
 }
 
-fn connect(address: &str, limit: Duration) -> std::io::Result<TcpStream> {
+pub(in crate::dicom) fn connect(address: &str, limit: Duration) -> std::io::Result<TcpStream> {
     let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
     for address in address.to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, limit) {
@@ -206,7 +207,11 @@ fn connect(address: &str, limit: Duration) -> std::io::Result<TcpStream> {
 }
 
 /// What carries the association: TLS where the peer is to be called so.
-fn transport(remote: &RemoteAe, socket: TcpStream, limit: Duration) -> Result<Box<dyn Transport>, ScuError> {
+pub(in crate::dicom) fn transport(
+    remote: &RemoteAe,
+    socket: TcpStream,
+    limit: Duration,
+) -> Result<Box<dyn Transport>, ScuError> {
     let Some(tls) = &remote.tls else {
         return Ok(Box::new(socket));
     };

@@ -153,8 +153,8 @@ fn encode_ac(request: &AssociateRq, contexts: &[Acceptance], limits: Limits) -> 
         contexts
             .iter()
             .any(|c| c.abstract_syntax == class && c.result == ContextResult::Accepted)
-            // The only class here that is not Storage, and has nothing to negotiate.
-            && class != uids::VERIFICATION
+            // The classes here that are not Storage, and have nothing to negotiate.
+            && ![uids::VERIFICATION, uids::STORAGE_COMMITMENT_PUSH_MODEL].contains(&class)
     };
     let user_variables: Vec<UserVariableItem> =
         request

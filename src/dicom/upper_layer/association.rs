@@ -1,5 +1,7 @@
 //! An open association (PS3.8 §9.2, Sta6): fragments of messages in, messages out.
 
+use std::time::Duration;
+
 use super::Limits;
 use super::connection::{Connection, PDU_HEADER, PduHeader};
 use super::deadline::Deadline;
@@ -129,6 +131,24 @@ impl Association {
                     }
                 }
             }
+        }
+    }
+
+    /// Waits at most so long for the peer to say anything between two messages; answers whether it did. What it was is
+    /// the next event.
+    ///
+    /// # Errors
+    /// The association is over.
+    pub fn hears_within(&mut self, limit: Duration) -> Result<bool, Error> {
+        self.give_back();
+        if !matches!(self.framer.next(), Next::Pdu) || !self.connection.buffered().is_empty() {
+            return Ok(true);
+        }
+        match self.connection.fill(&Deadline::after(limit, "send anything")) {
+            Ok(()) => Ok(true),
+            Err(Error::TimedOut { .. }) if self.connection.is_stopping() => Err(Error::Stopping),
+            Err(Error::TimedOut { .. }) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

@@ -95,6 +95,11 @@ impl Connection {
         Ok(self.transport.socket().peer_addr()?)
     }
 
+    /// Whether the node is stopping.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop.is_raised()
+    }
+
     /// Makes the buffer at least that large, in bytes.
     pub(super) fn reserve(&mut self, bytes: usize) {
         if self.buffer.len() < bytes {

@@ -10,7 +10,7 @@ use super::deadline::Deadline;
 use super::error::Error;
 use super::pdu::Rejection;
 use super::state::{Action, Evt, Machine, Side};
-use super::user_information::{UserInformation, ourselves};
+use super::user_information::{Role, UserInformation, ourselves, role_item};
 use super::{APPLICATION_CONTEXT, Limits, ProposedContext};
 use crate::model::AeTitle;
 
@@ -23,6 +23,9 @@ pub struct Proposal {
     pub called: AeTitle,
     /// At most 128 presentation contexts.
     pub contexts: Vec<ProposedContext>,
+    /// Roles other than ours by default, which is to use what the peer offers (PS3.7 §D.3.3.4). What the peer answers is
+    /// not looked at: some take the role and do not say so.
+    pub roles: Vec<Role>,
 }
 
 /// Asks for an association on an open connection.
@@ -34,6 +37,8 @@ pub fn request(
     limits: Limits,
     proposal: &Proposal,
 ) -> Result<Association, Error> {
+    let mut user_variables = ourselves(limits.maximum_pdu);
+    user_variables.extend(proposal.roles.iter().map(role_item));
     let pdu = Pdu::AssociationRQ(AssociationRQ {
         protocol_version: 1,
         calling_ae_title: proposal.calling.to_string(),
@@ -48,7 +53,7 @@ pub fn request(
                 transfer_syntaxes: c.transfer_syntaxes.clone(),
             })
             .collect(),
-        user_variables: ourselves(limits.maximum_pdu),
+        user_variables,
     });
     connection.send(&encode(&pdu)?)?;
     let mut association = Association::new(

@@ -50,6 +50,7 @@ fn proposal() -> Proposal {
             abstract_syntax: MR.into(),
             transfer_syntaxes: vec![EXPLICIT.into()],
         }],
+        roles: Vec::new(),
     }
 }
 

@@ -5,6 +5,8 @@
 
 use dicom_ul::pdu::UserVariableItem;
 
+use dicom_dictionary_std::uids;
+
 use super::associate_rq::{invalid, items, uid_text};
 use super::error::Error;
 use crate::dicom::identity;
@@ -93,10 +95,11 @@ impl UserInformation {
         Ok(user)
     }
 
-    /// Whether the requestor's only proposed role for a SOP class is the one we cannot meet: to offer the service.
+    /// Whether the requestor's only proposed role for a SOP class is one that we cannot meet: to offer a service that we do
+    /// not use.
     #[must_use]
     pub fn wants_us_as_scu_only(&self, sop_class: &str) -> bool {
-        self.roles.iter().any(|r| r.sop_class == sop_class && !r.scu)
+        !is_used(sop_class) && self.roles.iter().any(|r| r.sop_class == sop_class && !r.scu)
     }
 
     /// The sub-items of our answer, for a window of `operations` at most; `is_storage` tells whose extended
@@ -122,8 +125,8 @@ impl UserInformation {
             ));
         }
         for role in &self.roles {
-            let value = [length_and(&role.sop_class), vec![u8::from(role.scu), 0]].concat();
-            answer.push(UserVariableItem::Unknown(item::ROLE_SELECTION, value));
+            let scp = role.scp && is_used(&role.sop_class);
+            answer.push(role_item(&Role { scp, ..role.clone() }));
         }
         for sop_class in self.extended.iter().filter(|c| is_storage(c)) {
             let value = [length_and(sop_class), STORAGE_INFORMATION.to_vec()].concat();
@@ -141,6 +144,21 @@ impl UserInformation {
         }
         answer
     }
+}
+
+/// Whether we use a service that a requestor offers: peers that were asked for storage commitment answer on associations
+/// of their own (PS3.4 §J.3.3).
+fn is_used(sop_class: &str) -> bool {
+    sop_class == uids::STORAGE_COMMITMENT_PUSH_MODEL
+}
+
+/// Roles, as proposed or as accepted.
+pub(super) fn role_item(role: &Role) -> UserVariableItem {
+    let roles = vec![u8::from(role.scu), u8::from(role.scp)];
+    UserVariableItem::Unknown(
+        item::ROLE_SELECTION,
+        [length_and(&role.sop_class), roles].concat(),
+    )
 }
 
 /// What we say of ourselves, in request and acceptance.
@@ -252,6 +270,21 @@ mod tests {
         }
         let user = UserInformation::parse(&sub_item(0x54, &[length_and(MR), vec![0, 1]].concat())).unwrap();
         assert!(user.wants_us_as_scu_only(MR) && !user.wants_us_as_scu_only("1.2"));
+    }
+
+    #[test]
+    fn whoever_was_asked_for_storage_commitment_may_offer_it() {
+        let class = uids::STORAGE_COMMITMENT_PUSH_MODEL;
+        for roles in [[1, 0], [1, 1], [0, 1]] {
+            let item = [length_and(class), roles.to_vec()].concat();
+            assert_eq!(
+                answered(&[sub_item(0x54, &item)]),
+                [(0x54, item.clone())],
+                "{roles:?}"
+            );
+            let user = UserInformation::parse(&sub_item(0x54, &item)).unwrap();
+            assert!(!user.wants_us_as_scu_only(class));
+        }
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct RemoteAe {
     pub tls: Option<RemoteTls>,
     /// How much of us it gets.
     pub limits: SendLimits,
+    /// Whether it is asked for storage commitment of what it took.
+    pub commit: bool,
 }
 
 impl RemoteAe {
@@ -61,6 +63,7 @@ impl RemoteAe {
             calling,
             tls: None,
             limits: SendLimits::default(),
+            commit: false,
         }
     }
 }

@@ -49,6 +49,8 @@ impl Bench {
                 reserve_files: 0,
                 keep: Keep::Forever,
                 make_room: None,
+                commit_for: Keep::Forever,
+                commit_completes: true,
             },
         }
     }

@@ -237,6 +237,28 @@ impl Parrot {
         }
     }
 
+    /// The next request of the node with its data set: its presentation context, the bytes of both.
+    #[track_caller]
+    pub fn request(&mut self) -> (u8, Vec<u8>, Vec<u8>) {
+        let mut parts = [Vec::new(), Vec::new()];
+        loop {
+            if self.values.is_empty() {
+                match self.hear() {
+                    Heard::Data(values) => self.values = values,
+                    other => panic!("a request was expected: {other:?}"),
+                }
+                continue;
+            }
+            let value = self.values.remove(0);
+            let is_data = value.control & 1 == 0;
+            parts[usize::from(is_data)].extend(value.data);
+            if is_data && value.control & 2 == 2 {
+                let [command, data_set] = parts;
+                return (value.context, command, data_set);
+            }
+        }
+    }
+
     /// A C-ECHO, which has to succeed: the association lives.
     #[track_caller]
     pub fn echo(&mut self, context: u8) {

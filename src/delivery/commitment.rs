@@ -1,0 +1,330 @@
+//! Asks destinations to say that they keep what they took (PS3.4 Annex J): after the last object of a delivery, with a new
+//! Transaction UID each time. The answer comes over the same association, or over one that the destination opens to us.
+//!
+//! What is asked and what is answered are rows: an answer that comes after days, or after a crash, finds its delivery.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+
+use crate::config::DeliveryConfig;
+use crate::dicom::commitment::{Answer, Reference, Request, ask};
+use crate::dicom::scu::{ScuError, ScuTimeouts};
+use crate::dicom::status::Status;
+use crate::dicom::upper_layer::Error;
+use crate::model::{AeTitle, Delivery, DeliveryEvent, Remote, RemoteAe, Timestamp, Uid};
+use crate::store::{Asks, CommitmentHeard, Store, StoreError};
+use crate::telemetry::field;
+
+/// Deliveries are looked at this often even if nobody said that one is to be committed.
+const AT_LEAST: Duration = Duration::from_secs(60);
+
+/// Before a store in trouble is asked again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// How long the association that asked is kept open for the answer.
+const SAME_ASSOCIATION: Duration = Duration::from_secs(10);
+
+/// Asks for storage commitment.
+#[derive(Clone)]
+pub struct Committer {
+    /// `[delivery]`
+    pub config: DeliveryConfig,
+    /// `[[remote_ae]]`
+    pub remote_aes: Arc<Vec<RemoteAe>>,
+    /// The job store.
+    pub store: Store,
+    /// Told when a delivery is to be committed.
+    pub due: Arc<Notify>,
+}
+
+/// What is to be done about a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Next {
+    Ask,
+    Wait(Timestamp),
+    GiveUp(String),
+}
+
+/// Tells that a destination is free again, however it was asked.
+struct Over(mpsc::UnboundedSender<AeTitle>, AeTitle);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        // The committer outlives its questions.
+        let _ = self.0.send(self.1.clone());
+    }
+}
+
+impl Committer {
+    /// What happens to a delivery to that destination instead of `event`: one that took every object may have to say that
+    /// it keeps them.
+    pub(super) fn instead_of(&self, event: DeliveryEvent, remote: &Remote) -> DeliveryEvent {
+        // Folders and DICOMweb servers know no storage commitment.
+        let Remote::Dicom(remote) = remote else {
+            return event;
+        };
+        let is = |r: &RemoteAe| r.ae_title == remote.ae_title && r.address == remote.address;
+        let asked = self.remote_aes.iter().any(|r| r.commit && is(r));
+        match event {
+            DeliveryEvent::Accepted if asked => DeliveryEvent::ToBeCommitted,
+            other => other,
+        }
+    }
+
+    /// A delivery may have come to be committed.
+    pub(super) fn wake(&self) {
+        self.due.notify_one();
+    }
+
+    /// Asks what is to be asked; never ends.
+    pub async fn run(self) {
+        let mut busy = HashSet::new();
+        let (over, mut ended) = mpsc::unbounded_channel();
+        loop {
+            let wait = self.pass(&mut busy, &over).unwrap_or_else(|error| {
+                tracing::error!(%error, "look at the deliveries to be committed");
+                AGAIN
+            });
+            tokio::select! {
+                Some(destination) = ended.recv() => { busy.remove(&destination); }
+                () = self.due.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Begins to ask what is due; answers how long nothing else is.
+    fn pass(
+        &self,
+        busy: &mut HashSet<AeTitle>,
+        over: &mpsc::UnboundedSender<AeTitle>,
+    ) -> Result<Duration, StoreError> {
+        let now = Timestamp::now();
+        let mut wait = AT_LEAST;
+        for (delivery, asks) in self.store.deliveries_committing()? {
+            if busy.contains(&delivery.destination) {
+                continue;
+            }
+            let next = next(&self.config, &asks, now);
+            if let Next::Wait(until) = next {
+                wait = wait.min(until.since(now));
+                continue;
+            }
+            busy.insert(delivery.destination.clone());
+            let over = Over(over.clone(), delivery.destination.clone());
+            let this = self.clone();
+            tokio::task::spawn_blocking(move || {
+                let done = match next {
+                    Next::GiveUp(error) => this.give_up(&delivery, error),
+                    _ => this.ask(&delivery),
+                };
+                if let Err(error) = done {
+                    tracing::error!({ field::DELIVERY } = delivery.id, %error, "keep what became of a storage commitment");
+                    std::thread::sleep(AGAIN);
+                }
+                drop(over);
+            });
+        }
+        Ok(wait)
+    }
+
+    fn give_up(&self, delivery: &Delivery, error: String) -> Result<(), StoreError> {
+        tracing::warn!({ field::DELIVERY } = delivery.id, to = %delivery.destination, error, "not committed");
+        self.store.commitment_given_up(delivery.id, error).wait()
+    }
+
+    fn ask(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        let named = || {
+            self.remote_aes
+                .iter()
+                .find(|r| r.ae_title == delivery.destination)
+        };
+        let Some(remote) = delivery.remote.as_ref().or_else(named) else {
+            let error = "it is no [[remote_ae]] of the configuration any more".to_owned();
+            return self.give_up(delivery, error);
+        };
+        let references = self.references(delivery)?;
+        if references.is_empty() {
+            // Nothing was sent that could be kept, or everything is.
+            return self
+                .store
+                .commitment_given_up(delivery.id, "nothing is left to be committed".to_owned())
+                .wait();
+        }
+        let Ok(transaction_uid) = Uid::parse(format!("2.25.{}", uuid::Uuid::new_v4().as_u128()).as_bytes())
+        else {
+            return Ok(());
+        };
+        let request = Request {
+            transaction_uid: transaction_uid.clone(),
+            references,
+        };
+        self.store
+            .commitment_asked(delivery.id, &transaction_uid, Timestamp::now())
+            .wait()?;
+        crate::failpoint::reach("commitment-asked");
+        let timeouts = ScuTimeouts {
+            connect: self.config.connect,
+            response: self.config.response,
+        };
+        let asked = ask(remote, &request, timeouts, SAME_ASSOCIATION, |answer| {
+            self.hear(&remote.ae_title, answer)
+        });
+        match asked {
+            Ok(asked) if asked.status == Status::SUCCESS => {
+                tracing::info!({ field::DELIVERY } = delivery.id, to = %delivery.destination, answered = asked.answered, "asked for storage commitment");
+                self.store.commitment_taken(&transaction_uid).wait()
+            }
+            // Of the moment: asked again.
+            Ok(asked)
+                if [Status::RESOURCE_LIMITATION, Status::PROCESSING_FAILURE].contains(&asked.status) =>
+            {
+                tracing::warn!({ field::DELIVERY } = delivery.id, to = %delivery.destination, status = %asked.status, "storage commitment not taken; asking again");
+                Ok(())
+            }
+            Ok(asked) => {
+                let comment = asked.comment.map(|c| format!(" ({c})")).unwrap_or_default();
+                self.give_up(
+                    delivery,
+                    format!("the request got status {}{comment}", asked.status),
+                )
+            }
+            Err(error) if is_permanent(&error) => self.give_up(delivery, error.to_string()),
+            Err(error) => {
+                tracing::warn!({ field::DELIVERY } = delivery.id, to = %delivery.destination, %error, "ask for storage commitment; trying again");
+                Ok(())
+            }
+        }
+    }
+
+    /// What the destination took and has not said to keep.
+    fn references(&self, delivery: &Delivery) -> Result<Vec<Reference>, StoreError> {
+        let uid = |text: &str| Uid::parse(text.as_bytes()).ok();
+        let instances = self.store.delivery_instances(delivery.id)?;
+        let sent = instances
+            .iter()
+            .filter(|i| i.state.is_there() && i.commitment != Some(0));
+        let reference = |i: &crate::model::DeliveryInstance| {
+            Some(Reference {
+                sop_class_uid: uid(&i.sop_class_uid)?,
+                sop_instance_uid: uid(&i.sop_instance_uid)?,
+            })
+        };
+        Ok(sent.filter_map(reference).collect())
+    }
+
+    fn hear(&self, from: &AeTitle, answer: &Answer) -> Status {
+        let failed = answer.failed.iter();
+        let answered = (
+            answer
+                .committed
+                .iter()
+                .map(|r| r.sop_instance_uid.clone())
+                .collect(),
+            failed
+                .map(|(r, why)| (r.sop_instance_uid.clone(), why.0))
+                .collect(),
+        );
+        match self
+            .store
+            .commitment_heard(&answer.transaction_uid, from, answered)
+            .wait()
+        {
+            Ok(CommitmentHeard::Kept) => Status::SUCCESS,
+            Ok(CommitmentHeard::Unknown) => Status::PROCESSING_FAILURE,
+            Err(error) => {
+                tracing::error!(%error, "keep an answer about storage commitment");
+                Status::PROCESSING_FAILURE
+            }
+        }
+    }
+}
+
+/// Whether the peer will say the same again until somebody changes something.
+const fn is_permanent(error: &ScuError) -> bool {
+    error.is_permanent()
+        || matches!(
+            error,
+            ScuError::Association {
+                source: Error::Local(_),
+                ..
+            }
+        )
+}
+
+/// What is to be done, by what was asked so far.
+fn next(config: &DeliveryConfig, asks: &Asks, now: Timestamp) -> Next {
+    let (Some(first), Some(last)) = (asks.first, asks.last) else {
+        return Next::Ask;
+    };
+    let wait = if asks.last_taken {
+        config.commit_timeout
+    } else {
+        let factor = 2_u32.saturating_pow(asks.lost.saturating_sub(1).min(20));
+        config
+            .first_retry
+            .saturating_mul(factor)
+            .min(config.longest_retry)
+    };
+    // Later than it could be: the clock was set back since.
+    if last > now || last.plus(wait) <= now {
+        if asks.last_taken && asks.taken >= config.commit_tries {
+            let timeout = humantime::format_duration(config.commit_timeout);
+            return Next::GiveUp(format!(
+                "asked {} times, it never said within {timeout} that it keeps the objects",
+                asks.taken
+            ));
+        }
+        if !asks.last_taken && now.since(first) >= config.give_up {
+            let time = humantime::format_duration(config.give_up);
+            return Next::GiveUp(format!("it could not be asked for {time}"));
+        }
+        return Next::Ask;
+    }
+    Next::Wait(last.plus(wait))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asks(first: i64, last: i64, last_taken: bool, taken: u32, lost: u32) -> Asks {
+        Asks {
+            first: Some(Timestamp(first)),
+            last: Some(Timestamp(last)),
+            last_taken,
+            taken,
+            lost,
+        }
+    }
+
+    #[test]
+    fn it_is_asked_again_when_no_answer_came_in_time_and_then_shown() {
+        let config = DeliveryConfig {
+            commit_timeout: Duration::from_secs(10),
+            commit_tries: 2,
+            ..crate::config::Config::load(None).unwrap().delivery
+        };
+        let at = |asks: &Asks, now: i64| next(&config, asks, Timestamp(now));
+        assert_eq!(at(&Asks::default(), 5), Next::Ask);
+        let once = asks(0, 0, true, 1, 0);
+        assert_eq!(at(&once, 9_999), Next::Wait(Timestamp(10_000)));
+        assert_eq!(at(&once, 10_000), Next::Ask);
+        let twice = asks(0, 10_000, true, 2, 0);
+        assert_eq!(at(&twice, 19_000), Next::Wait(Timestamp(20_000)));
+        assert!(matches!(at(&twice, 20_000), Next::GiveUp(_)));
+        // It was not there: as with sending, 30 s, then twice as long each time, for 72 h.
+        let lost = asks(0, 0, false, 0, 1);
+        assert_eq!(at(&lost, 29_000), Next::Wait(Timestamp(30_000)));
+        assert_eq!(at(&lost, 30_000), Next::Ask);
+        assert_eq!(
+            at(&asks(0, 30_000, false, 0, 2), 80_000),
+            Next::Wait(Timestamp(90_000))
+        );
+        let long = 73 * 3_600_000;
+        assert!(matches!(at(&asks(0, 1, false, 0, 99), long), Next::GiveUp(_)));
+    }
+}

@@ -1,0 +1,44 @@
+//! Requests of peers for storage commitment (PS3.4 Annex J).
+//!
+//! ```text
+//!  Received ──────▶ Checked ──────▶ Answered
+//!    objects looked at  │  N-EVENT-REPORT taken
+//!                       └─────────▶ Unanswered   tried for `give_up`, or nobody knows where the peer is
+//! ```
+//!
+//! The same request again begins anew, whatever became of it before.
+
+/// Where a request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitmentState {
+    /// Taken; its objects are still to be looked at.
+    Received,
+    /// It is known which objects are committed; the peer is still to be told.
+    Checked,
+    /// The peer was told.
+    Answered,
+    /// The peer could not be told. What is committed stays so.
+    Unanswered,
+}
+
+impl CommitmentState {
+    /// All states.
+    pub const ALL: [Self; 4] = [Self::Received, Self::Checked, Self::Answered, Self::Unanswered];
+
+    /// The state's name in the store and in the API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Checked => "checked",
+            Self::Answered => "answered",
+            Self::Unanswered => "unanswered",
+        }
+    }
+
+    /// The state of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.name() == name)
+    }
+}

@@ -1,0 +1,215 @@
+//! Looks at what requests list, and answers over associations of our own: one per peer at a time, again and again until
+//! it is heard or was tried for `give_up`.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::config::DeliveryConfig;
+use crate::dicom::commitment::report;
+use crate::dicom::scu::ScuTimeouts;
+use crate::dicom::status::Status;
+use crate::model::{AeTitle, CommitmentState, Keep, Layout, RemoteAe, Timestamp};
+use crate::stage::Completion;
+use crate::store::{CommitmentRow, StoreError};
+
+use super::Commitments;
+use super::look::{answer_of, look};
+
+/// Requests are looked at this often even if nobody said that there is one.
+const AT_LEAST: Duration = Duration::from_secs(60);
+
+/// Before a store in trouble is asked again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Keeps what peers asked for.
+#[derive(Clone)]
+pub struct Keeper {
+    /// What associations have taken.
+    pub commitments: Commitments,
+    /// The data directory.
+    pub layout: Layout,
+    /// Completes sets that a request proves to be.
+    pub completion: Completion,
+    /// `[storage] commit_for`
+    pub promise: Keep,
+    /// `[storage] commit_completes`
+    pub completes: bool,
+    /// `[delivery]`: how often, how long, with which patience.
+    pub config: DeliveryConfig,
+}
+
+/// Tells that a peer is free again, however its answer ended.
+struct Over(mpsc::UnboundedSender<AeTitle>, AeTitle);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        // The keeper outlives its answers.
+        let _ = self.0.send(self.1.clone());
+    }
+}
+
+impl Keeper {
+    /// Looks and answers; never ends.
+    pub async fn run(self) {
+        let this = Arc::new(self);
+        let mut busy = HashSet::new();
+        let (over, mut ended) = mpsc::unbounded_channel();
+        loop {
+            let wait = match this.pass(&mut busy, &over).await {
+                Ok(wait) => wait,
+                Err(error) => {
+                    tracing::error!(%error, "look at requests for storage commitment; trying again");
+                    AGAIN
+                }
+            };
+            tokio::select! {
+                Some(peer) = ended.recv() => { busy.remove(&peer); }
+                () = this.commitments.changed.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Looks at what came, begins to answer what is due; answers how long nothing else is.
+    async fn pass(
+        self: &Arc<Self>,
+        busy: &mut HashSet<AeTitle>,
+        over: &mpsc::UnboundedSender<AeTitle>,
+    ) -> Result<Duration, StoreError> {
+        let this = self.clone();
+        let open = move || this.commitments.store.commitments_open();
+        let mut wait = AT_LEAST;
+        for request in off_the_runtime(open).await? {
+            if request.state == CommitmentState::Received {
+                self.look(&request).await?;
+                // The next pass answers it.
+                wait = Duration::ZERO;
+                continue;
+            }
+            let now = Timestamp::now();
+            let latest = now.plus(self.config.longest_retry);
+            let due = request.next_at.filter(|at| *at <= latest).unwrap_or(now);
+            if self.commitments.desk.offer(request.id) || busy.contains(&request.calling) {
+                continue;
+            }
+            if due > now {
+                wait = wait.min(due.since(now));
+                continue;
+            }
+            busy.insert(request.calling.clone());
+            let over = Over(over.clone(), request.calling.clone());
+            let this = self.clone();
+            tokio::task::spawn_blocking(move || {
+                if let Err(error) = this.answer(&request) {
+                    tracing::error!(%error, "keep what became of an answer; trying again");
+                    std::thread::sleep(AGAIN);
+                }
+                drop(over);
+            });
+        }
+        Ok(wait)
+    }
+
+    async fn look(self: &Arc<Self>, request: &CommitmentRow) -> Result<(), StoreError> {
+        let (this, row) = (self.clone(), request.clone());
+        off_the_runtime(move || look(&this.commitments.store, &this.layout, this.promise, &row)).await?;
+        crate::failpoint::reach("commitment-checked");
+        self.commitments.desk.offer(request.id);
+        let (this, id) = (self.clone(), request.id);
+        let Some(row) = off_the_runtime(move || this.commitments.store.commitment(id)).await? else {
+            return Ok(());
+        };
+        tracing::info!(
+            ae.calling = %row.calling, ae.called = %row.stream, objects = row.objects, failed = row.failed,
+            "storage commitment looked at"
+        );
+        // A list with anything in it that is not here is no proof that all of it is.
+        if self.completes && row.failed == Some(0) {
+            self.complete(row).await?;
+        }
+        Ok(())
+    }
+
+    /// A request that lists every object of a set says that there are no more: its job starts at once.
+    async fn complete(self: &Arc<Self>, row: CommitmentRow) -> Result<(), StoreError> {
+        let (this, (id, stream)) = (self.clone(), (row.id, row.stream.clone()));
+        let listed = move || this.commitments.store.sets_listed(id, &stream);
+        for (job, objects) in off_the_runtime(listed).await? {
+            let why = format!(
+                "a storage commitment request of {} lists all {objects} objects",
+                row.calling
+            );
+            if let Err(error) = self.completion.complete_proven(&job, row.association, why).await {
+                // Its time comes all the same.
+                tracing::warn!(job.id = %job, %error, "complete a set that a storage commitment request lists");
+            }
+        }
+        Ok(())
+    }
+
+    /// One attempt to answer over an association of our own.
+    fn answer(&self, request: &CommitmentRow) -> Result<(), StoreError> {
+        let store = &self.commitments.store;
+        // An association may have begun to answer it, or the peer asked anew, since it was read.
+        if self.commitments.desk.holds(request.id) {
+            return Ok(());
+        }
+        let Some(answer) = answer_of(store, request.id)? else {
+            return Ok(());
+        };
+        let mut known = self.commitments.remote_aes.iter();
+        let Some(peer) = known.find(|r| r.ae_title == request.calling) else {
+            let error = format!(
+                "{} is gone, and no [[remote_ae]] says where it could be answered",
+                request.calling
+            );
+            tracing::warn!(ae.calling = %request.calling, error, "storage commitment not answered");
+            return store
+                .commitment_ends(request.id, Some(error), Timestamp::now())
+                .wait();
+        };
+        // It asked this AE title, and expects to hear from it.
+        let peer = RemoteAe {
+            calling: request.stream.clone(),
+            ..peer.clone()
+        };
+        let timeouts = ScuTimeouts {
+            connect: self.config.connect,
+            response: self.config.response,
+        };
+        let now = Timestamp::now();
+        let error = match report(&peer, &answer, timeouts) {
+            Ok(Status::SUCCESS) => {
+                tracing::info!(ae.calling = %request.calling, "storage commitment answered");
+                return store.commitment_ends(request.id, None, now).wait();
+            }
+            // It heard the answer and has no use for it: saying it again changes nothing.
+            Ok(status) => {
+                let error = format!("the peer answered the N-EVENT-REPORT with status {status}");
+                return store.commitment_ends(request.id, Some(error), now).wait();
+            }
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(ae.calling = %request.calling, error, "storage commitment not answered yet");
+        if now.since(request.received_at) >= self.config.give_up {
+            return store.commitment_ends(request.id, Some(error), now).wait();
+        }
+        let factor = 2_u32.saturating_pow(request.attempts.min(20));
+        let wait = self.config.first_retry.saturating_mul(factor);
+        let next_at = now.plus(wait.min(self.config.longest_retry));
+        store.commitment_put_off(request.id, next_at, error).wait()
+    }
+}
+
+/// Disks and the store are waited for elsewhere.
+async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(StoreError::State(error.to_string())),
+    }
+}

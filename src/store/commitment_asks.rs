@@ -1,0 +1,197 @@
+//! What destinations were asked to commit, and what they answered (PS3.4 Annex J).
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::deliveries::{advance_delivery, query};
+use super::events::record;
+use super::{Pending, Result, Store};
+use crate::model::{AeTitle, Delivery, DeliveryEvent, Timestamp, Uid};
+
+/// What was asked so far for a delivery, since it was last sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asks {
+    /// When first.
+    pub first: Option<Timestamp>,
+    /// When last.
+    pub last: Option<Timestamp>,
+    /// Whether the destination took the last one.
+    pub last_taken: bool,
+    /// How many it took.
+    pub taken: u32,
+    /// How many it did not take.
+    pub lost: u32,
+}
+
+/// What became of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitmentHeard {
+    /// It is kept, whatever it said.
+    Kept,
+    /// Nobody asked for it, or somebody else was asked.
+    Unknown,
+}
+
+/// SOP Instance UIDs that are committed, and those that are not with the Failure Reason.
+pub type Answered = (Vec<Uid>, Vec<(Uid, u16)>);
+
+impl Store {
+    /// Deliveries whose destination has still to say that it keeps what it took, with what it was asked.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn deliveries_committing(&self) -> Result<Vec<(Delivery, Asks)>> {
+        self.read(|db| {
+            let deliveries = query(db, "d.state = 'committing' ORDER BY d.id", [])?;
+            let with_asks = |delivery: Delivery| {
+                let asks = asks(db, &delivery)?;
+                Ok((delivery, asks))
+            };
+            deliveries.into_iter().map(with_asks).collect()
+        })
+    }
+
+    /// A destination is about to be asked: from here on its answer is known.
+    pub fn commitment_asked(&self, delivery: i64, transaction_uid: &Uid, at: Timestamp) -> Pending<()> {
+        let transaction_uid = transaction_uid.clone();
+        self.write(move |db| {
+            db.execute(
+                "INSERT INTO commitment_asks (transaction_uid, delivery, asked_at) VALUES (?1, ?2, ?3)",
+                params![transaction_uid.as_str(), delivery, at.0],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// The destination said that it would answer.
+    pub fn commitment_taken(&self, transaction_uid: &Uid) -> Pending<()> {
+        let transaction_uid = transaction_uid.clone();
+        self.write(move |db| {
+            db.execute(
+                "UPDATE commitment_asks SET taken = 1 WHERE transaction_uid = ?1",
+                [transaction_uid.as_str()],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Keeps an answer of that peer, and moves the delivery once all of its objects are answered.
+    pub fn commitment_heard(
+        &self,
+        transaction_uid: &Uid,
+        calling: &AeTitle,
+        answered: Answered,
+    ) -> Pending<CommitmentHeard> {
+        let (transaction_uid, calling) = (transaction_uid.clone(), calling.clone());
+        self.write(move |db| {
+            let asked: Option<(i64, String)> = db
+                .query_row(
+                    "SELECT a.delivery, d.destination FROM commitment_asks a JOIN deliveries d ON d.id = a.delivery \
+                     WHERE a.transaction_uid = ?1",
+                    [transaction_uid.as_str()],
+                    |row| Ok((row.get(0)?, row.get(1)?)),
+                )
+                .optional()?;
+            let Some((delivery, _)) = asked.filter(|(_, destination)| destination == calling.as_str()) else {
+                return Ok(CommitmentHeard::Unknown);
+            };
+            db.execute(
+                "UPDATE commitment_asks SET answered_at = ?2, taken = 1 WHERE transaction_uid = ?1",
+                params![transaction_uid.as_str(), Timestamp::now().0],
+            )?;
+            keep(db, delivery, &answered)?;
+            conclude(db, delivery)?;
+            Ok(CommitmentHeard::Kept)
+        })
+    }
+
+    /// A destination will not say that it keeps what it took.
+    pub fn commitment_given_up(&self, delivery: i64, error: String) -> Pending<()> {
+        self.write(move |db| conclude_with(db, delivery, DeliveryEvent::NotCommitted, Some(&error)))
+    }
+}
+
+fn asks(db: &Connection, delivery: &Delivery) -> Result<Asks> {
+    let mut statement = db.prepare_cached(
+        "SELECT asked_at, taken FROM commitment_asks WHERE delivery = ?1 AND asked_at >= ?2 ORDER BY asked_at, commitment_asks.rowid",
+    )?;
+    let mut rows = statement.query(params![delivery.id, delivery.created_at.0])?;
+    let mut asks = Asks::default();
+    while let Some(row) = rows.next()? {
+        let at = Timestamp(row.get(0)?);
+        asks.first = asks.first.or(Some(at));
+        asks.last = Some(at);
+        asks.last_taken = row.get(1)?;
+        if asks.last_taken {
+            asks.taken += 1;
+        } else {
+            asks.lost += 1;
+        }
+    }
+    Ok(asks)
+}
+
+fn keep(db: &Connection, delivery: i64, (committed, failed): &Answered) -> Result<()> {
+    // The index of its rows is by file: of a large delivery each row would be looked for among all.
+    let mut uids = db.prepare_cached(
+        "SELECT rowid, sop_instance_uid FROM delivery_instances WHERE delivery = ?1 AND state IN ('sent', 'sent-with-warning', 'duplicate')",
+    )?;
+    let mut rows = uids.query([delivery])?;
+    let said: std::collections::HashMap<&str, u16> = committed
+        .iter()
+        .map(|uid| (uid.as_str(), 0))
+        // Where an answer says both, it is the worse.
+        .chain(
+            failed
+                .iter()
+                .map(|(uid, reason)| (uid.as_str(), (*reason).max(1))),
+        )
+        .collect();
+    let mut update = db.prepare_cached("UPDATE delivery_instances SET commitment = ?2 WHERE rowid = ?1")?;
+    while let Some(row) = rows.next()? {
+        let (id, uid): (i64, String) = (row.get(0)?, row.get(1)?);
+        if let Some(reason) = said.get(uid.as_str()) {
+            update.execute(params![id, reason])?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves a delivery all of whose objects are answered; one with an object that is not kept at once.
+fn conclude(db: &Connection, delivery: i64) -> Result<()> {
+    let (open, failed): (u32, u32) = db.query_row(
+        "SELECT count(*) FILTER (WHERE commitment IS NULL), count(*) FILTER (WHERE commitment <> 0) \
+         FROM delivery_instances WHERE delivery = ?1 AND state IN ('sent', 'sent-with-warning', 'duplicate')",
+        [delivery],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    if failed > 0 {
+        let (uid, reason): (String, u16) = db.query_row(
+            "SELECT sop_instance_uid, commitment FROM delivery_instances WHERE delivery = ?1 AND commitment <> 0 \
+             ORDER BY rowid LIMIT 1",
+            [delivery],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let error = format!("{failed} objects are not committed; {uid}: failure reason {reason:04X}");
+        return conclude_with(db, delivery, DeliveryEvent::NotCommitted, Some(&error));
+    }
+    if open == 0 {
+        return conclude_with(db, delivery, DeliveryEvent::Committed, None);
+    }
+    Ok(())
+}
+
+fn conclude_with(db: &Connection, id: i64, event: DeliveryEvent, error: Option<&str>) -> Result<()> {
+    let Some(state) = advance_delivery(db, id, event)? else {
+        return Ok(());
+    };
+    db.execute(
+        "UPDATE deliveries SET state = ?2, error = ?3 WHERE id = ?1",
+        params![id, state.name(), error],
+    )?;
+    let Some(delivery) = query(db, "d.id = ?1", [id])?.pop() else {
+        return Ok(());
+    };
+    let why = error.map(|e| format!(": {e}")).unwrap_or_default();
+    let text = format!("to {}: {}{why}", delivery.destination, state.name());
+    record(db, &delivery.job, "delivery", &text)
+}

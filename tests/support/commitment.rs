@@ -1,0 +1,134 @@
+//! Peers that ask for storage commitment, or are asked: pynetdicom through `peers/commit.py`, and bytes for the parrot.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use super::part10::Object;
+use super::peers::python;
+use super::process::Process;
+use super::wait::wait_until;
+use super::{PATIENCE, parrot};
+
+/// Storage Commitment Push Model.
+pub const PUSH: &str = "1.2.840.10008.1.20.1";
+/// Its only instance.
+pub const PUSH_INSTANCE: &str = "1.2.840.10008.1.20.1.1";
+
+fn script() -> Command {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/peers/commit.py");
+    let mut command = Command::new(python());
+    command.arg(script);
+    command
+}
+
+/// A question of pynetdicom that is under way.
+pub struct Asking(Child);
+
+impl Asking {
+    /// What was answered in the end.
+    #[track_caller]
+    pub fn answer(self) -> Value {
+        let output = self.0.wait_with_output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let last = said.lines().last().unwrap_or_default();
+        serde_json::from_str(last).unwrap_or_else(|e| panic!("{e}: {said}{errors}"))
+    }
+}
+
+/// pynetdicom asks, in that directory; see `commit.py` for the modes.
+#[track_caller]
+pub fn ask(port: u16, called: &str, listen: u16, mode: &str, objects: &[Object], directory: &Path) -> Asking {
+    std::fs::create_dir_all(directory).unwrap();
+    let mut command = script();
+    command.args(["ask", &port.to_string(), called, &listen.to_string(), mode]);
+    for object in objects {
+        command.args([object.sop_class, &object.sop_instance]);
+    }
+    command.current_dir(directory);
+    Asking(
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    )
+}
+
+/// An archive of pynetdicom that is asked: `ARCHIVE`.
+pub struct Archive(Process);
+
+impl Archive {
+    /// Listens there; see `commit.py` for the modes.
+    #[track_caller]
+    pub fn start(listen: u16, mode: &str, node: u16, title: &str, directory: &Path) -> Self {
+        std::fs::create_dir_all(directory).unwrap();
+        let mut command = script();
+        command.args(["archive", &listen.to_string(), mode, &node.to_string(), title]);
+        let process = Process::start("the archive", &mut command, &directory.join("archive.log")).unwrap();
+        let archive = Self(process);
+        archive.said("listening");
+        archive
+    }
+
+    /// The values it has said under that key.
+    pub fn all(&self, key: &str) -> Vec<Value> {
+        let log = self.0.log();
+        let lines = log
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter_map(|line| line.get(key).cloned()).collect()
+    }
+
+    /// Waits until it has said something under that key; answers the first.
+    #[track_caller]
+    pub fn said(&self, key: &str) -> Value {
+        wait_until(PATIENCE, &format!("{key} of the archive"), || {
+            self.all(key).into_iter().next()
+        })
+        .unwrap_or_else(|e| panic!("{e}: {}", self.0.log()))
+    }
+}
+
+/// The data set of a request in explicit VR little endian, with lengths as most peers write them.
+pub fn request(transaction: &str, objects: &[Object]) -> Vec<u8> {
+    let items: Vec<u8> = objects
+        .iter()
+        .flat_map(|o| {
+            let item = [
+                uid_element(0x1150, o.sop_class),
+                uid_element(0x1155, &o.sop_instance),
+            ]
+            .concat();
+            let length = u32::try_from(item.len()).unwrap().to_le_bytes();
+            [&[0xFE, 0xFF, 0x00, 0xE0], &length[..], &item].concat()
+        })
+        .collect();
+    let length = u32::try_from(items.len()).unwrap().to_le_bytes();
+    [
+        uid_element(0x1195, transaction),
+        [&[8, 0, 0x99, 0x11, b'S', b'Q', 0, 0], &length[..], &items].concat(),
+    ]
+    .concat()
+}
+
+/// A UI element of group 0008.
+pub fn uid_element(element: u16, uid: &str) -> Vec<u8> {
+    let mut value = uid.as_bytes().to_vec();
+    value.resize(value.len().next_multiple_of(2), 0);
+    let length = u16::try_from(value.len()).unwrap().to_le_bytes();
+    let [e0, e1] = element.to_le_bytes();
+    [&[8, 0, e0, e1, b'U', b'I'], &length[..], &value].concat()
+}
+
+/// N-ACTION-RQ of that action type.
+pub fn n_action(id: u16, action: u16) -> parrot::command::Command {
+    use parrot::command::{Command, DATA_SET_TYPE};
+    Command::request(0x0130, id)
+        .short(DATA_SET_TYPE, 0)
+        .uid(0x0003, PUSH)
+        .uid(0x1001, PUSH_INSTANCE)
+        .short(0x1008, action)
+}

@@ -1,0 +1,168 @@
+"""Storage commitment from either side, with AE title PYTHON.
+
+commit.py ask PORT CALLED LISTEN MODE CLASS INSTANCE [CLASS INSTANCE ...]
+    Asks for storage commitment and waits for the answer. MODE: `same`, over the association that asked; `new`, after its
+    release, over one that comes to port LISTEN; `late`, the same, but nobody listens before there is a file `listen` in the
+    working directory. Prints one JSON object: {"status": "0000"} and what was answered:
+    {"transaction": UID, "asked": UID, "event": 1, "committed": [UID], "failed": {UID: "0112"}, "over": "same", "caller": AE}.
+
+commit.py archive LISTEN MODE [NODE-PORT NODE-TITLE]
+    Takes objects and requests, and prints a line for each thing that happens. MODE: `same`, answers over the same
+    association; `new`, over one of its own to NODE-PORT; `half`, the same, and says of the first object that it has none;
+    `lies`, of its own, for a Transaction UID that nobody gave; `silent`, never answers;
+    `refuses`, answers the request with 0122; `none`, knows nothing of storage commitment.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+
+from pydicom.dataset import Dataset
+from pydicom.uid import generate_uid
+from pynetdicom import AE, StoragePresentationContexts, build_role, evt
+from pynetdicom.sop_class import StorageCommitmentPushModel as Push
+from pynetdicom.sop_class import Verification
+
+INSTANCE = "1.2.840.10008.1.20.1.1"
+
+
+def say(**what):
+    print(json.dumps(what), flush=True)
+
+
+def node_as(title="PYTHON"):
+    ae = AE(ae_title=title)
+    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 30
+    return ae
+
+
+def read(event, over):
+    info = event.event_information
+    calling = event.assoc.requestor.ae_title if over == "new" else event.assoc.acceptor.ae_title
+    return {
+        "transaction": str(info.TransactionUID),
+        "event": event.event_type,
+        "committed": [str(item.ReferencedSOPInstanceUID) for item in info.get("ReferencedSOPSequence", [])],
+        "failed": {
+            str(item.ReferencedSOPInstanceUID): f"{item.FailureReason:04X}"
+            for item in info.get("FailedSOPSequence", [])
+        },
+        "over": over,
+        "caller": calling.strip(),
+    }
+
+
+def references(pairs):
+    items = []
+    for sop_class, instance in pairs:
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, instance
+        items.append(item)
+    return items
+
+
+def ask(port, called, listen, mode, *rest):
+    heard, done = {}, threading.Event()
+
+    def on_report(over):
+        def handle(event):
+            heard.update(read(event, over))
+            done.set()
+            return 0x0000, None
+
+        return handle
+
+    def serve():
+        ae = node_as()
+        ae.add_supported_context(Push, scu_role=False, scp_role=True)
+        return ae.start_server(
+            ("127.0.0.1", int(listen)), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report("new"))]
+        )
+
+    server = serve() if mode == "new" else None
+    ae = node_as()
+    ae.add_requested_context(Push)
+    association = ae.associate(
+        "127.0.0.1", int(port), ae_title=called, evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report("same"))]
+    )
+    if not association.is_established:
+        sys.exit("no association")
+    request = Dataset()
+    request.TransactionUID = generate_uid()
+    request.ReferencedSOPSequence = references(zip(rest[::2], rest[1::2]))
+    status, _ = association.send_n_action(request, 1, Push, INSTANCE)
+    if mode == "same":
+        done.wait(30)
+        time.sleep(0.2)  # the response to it is sent by another thread
+    association.release()
+    if mode == "late":
+        say(asked=str(request.TransactionUID), status=f"{status.Status:04X}")
+        while not os.path.exists("listen"):
+            time.sleep(0.05)
+        server = serve()
+    done.wait(30)
+    time.sleep(0.2)
+    if server:
+        server.shutdown()
+    say(**{"status": f"{status.Status:04X}", "asked": str(request.TransactionUID), **heard})
+
+
+def archive(listen, mode, node_port="0", node_title=""):
+    def answer(association, request):
+        report, event_type = Dataset(), 1
+        report.TransactionUID = request.TransactionUID if mode != "lies" else generate_uid()
+        items = list(request.ReferencedSOPSequence)
+        if mode == "half":
+            failed, items, event_type = items[0], items[1:], 2
+            failed.FailureReason = 0x0112
+            report.FailedSOPSequence = [failed]
+        if items:
+            report.ReferencedSOPSequence = items
+        status, _ = association.send_n_event_report(report, event_type, Push, INSTANCE)
+        say(reported=f"{status.Status:04X}" if "Status" in status else "none")
+
+    def report_anew(request):
+        ae = node_as("ARCHIVE")
+        ae.add_requested_context(Push)
+        association = ae.associate(
+            "127.0.0.1",
+            int(node_port),
+            ae_title=node_title,
+            ext_neg=[build_role(Push, scu_role=False, scp_role=True)],
+        )
+        if not association.is_established:
+            return say(reported="no association")
+        answer(association, request)
+        association.release()
+
+    def on_action(event):
+        request = event.action_information
+        say(asked=len(request.ReferencedSOPSequence), transaction=str(request.TransactionUID))
+        if mode == "refuses":
+            return 0x0122, None
+        # Behind the response to the N-ACTION.
+        if mode == "same":
+            threading.Timer(0.5, answer, (event.assoc, request)).start()
+        elif mode != "silent":
+            threading.Timer(0.5, report_anew, (request,)).start()
+        return 0x0000, None
+
+    def on_store(event):
+        say(stored=str(event.request.AffectedSOPInstanceUID))
+        return 0x0000
+
+    ae = node_as("ARCHIVE")
+    ae.supported_contexts = StoragePresentationContexts
+    ae.add_supported_context(Verification)
+    if mode != "none":
+        ae.add_supported_context(Push)
+    handlers = [(evt.EVT_N_ACTION, on_action), (evt.EVT_C_STORE, on_store)]
+    server = ae.start_server(("127.0.0.1", int(listen)), block=False, evt_handlers=handlers)
+    say(listening=int(listen))
+    threading.Event().wait()
+    server.shutdown()
+
+
+{"ask": ask, "archive": archive}[sys.argv[1]](*sys.argv[2:])
