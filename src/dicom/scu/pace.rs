@@ -133,7 +133,7 @@ mod tests {
         let (mut peer, _) = listener.accept().unwrap();
         let mut paced = Paced::new(Box::new(socket), Pace::new(10_000_000));
         let big = vec![7; 600_000];
-        let mut parts = vec![IoSlice::new(b"head"), IoSlice::new(&[]), IoSlice::new(&big)];
+        let mut parts = [IoSlice::new(b"head"), IoSlice::new(&[]), IoSlice::new(&big)];
         let mut left = &mut parts[..];
         let begun = Instant::now();
         let reader = std::thread::spawn(move || {
