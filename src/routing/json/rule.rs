@@ -1,5 +1,7 @@
 //! One rule, its destinations, and what of the files goes there.
 
+use std::cell::Cell;
+
 use super::Site;
 use super::table::Table;
 use crate::model::{
@@ -72,7 +74,9 @@ fn destinations<'a>(send: &Table<'a>, site: &Site, to: &mut Vec<Destination>) {
 }
 
 fn destination(table: &Table<'_>, site: &Site) -> Option<Destination> {
+    let meant = Cell::new(false);
     let pacs = || {
+        meant.set(true);
         site.default_pacs
             .as_ref()
             .ok_or("stands for the site's default PACS: name a [[remote_ae]] as default_pacs in [routing]")
@@ -96,17 +100,36 @@ fn destination(table: &Table<'_>, site: &Site) -> Option<Destination> {
             table.error(key, "is missing");
         }
     }
+    // What the site calls over TLS is not called without by a rule that says less.
+    let over_tls = site
+        .default_pacs
+        .as_ref()
+        .filter(|pacs| meant.get() && pacs.tls.is_some());
+    if let (Some(pacs), Some(title)) = (over_tls, &ae_title)
+        && pacs.ae_title != *title
+    {
+        table.error(
+            "AETitleTo",
+            &format!(
+                "the default PACS is called over TLS: it has to be its AE title, {}",
+                pacs.ae_title
+            ),
+        );
+    }
     let stops = table.switch("break").unwrap_or_default();
     let which = which(table);
     let error_report = table.switch("sendErrorAsDcm").unwrap_or_default();
     table.warn_unknown();
     Some(Destination {
         outcome: None,
-        peer: Peer::Given(RemoteAe::plain(
-            ae_title?,
-            format!("{}:{}", host?, port?),
-            calling?,
-        )),
+        peer: match over_tls {
+            Some(pacs) => Peer::Named(pacs.ae_title.clone()),
+            None => Peer::Given(RemoteAe::plain(
+                ae_title?,
+                format!("{}:{}", host?, port?),
+                calling?,
+            )),
+        },
         which,
         stops,
         error_report,

@@ -202,3 +202,25 @@ proptest! {
         let _ = parse(&bytes, &Site::default());
     }
 }
+
+#[test]
+fn a_default_pacs_that_is_called_over_tls_is_never_called_without() {
+    let mut site = site();
+    if let Some(pacs) = &mut site.default_pacs {
+        pacs.tls = Some(crate::model::RemoteTls {
+            ca: "ca.pem".into(),
+            identity: None,
+            name: None,
+        });
+    }
+    let rule = |to: &str| {
+        format!(
+            r#"{{ "routing": [ {{ "name": "r", "send": [ {{ "success": {{ "IP": "$me", "PORT": "$port", "AETitleSender": "me",
+            "AETitleTo": "{to}" }} }} ] }} ] }}"#
+        )
+    };
+    let (rules, _) = parse(rule("PACS").as_bytes(), &site).unwrap();
+    assert!(matches!(&rules[0].to[0].peer, crate::model::Peer::Named(title) if title.as_str() == "PACS"));
+    let said = parse(rule("OTHER").as_bytes(), &site).unwrap_err().to_string();
+    assert!(said.contains("AETitleTo") && said.contains("over TLS"), "{said}");
+}
