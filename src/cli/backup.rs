@@ -1,7 +1,7 @@
 //! `magickbox backup`: store and configuration, as they are at one moment, while the node runs.
 //!
-//! A backup is a directory: `magickbox.sqlite`, `magickbox.toml` where there is a configuration file, and
-//! `manifest.json`, which says what they are. It does not have the objects of jobs, nor keys and certificates that the
+//! A backup is a directory: `magickbox.sqlite`, `magickbox.toml` where there is a configuration file, `routing.json` where
+//! rules of one were in force, and `manifest.json`, which says what they are. It does not have the objects of jobs, nor keys and certificates that the
 //! configuration names: those are files, and the site's own backup of files has them.
 
 use std::collections::BTreeMap;
@@ -36,6 +36,8 @@ pub struct Backup {
 pub(super) const STORE: &str = "magickbox.sqlite";
 /// The configuration in a backup.
 pub(super) const CONFIG: &str = "magickbox.toml";
+/// The routing rules in a backup.
+pub(super) const ROUTES: &str = "routing.json";
 /// What says of a backup what it is.
 const MANIFEST: &str = "manifest.json";
 
@@ -63,7 +65,8 @@ impl Backup {
     /// That `DIR` exists, that there is no store, what the store or the disk says.
     pub fn run(self) -> Result<()> {
         let data = data(self.config.as_deref(), self.data)?;
-        let store = Layout::new(data).path(Place::Store);
+        let layout = Layout::new(data);
+        let store = layout.path(Place::Store);
         ensure!(
             store.exists(),
             "there is no job store {}: --data or --config says where the node has it",
@@ -79,7 +82,7 @@ impl Backup {
         files::make_directory(parent).with_context(|| format!("make {}", parent.display()))?;
         // Removed with all that is in it, unless it gets its name.
         let beside = Beside::new(&to)?;
-        let manifest = fill(&beside.0, &store, self.config.as_deref())?;
+        let manifest = fill(&beside.0, &layout, self.config.as_deref())?;
         sync(&beside.0).context("sync the backup")?;
         fs::rename(&beside.0, &to).with_context(|| format!("name the backup {}", to.display()))?;
         files::sync_directory(parent)?;
@@ -122,14 +125,16 @@ impl Drop for Beside {
     }
 }
 
-fn fill(directory: &Path, store: &Path, config: Option<&Path>) -> Result<Manifest> {
+fn fill(directory: &Path, layout: &Layout, config: Option<&Path>) -> Result<Manifest> {
     let copy = directory.join(STORE);
-    let copied = backup::copy(store, &copy)?;
+    let copied = backup::copy(&layout.path(Place::Store), &copy)?;
     let mut sha256 = BTreeMap::from([(STORE.to_owned(), hash(&copy)?)]);
-    if let Some(config) = config {
-        let copy = directory.join(CONFIG);
-        fs::copy(config, &copy).with_context(|| format!("copy {}", config.display()))?;
-        sha256.insert(CONFIG.to_owned(), hash(&copy)?);
+    let rules = Some(layout.path(Place::RoutesKept)).filter(|rules| rules.exists());
+    for (name, from) in [(CONFIG, config), (ROUTES, rules.as_deref())] {
+        let Some(from) = from else { continue };
+        let copy = directory.join(name);
+        fs::copy(from, &copy).with_context(|| format!("copy {}", from.display()))?;
+        sha256.insert(name.to_owned(), hash(&copy)?);
     }
     let manifest = Manifest {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -184,7 +189,7 @@ pub(super) fn open(directory: &Path) -> Result<Manifest> {
         serde_json::from_slice(&text).with_context(|| format!("read {}", path.display()))?;
     for (name, expected) in &manifest.sha256 {
         // A name, never a path: the manifest may have come from anywhere.
-        if ![STORE, CONFIG].contains(&name.as_str()) {
+        if ![STORE, CONFIG, ROUTES].contains(&name.as_str()) {
             bail!("{} names {name:?}, which no backup has", path.display());
         }
         ensure!(

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
-use super::backup::{self as copies, CONFIG, STORE};
+use super::backup::{self as copies, CONFIG, ROUTES, STORE};
 use crate::dicom::header::HeaderScanner;
 use crate::dicom::{part10, transfer_syntax};
 use crate::files;
@@ -70,6 +70,12 @@ impl Restore {
         fs::File::open(&beside)?.sync_all()?;
         let at = Timestamp::now();
         put_in_place(&beside, &store, at)?;
+        let rules = self.from.join(ROUTES);
+        if rules.exists() {
+            files::replace_file(&layout.path(Place::RoutesKept), &fs::read(rules)?)
+                .context("write the routing rules that were in force")?;
+            println!("routing rules: those in force then, until the node finds a routing.json");
+        }
         println!(
             "{}: as it was at {}, {} jobs",
             store.display(),

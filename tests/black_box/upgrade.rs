@@ -7,11 +7,13 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::needs;
+use crate::support::PATIENCE;
 use crate::support::images::Bucket;
 use crate::support::node::Node;
 use crate::support::part10::{Object, write_all};
 use crate::support::senders;
 use crate::support::under_test::{MAGICKBOX, Ran, TestNode, run, scratch};
+use crate::support::wait::wait_until;
 
 /// Every file of migrations, oldest first.
 fn migrations() -> Vec<String> {
@@ -250,6 +252,15 @@ fn a_backup_of_a_running_node_comes_back_and_what_came_after_it_is_taken_in() {
     let early = send(&node, "early", 2);
     let early_job = node.wait_for_end("Count");
     let copy = node.scratch("copies/monday");
+    let rules = r#"{ "routing": [ { "name": "kept", "send": [ { "success": { "IP": "192.0.2.1", "PORT": 104,
+        "AETitleSender": "ME", "AETitleTo": "PACS" } } ] } ] }"#;
+    fs::write(node.data().join("routing.json"), rules).unwrap();
+    let in_force =
+        |node: &TestNode| node.api().get::<Value>("/api/v1/routes").unwrap()["rules"][0]["name"] == "kept";
+    wait_until(PATIENCE, "the rules to be in force", || {
+        in_force(&node).then_some(())
+    })
+    .unwrap();
 
     let said = backup(&home, &copy);
     assert_eq!(said.code, Some(0), "{said:#?}");
@@ -277,6 +288,9 @@ fn a_backup_of_a_running_node_comes_back_and_what_came_after_it_is_taken_in() {
         "{refused:#?}"
     );
     node.kill().unwrap();
+    for lost in ["routing.json", "store/routing.json"] {
+        fs::remove_file(node.data().join(lost)).unwrap();
+    }
     let refused = tool("restore", &home, &copy, &[]);
     assert!(refused.stderr.contains("--force"), "{refused:#?}");
     let said = tool("restore", &home, &copy, &["--force"]);
@@ -285,6 +299,7 @@ fn a_backup_of_a_running_node_comes_back_and_what_came_after_it_is_taken_in() {
     assert!(said.stdout.contains(&between_job.id), "{said:#?}");
 
     node.restart().unwrap();
+    assert!(in_force(&node), "the rules of the backup");
     let job = node.wait_for("Count", "the study that came after the backup", |job| {
         job.study_instance_uid == late && job.is_over()
     });
