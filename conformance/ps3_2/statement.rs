@@ -70,7 +70,7 @@ fn a_site_gets_its_own_titles_ports_and_limits() {
         "| NODE | Sending AE",
         "| PACS | pacs.example:104 | RESEARCH |",
         "| volumes to the PACS (off) | `^ProcT1$` | `SCANNER` | `success\\|partial` | output where (0008,0060) is `MR\\|SR` \
-         and (0008,103e) is `^T1` | PACS, else ARCHIVE | yes |",
+         and (0008,103e) is `^T1` | PACS, else ARCHIVE, else RESEARCH, else CLOUD, else $sender | yes | repair |",
         "| 0.0.0.0:104 | in | DICOM, Receiving AE |",
         "(`private_sop_classes`): `1.2.840.113619.4.30`.",
         "`durability = \"none\"` is configured",
