@@ -1,6 +1,6 @@
 //! Elements as bytes, in the encoding of the data set they are for.
 
-use super::vr::has_short_length;
+use crate::dicom::header::is_short_vr;
 use crate::dicom::transfer_syntax::Encoding;
 
 pub(super) const UNDEFINED: u32 = u32::MAX;
@@ -40,7 +40,7 @@ impl Encoder {
         let mut bytes = self.tag(tag).to_vec();
         if self.0 == Encoding::ImplicitLittle {
             bytes.extend(self.u32(length));
-        } else if has_short_length(vr) {
+        } else if is_short_vr(vr) {
             bytes.extend(vr);
             bytes.extend(self.u16(u16::try_from(length).ok()?));
         } else {

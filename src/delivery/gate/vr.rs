@@ -13,34 +13,6 @@ pub(super) fn vr_of(tag: u32) -> [u8; 2] {
     vr.as_bytes().try_into().unwrap_or(*b"UN")
 }
 
-/// Value representations with a length of two bytes (PS3.5 table 7.1-2).
-pub(super) const fn has_short_length(vr: [u8; 2]) -> bool {
-    matches!(
-        &vr,
-        b"AE"
-            | b"AS"
-            | b"AT"
-            | b"CS"
-            | b"DA"
-            | b"DS"
-            | b"DT"
-            | b"FL"
-            | b"FD"
-            | b"IS"
-            | b"LO"
-            | b"LT"
-            | b"PN"
-            | b"SH"
-            | b"SL"
-            | b"SS"
-            | b"ST"
-            | b"TM"
-            | b"UI"
-            | b"UL"
-            | b"US"
-    )
-}
-
 /// Value representations that are characters, or may be.
 pub(super) const fn is_text(vr: [u8; 2]) -> bool {
     has_character_set(vr)

@@ -5,7 +5,8 @@
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-use super::vr::{has_short_length, is_text, vr_of};
+use super::vr::{is_text, vr_of};
+use crate::dicom::header::is_short_vr;
 use crate::dicom::transfer_syntax::Encoding;
 
 /// A value that is longer is not handed out, in bytes.
@@ -235,7 +236,7 @@ impl<R: Read + Seek> Walker<'_, R> {
         if !vr.iter().all(u8::is_ascii_uppercase) {
             return malformed("an element has no value representation");
         }
-        let length = if has_short_length(vr) {
+        let length = if is_short_vr(vr) {
             u32::from(u16([b6, b7]))
         } else {
             u32(self.bytes::<4>()?)

@@ -15,7 +15,7 @@ use crate::model::Uid;
 
 pub use attributes::{Wanted, read_attributes};
 pub use scanner::HeaderScanner;
-pub(super) use scanner::is_short_vr;
+pub use scanner::is_short_vr;
 
 /// What was found: the raw values, padding and all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

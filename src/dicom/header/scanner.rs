@@ -367,7 +367,8 @@ fn rest(bytes: &[u8], taken: u32) -> &[u8] {
 }
 
 /// VRs with a 16-bit length (PS3.5 §7.1.2); every other, known or not, has 32 bits.
-pub(in crate::dicom) const fn is_short_vr(vr: [u8; 2]) -> bool {
+#[must_use]
+pub const fn is_short_vr(vr: [u8; 2]) -> bool {
     matches!(
         &vr,
         b"AE"
