@@ -77,7 +77,7 @@ fn spooled(node: &TestNode) -> usize {
 fn hundreds_of_small_pushes_at_once_all_become_jobs() {
     needs!(Docker);
     let node = TestNode::with(&Bucket::fixture("gate"), "[storage]\ndurability = \"none\"\n");
-    const PUSHES: usize = 300;
+    const PUSHES: usize = 500;
     let object = bytes_of(&node, &Object::new());
     let zip = zip(&[Entry::new("a.dcm", object), Entry::new("b.txt", "text")]);
     let done = AtomicUsize::new(0);
