@@ -22,7 +22,7 @@ pub struct Options {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = scenarios)]
     only: Vec<Part>,
 
-    /// Only these peers: ours (none, instance), dcmtk (best, stock), orthanc, pynetdicom, limits (sink, copy, write,
+    /// Only these peers: ours (none, instance), unclassified, dcmtk (best, stock), orthanc, pynetdicom, limits (sink, copy, write,
     /// fsync)
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = peers)]
     peers: Vec<Peers>,

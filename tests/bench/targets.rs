@@ -122,6 +122,14 @@ fn aims() -> Vec<Aim> {
         ));
     }
     aims.push(aim(
+        One,
+        (Peer::None, Peer::Unclassified),
+        "CPU time",
+        cpu,
+        true,
+        1.03,
+    ));
+    aims.push(aim(
         Large,
         (Peer::None, Peer::Sink),
         "MB/s",

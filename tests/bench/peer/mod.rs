@@ -28,6 +28,7 @@ const START: Duration = Duration::from_secs(30);
 pub enum Peer {
     None,
     Instance,
+    Unclassified,
     Best,
     Stock,
     Orthanc,
@@ -40,9 +41,10 @@ pub enum Peer {
 
 impl Peer {
     /// Everyone, in the order of the table.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::None,
         Self::Instance,
+        Self::Unclassified,
         Self::Best,
         Self::Stock,
         Self::Orthanc,
@@ -58,6 +60,7 @@ impl Peer {
         match self {
             Self::None => "none",
             Self::Instance => "instance",
+            Self::Unclassified => "unclassified",
             Self::Best => "best",
             Self::Stock => "stock",
             Self::Orthanc => "orthanc",
@@ -74,6 +77,7 @@ impl Peer {
         match self {
             Self::None => "ours, not durable",
             Self::Instance => "ours, durable",
+            Self::Unclassified => "ours, without rules",
             Self::Best => "dcmtk at its best",
             Self::Stock => "dcmtk as shipped",
             Self::Orthanc => "Orthanc (durable)",
@@ -110,7 +114,7 @@ impl Peer {
     /// Why it cannot take part on this machine.
     pub fn missing(self) -> Option<&'static str> {
         let there = match self {
-            Self::None | Self::Instance => {
+            Self::None | Self::Instance | Self::Unclassified => {
                 succeeds("docker", &["version", "--format", "{{.Server.Version}}"])
                     && succeeds("busybox", &["true"])
             }
@@ -120,7 +124,7 @@ impl Peer {
             Self::Sink | Self::Copy | Self::Write | Self::Fsync => true,
         };
         let why = match self {
-            Self::None | Self::Instance => "no Docker or no busybox",
+            Self::None | Self::Instance | Self::Unclassified => "no Docker or no busybox",
             Self::Best | Self::Stock => "no storescp",
             Self::Orthanc => "no Orthanc",
             _ => "no pynetdicom in target/venv",
@@ -136,8 +140,9 @@ impl Peer {
     pub fn start(self, home: &Path, template: &Template, several: bool, size: usize) -> Result<Receiver> {
         let port = free_port();
         let process = match self {
-            Self::None => return node::start(home, template, "none"),
-            Self::Instance => return node::start(home, template, "instance"),
+            Self::None => return node::start(home, template, "none", true),
+            Self::Instance => return node::start(home, template, "instance", true),
+            Self::Unclassified => return node::start(home, template, "none", false),
             Self::Best => dcmtk::best(home, port, several)?,
             Self::Stock => dcmtk::stock(home, port)?,
             Self::Orthanc => orthanc::start(home, port)?,

@@ -1,6 +1,8 @@
 //! The node, with one bucket that does not run while anything is measured.
 
 use std::cell::OnceCell;
+use std::fmt::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -46,10 +48,16 @@ impl Template {
     }
 }
 
-/// Starts it with one of the values of `durability`.
-pub(super) fn start(home: &Path, template: &Template, durability: &str) -> Result<Receiver> {
+/// Starts it with one of the values of `durability`, and with the rules of classification that are built in or none.
+pub(super) fn start(home: &Path, template: &Template, durability: &str, classify: bool) -> Result<Receiver> {
     template.copy_to(home).context("a data directory with a bucket")?;
-    let node = Node::start(binary(), home, &config(durability))?;
+    let mut settings = config(durability);
+    if !classify {
+        let rules = home.join("no_rules.json");
+        fs::write(&rules, "[]")?;
+        write!(settings, "\n[classify]\nrules = \"{}\"\n", rules.display())?;
+    }
+    let node = Node::start(binary(), home, &settings)?;
     Ok(Receiver {
         port: node.dicom_port(),
         called: BUCKET,
