@@ -1,5 +1,6 @@
 //! The composition root: a [`Config`] becomes a running node, in named phases, and stops in named phases.
 
+mod announce;
 mod https;
 
 use std::fs::{File, TryLockError};
@@ -13,6 +14,8 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+
+use announce::Announcement;
 
 use crate::bucket::uploads::Uploads;
 use crate::bucket::{Buckets, Capacity};
@@ -48,6 +51,7 @@ pub struct Node {
     dicom_tls_address: Option<SocketAddr>,
     /// Where the API is, as a URL.
     http_url: String,
+    announcement: Option<Announcement>,
     /// Held as long as the process lives; given back by the system, even on kill -9.
     lock: File,
 }
@@ -63,6 +67,7 @@ impl Node {
         let tls = config.dicom.tls.clone().map(open_tls).transpose()?;
         let https = https::open(&config.http)?;
         https::warn(&config.http);
+        let announced = config.http.announce;
         let series_rules = load_rules(&config.classify)?;
         let root = std::path::absolute(&config.data)?;
         let layout = Layout::new(root);
@@ -251,6 +256,9 @@ impl Node {
             stopped.notified().await
         }));
 
+        let announcement = announced
+            .then(|| Announcement::make(http_address, https.is_some()))
+            .flatten();
         let node = Self {
             layout,
             store,
@@ -264,6 +272,7 @@ impl Node {
             dicom_address,
             dicom_tls_address,
             http_url,
+            announcement,
             lock,
         };
         node.announce()?;
@@ -302,6 +311,9 @@ impl Node {
     /// When node.json cannot be removed.
     pub async fn stop(self) -> Result<File> {
         tracing::info!("stopping: no new associations");
+        if let Some(announcement) = self.announcement {
+            announcement.take_back().await;
+        }
         self.scp.close();
         self.stop_sending.raise();
         self.due.notify_one();

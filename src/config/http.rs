@@ -25,6 +25,9 @@ pub struct HttpConfig {
     pub largest_push: u64,
     /// `largest_unpacked`: bytes of what comes out of one. Default 256 GiB.
     pub largest_unpacked: u64,
+    /// `announce`: whether the API is announced in this network, by multicast DNS, so that `mb queryMachines` finds it.
+    /// Default: no.
+    pub announce: bool,
     /// `[[http.token]]`: who may use the API from elsewhere.
     pub tokens: Vec<Token>,
     /// `[http.tls]`: HTTPS in place of HTTP.
@@ -62,6 +65,7 @@ pub(super) fn read(r: &Reader<'_>) -> HttpConfig {
         largest_unpacked: r
             .bytes_within("largest_unpacked", SMALLEST..=1 << 50)
             .unwrap_or(256 << 30),
+        announce: r.flag("announce").unwrap_or(false),
         tokens,
         tls: read_tls(&r.table("tls")),
     };

@@ -245,6 +245,7 @@ mod tests {
         assert_eq!(config.http.networks.len(), 2);
         assert_eq!(config.http.largest_upload, 20 << 30);
         assert_eq!(config.http.largest_push, 10 << 30);
+        assert!(config.http.announce);
         assert_eq!(config.http.largest_unpacked, 40 << 30);
         let token = config.http.tokens.first().unwrap();
         assert_eq!((token.name.as_str(), token.sha256[0]), ("anna", 0x9f));

@@ -30,7 +30,7 @@ pub(super) fn read_remote_ae(r: &Reader<'_>, own: &AeTitle) -> Option<RemoteAe> 
     let wants_tls = r.map().is_some_and(|map| map.contains_key("tls"));
     let tls = wants_tls.then(|| read_tls(&r.table("tls")));
     let limits = read_limits(r);
-    let commit = r.get("commit", |value| value.as_bool().ok_or("true or false"));
+    let commit = r.flag("commit");
     r.deny_unknown();
     require(r, &["ae_title", "address"]);
     Some(RemoteAe {

@@ -45,7 +45,7 @@ pub(super) fn read_route(r: &Reader<'_>, remotes: &[Remote]) -> Option<Route> {
     let titles = r.get("to", |value| destinations(value, remotes));
     let which = r.get("which", which);
     let gate = r.word("gate", &GateMode::ALL.map(|mode| (mode.word(), mode)));
-    let flag = |key| r.get(key, |value| value.as_bool().ok_or("true or false"));
+    let flag = |key| r.flag(key);
     let (enabled, last, fallback) = (flag("enabled"), flag("last"), flag("fallback"));
     r.deny_unknown();
     require(r, &["name", "to"]);

@@ -55,9 +55,7 @@ pub(super) fn read(r: &Reader<'_>) -> StorageConfig {
         keep: r.text("keep", Keep::parse).unwrap_or_default(),
         make_room: r.bytes("make_room"),
         commit_for: r.text("commit_for", Keep::parse).unwrap_or(Keep::For(WEEK)),
-        commit_completes: r
-            .get("commit_completes", |value| value.as_bool().ok_or("true or false"))
-            .unwrap_or(true),
+        commit_completes: r.flag("commit_completes").unwrap_or(true),
     };
     if config.resume < config.reserve {
         r.find("resume", "has to be at least reserve: receiving stops below that");

@@ -123,6 +123,12 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// `true` or `false`.
+    #[must_use]
+    pub fn flag(&self, key: &'static str) -> Option<bool> {
+        self.get(key, |value| value.as_bool().ok_or("true or false"))
+    }
+
     /// Reads a length of time such as `15s`, `90m`, `1h 30m`; more than zero.
     pub fn duration(&self, key: &'static str) -> Option<Duration> {
         self.text(key, |text| {

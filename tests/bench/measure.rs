@@ -4,46 +4,51 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::support::wait::wait_until;
 
 /// proc(5) counts in these on every Linux we run on (USER_HZ).
 const TICK: Duration = Duration::from_millis(10);
 
-/// A process that has used nothing for this many looks in a row has done its work.
-const QUIET_LOOKS: u32 = 4;
+/// A process that uses less between two looks is at rest: what a timer does counts, but is waited for by nobody.
+const NOTHING: Duration = Duration::from_millis(1);
+
+/// How long a process is looked at until it is believed to rest.
+pub const REST: Duration = Duration::from_millis(100);
 
 /// CPU time of a process: user and system, with the children it has waited for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Cpu(u64);
+#[derive(Clone, Copy)]
+pub struct Cpu(Duration);
 
 impl Cpu {
     /// Of this process.
     pub fn of_self() -> Self {
-        Self(stat("self").map_or(0, |s| s.ticks))
+        Self(stat("self").map_or(Duration::ZERO, |s| s.used))
     }
 
     /// Of a process and its children, those it has not waited for (`--fork`) included.
     pub fn of_family(process: u32) -> Self {
-        Self(family(process).iter().map(|s| s.ticks).sum())
+        Self(family(process).iter().map(|s| s.used).sum())
     }
 
-    /// The same once the process rests: what it puts off until after its last answer counts as well.
-    pub fn of_family_at_rest(process: u32) -> Self {
-        let (mut last, mut quiet) = (Self::of_family(process), 0);
+    /// The same once the process has rested for so long: what it puts off until after its last answer counts as well.
+    pub fn of_family_at_rest(process: u32, rest: Duration) -> Self {
+        let (mut last, mut busy) = (Self::of_family(process), Instant::now());
         let _ = wait_until(Duration::from_secs(5), "rest", || {
             let now = Self::of_family(process);
-            quiet = if now == last { quiet + 1 } else { 0 };
+            if now.since(last) >= NOTHING {
+                busy = Instant::now();
+            }
             last = now;
-            (quiet == QUIET_LOOKS).then_some(())
+            (busy.elapsed() >= rest).then_some(())
         });
         last
     }
 
     /// What was used since then.
     pub fn since(self, before: Self) -> Duration {
-        TICK * u32::try_from(self.0.saturating_sub(before.0)).unwrap_or(u32::MAX)
+        self.0.saturating_sub(before.0)
     }
 }
 
@@ -89,7 +94,7 @@ impl FamilyMemory {
 
 struct Stat {
     process: u32,
-    ticks: u64,
+    used: Duration,
 }
 
 /// A process and its children; one that has ended and was not waited for is still there.
@@ -114,12 +119,24 @@ fn stat(process: &str) -> Option<Stat> {
     // The name of the program may hold blanks and brackets; what follows does not.
     let (before, after) = (text.split_once(' ')?.0, text.rsplit_once(')')?.1);
     let fields: Vec<_> = after.split_ascii_whitespace().collect();
-    let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+    let ticks = |field: usize| Some(TICK * fields.get(field - 3)?.parse::<u32>().ok()?);
+    // utime and stime count threads that have ended, the scheduler counts finer.
+    let own = (ticks(14)? + ticks(15)?).max(threads(process));
     Some(Stat {
         process: before.parse().ok()?,
-        // utime, stime, cutime, cstime
-        ticks: number(14)? + number(15)? + number(16)? + number(17)?,
+        // cutime, cstime
+        used: own + ticks(16)? + ticks(17)?,
     })
+}
+
+/// What the threads of a process have used that live, to the nanosecond; nothing where the kernel does not count it.
+fn threads(process: &str) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{process}/task"));
+    let used = |thread: fs::DirEntry| {
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_ascii_whitespace().next()?.parse::<u64>().ok()
+    };
+    Duration::from_nanos(threads.into_iter().flatten().flatten().filter_map(used).sum())
 }
 
 fn status(process: u32, key: &str) -> u64 {

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde::Serialize;
 
 use super::limits;
-use super::measure::{Cpu, FamilyMemory, peak_memory};
+use super::measure::{Cpu, FamilyMemory, REST, peak_memory};
 use super::pdus::{self, MAXIMUM_PDU, Object};
 use super::peer::{Peer, Receiver, Template};
 use super::scenario::{Scenario, Way};
@@ -129,14 +129,15 @@ impl Bench {
             maximum.min(self.maximum_pdu),
         )?;
         rustix::fs::sync();
-        let server_before = Cpu::of_family_at_rest(receiver.id());
+        let server_before = Cpu::of_family_at_rest(receiver.id(), REST);
         let memory = receiver.forks.then(|| FamilyMemory::watch(receiver.id()));
         let sender_before = Cpu::of_self();
         let size = pdus::data_set_length(scenario.size());
         let wall = prepared.send()?;
         let sender = Cpu::of_self().since(sender_before);
         let peak = memory.map_or_else(|| peak_memory(receiver.id()), FamilyMemory::peak);
-        let server = Cpu::of_family_at_rest(receiver.id()).since(server_before);
+        let rest = scenario.rest(peer);
+        let server = Cpu::of_family_at_rest(receiver.id(), rest).since(server_before);
         if scenario.way() != Way::Echo {
             stored(home, objects, size)?;
         }

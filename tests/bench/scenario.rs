@@ -1,5 +1,8 @@
 //! What is measured: how many objects, of which size, over how many associations, and who takes part.
 
+use std::time::Duration;
+
+use super::measure::REST;
 use super::peer::Peer;
 
 /// Bytes of pixels of an ordinary object.
@@ -158,6 +161,15 @@ impl Scenario {
                 Err("has no associations")
             }
             _ => Ok(()),
+        }
+    }
+
+    /// How long a receiver has to be quiet until all it did is counted. What has come the node classifies once a second;
+    /// one scenario waits for that.
+    pub fn rest(self, peer: Peer) -> Duration {
+        match (self, peer) {
+            (Self::One, Peer::None | Peer::Instance | Peer::Unclassified) => Duration::from_millis(1100),
+            _ => REST,
         }
     }
 

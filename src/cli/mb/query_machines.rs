@@ -77,17 +77,12 @@ fn find(time: Duration) -> Result<BTreeSet<(IpAddr, u16)>> {
         let ServiceEvent::ServiceResolved(service) = event else {
             continue;
         };
-        let addresses: BTreeSet<IpAddr> = service.addresses.iter().map(|a| a.to_ip_addr()).collect();
-        // IPv4 sorts first. What a person would have to write with a zone is not listed.
-        let usable = |address: &&IpAddr| match address {
-            IpAddr::V4(_) => true,
-            IpAddr::V6(v6) => !v6.is_unicast_link_local(),
-        };
-        if let Some(address) = addresses.iter().find(usable)
+        let addresses = service.addresses.iter().map(|address| address.to_ip_addr());
+        if let Some(address) = best(addresses)
             && found.len() < MOST_MACHINES
             && service.port > 0
         {
-            found.insert((*address, service.port));
+            found.insert((address, service.port));
         }
     }
     // It ends with this program at the latest.
@@ -95,4 +90,39 @@ fn find(time: Duration) -> Result<BTreeSet<(IpAddr, u16)>> {
         complain(&error.into());
     }
     Ok(found)
+}
+
+/// The address of a machine by which most others reach it: not one that only itself knows, and IPv4 if it has it. What a
+/// person would have to write with a zone is none.
+fn best(addresses: impl Iterator<Item = IpAddr>) -> Option<IpAddr> {
+    let usable = |address: &IpAddr| match address {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(v6) => !v6.is_unicast_link_local(),
+    };
+    let worse = |address: &IpAddr| {
+        let of_one_wire = matches!(address, IpAddr::V4(v4) if v4.is_link_local());
+        (address.is_loopback(), of_one_wire, *address)
+    };
+    addresses.filter(usable).min_by_key(worse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_listed_by_the_address_that_others_reach() {
+        for (addresses, wanted) in [
+            (&["127.0.0.1", "192.0.2.2", "fd00::2"][..], Some("192.0.2.2")),
+            (&["::1", "fe80::1", "fd00::2"], Some("fd00::2")),
+            (&["169.254.3.4", "192.0.2.2"], Some("192.0.2.2")),
+            (&["127.0.0.1", "169.254.3.4"], Some("169.254.3.4")),
+            (&["127.0.0.1"], Some("127.0.0.1")),
+            (&["fe80::1"], None),
+            (&[], None),
+        ] {
+            let parsed = addresses.iter().map(|a| a.parse().unwrap());
+            assert_eq!(best(parsed), wanted.map(|a| a.parse().unwrap()), "{addresses:?}");
+        }
+    }
 }

@@ -1,17 +1,20 @@
 //! The whole way on a real node: pushed, run, listed, fetched, removed.
 
 use std::fs;
+use std::net::IpAddr;
+use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::push::noise;
 use super::{Person, parsed};
 use crate::needs;
 use crate::support::PATIENCE;
 use crate::support::images::Bucket;
+use crate::support::orthanc::free_port;
 use crate::support::part10::{Object, data_set};
 use crate::support::process::Process;
-use crate::support::under_test::TestNode;
+use crate::support::under_test::{MAGICKBOX, TestNode};
 use crate::support::wait::wait_until;
 
 fn data_sets(directory: &std::path::Path) -> Vec<Vec<u8>> {
@@ -118,4 +121,43 @@ fn a_push_that_was_killed_goes_on_where_it_was() {
     let input = person.at(&format!("{scratchdir}/INPUT"));
     let file = fs::read_dir(input).unwrap().next().unwrap().unwrap().path();
     assert!(fs::read(file).unwrap() == content);
+}
+
+#[test]
+fn a_node_that_says_it_is_there_is_found_and_forgotten_when_it_stops() {
+    needs!(Docker);
+    let person = Person::new();
+    let port = free_port().to_string();
+    let config = person.at("node.toml");
+    fs::write(
+        &config,
+        "[http]\nannounce = true\nnetworks = [\"0.0.0.0/0\", \"::/0\"]\n",
+    )
+    .unwrap();
+    let mut command = Command::new(MAGICKBOX);
+    command
+        .args(["serve", "--dicom", "127.0.0.1:0", "--http"])
+        .arg(format!("0.0.0.0:{port}"))
+        .arg("--config")
+        .arg(&config)
+        .arg("--data")
+        .arg(person.at("data"));
+    let mut node = Process::start("the node", &mut command, &person.at("node.log")).unwrap();
+    // Other nodes of this network may be there as well.
+    let listed = || {
+        let machines = person.does(&["queryMachines", "with", "status"]);
+        let ours = |machine: &&Value| machine["Port"] == port;
+        machines.as_array().unwrap().iter().find(ours).cloned()
+    };
+    let found = wait_until(PATIENCE, "the node among the machines", || {
+        assert!(node.ended().is_none(), "{}", node.log());
+        listed()
+    })
+    .unwrap();
+    let address: IpAddr = found["Machine"].as_str().unwrap().parse().unwrap();
+    assert!(!address.is_unspecified());
+    assert_eq!(found["Status"], json!([]));
+    node.terminate().unwrap();
+    assert!(node.log().contains("announced in this network"));
+    wait_until(PATIENCE, "the node gone", || listed().is_none().then_some(())).unwrap();
 }
