@@ -30,7 +30,6 @@ mod gpus;
 mod grouping;
 mod install;
 mod legacy;
-mod legacy_push;
 mod mb;
 mod memory;
 mod open;

@@ -1,5 +1,8 @@
 //! The original's addresses, asked as the clients that people have ask: from a push to its removal.
 
+mod abuse;
+mod push;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
