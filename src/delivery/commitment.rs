@@ -104,7 +104,7 @@ impl Committer {
     ) -> Result<Duration, StoreError> {
         let now = Timestamp::now();
         let mut wait = AT_LEAST;
-        for (delivery, asks) in self.store.deliveries_committing()? {
+        for (delivery, asks) in self.store.deliveries_committing(now)? {
             if busy.contains(&delivery.destination) {
                 continue;
             }
@@ -269,8 +269,11 @@ fn next(config: &DeliveryConfig, asks: &Asks, now: Timestamp) -> Next {
             .saturating_mul(factor)
             .min(config.longest_retry)
     };
-    // Later than it could be: the clock was set back since.
-    if last > now || last.plus(wait) <= now {
+    // Later than it could be: the clock was set back since. Asked once more, its time is today's.
+    if last > now.plus(wait) {
+        return Next::Ask;
+    }
+    if last.plus(wait) <= now {
         if asks.last_taken && asks.taken >= config.commit_tries {
             let timeout = humantime::format_duration(config.commit_timeout);
             return Next::GiveUp(format!(
@@ -326,5 +329,26 @@ mod tests {
         );
         let long = 73 * 3_600_000;
         assert!(matches!(at(&asks(0, 1, false, 0, 99), long), Next::GiveUp(_)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_asks_once_more_at_most_and_gives_nothing_up() {
+        let config = DeliveryConfig {
+            commit_timeout: Duration::from_secs(10),
+            commit_tries: 2,
+            ..crate::config::Config::load(None).unwrap().delivery
+        };
+        let at = |asks: &Asks, now: i64| next(&config, asks, Timestamp(now));
+        // A correction by a second: whoever was asked has the time he had.
+        for taken in [1, 2] {
+            let asked = asks(0, 100_000, true, taken, 0);
+            assert_eq!(at(&asked, 99_000), Next::Wait(Timestamp(110_000)), "{taken}");
+        }
+        // By an hour: there is no telling how long ago it was.
+        let hour = asks(0, 3_700_000, true, 2, 0);
+        assert_eq!(at(&hour, 100_000), Next::Ask);
+        let again = asks(0, 100_000, true, 3, 0);
+        assert_eq!(at(&again, 100_001), Next::Wait(Timestamp(110_000)));
+        assert_eq!(at(&asks(0, 3_700_000, false, 0, 1), 100_000), Next::Ask);
     }
 }
