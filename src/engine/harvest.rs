@@ -30,7 +30,7 @@ pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineErro
     found.problems.extend(problem);
     report(engine, job, &bucket, &verdict, &inputs, &mut outputs, &mut found).await?;
     crate::failpoint::reach("report-written");
-    let (deliveries, unreadable) = deliveries(engine, job, &verdict, &inputs, &outputs).await?;
+    let (deliveries, unreadable) = deliveries(engine, job, &bucket, &verdict, &inputs, &outputs).await?;
     found.problems.extend(unreadable);
     write_papers(engine, job, &bucket, &verdict, &inputs, &outputs, &found).await?;
     crate::failpoint::reach("papers-written");
@@ -154,6 +154,7 @@ async fn report(
 async fn deliveries(
     engine: &Engine,
     job: &Job,
+    bucket: &Installed,
     verdict: &Verdict,
     inputs: &[OutputFile],
     outputs: &[OutputFile],
@@ -176,7 +177,7 @@ async fn deliveries(
     let (input_names, output_names) = (names(&inputs), names(&outputs));
     let (reports, problem) = match inputs.first() {
         Some((object, _)) if routing::wants_report(&routes, facts) => {
-            report_of_failure(engine, job, verdict, object).await?
+            report_of_failure(engine, job, bucket, verdict, object).await?
         }
         _ => (Vec::new(), None),
     };
@@ -207,6 +208,7 @@ async fn deliveries(
 async fn report_of_failure(
     engine: &Engine,
     job: &Job,
+    bucket: &Installed,
     verdict: &Verdict,
     object: &str,
 ) -> Result<(Vec<(String, FileMeta)>, Option<String>), EngineError> {
@@ -215,16 +217,21 @@ async fn report_of_failure(
     let log = path(Place::ProcessingLog(&job.stream, &job.id));
     let object = path(Place::Input(&job.stream, &job.id)).join(object);
     let (job, verdict) = (job.clone(), verdict.clone());
-    blocking(
-        move || match error_report::make(&directory, &log, &object, &job, &verdict) {
+    let program = error_report::Program {
+        name: bucket.manifest.name.clone(),
+        version: bucket.manifest.version.clone(),
+    };
+    blocking(move || {
+        let made = error_report::make(&directory, &log, &object, &job, &program, &verdict);
+        match made {
             Ok(files) => Ok((files, None)),
             Err(error) if is_shortage(&error) => Err(io("make the error report")(error)),
             Err(error) => {
                 let problem = format!("the series \"Error Report\" was not made: {error}");
                 Ok((Vec::new(), Some(problem)))
             }
-        },
-    )
+        }
+    })
     .await
 }
 
