@@ -131,8 +131,9 @@ impl Committer {
         Ok(wait)
     }
 
+    /// Why stands with the delivery. It may have the words of the destination, which may name the patient: not in the log.
     fn give_up(&self, delivery: &Delivery, error: String) -> Result<(), StoreError> {
-        tracing::warn!({ field::DELIVERY } = delivery.id, to = %delivery.destination, error, "not committed");
+        tracing::warn!({ field::DELIVERY } = delivery.id, { field::JOB } = %delivery.job, to = %delivery.destination, "not committed: `magickbox job show` says why");
         self.store.commitment_given_up(delivery.id, error).wait()
     }
 
@@ -179,9 +180,7 @@ impl Committer {
                 self.store.commitment_taken(&transaction_uid).wait()
             }
             // Of the moment: asked again.
-            Ok(asked)
-                if [Status::RESOURCE_LIMITATION, Status::PROCESSING_FAILURE].contains(&asked.status) =>
-            {
+            Ok(asked) if asked.status.is_of_the_moment() => {
                 tracing::warn!({ field::DELIVERY } = delivery.id, to = %delivery.destination, status = %asked.status, "storage commitment not taken; asking again");
                 Ok(())
             }
