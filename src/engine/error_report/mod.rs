@@ -12,7 +12,7 @@ mod patient;
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -37,19 +37,28 @@ pub(super) struct Program {
     pub version: String,
 }
 
-/// Makes the series in a directory, for the study of an object that the job received; answers its files.
+/// Makes the series in a directory, for the study of the first of the objects that the job received; answers its files.
 ///
 /// # Errors
-/// What reading and writing says; that the object has no study.
+/// What reading and writing says; that the object has no study, or the objects are of two patients: a log may tell of one
+/// in the folder of the other.
 pub(super) fn make(
     directory: &Path,
     log: &Path,
-    object: &Path,
+    objects: &[PathBuf],
     job: &Job,
     program: &Program,
     verdict: &Verdict,
 ) -> io::Result<Vec<(String, FileMeta)>> {
     let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+    let Some(object) = objects.first() else {
+        return Err(wrong(
+            "there is no object whose study it could be added to".to_owned(),
+        ));
+    };
+    if patient::are_two(objects)? {
+        return Err(wrong("the input is of two patients".to_owned()));
+    }
     let study = match read_attributes(object, &secondary_capture::taken_over().collect()) {
         Attributes::Read(study) => study,
         Attributes::Unreadable(why) => return Err(wrong(why)),
@@ -245,6 +254,61 @@ mod tests {
             assert!(said.contains(word), "{word} is not in\n{said}");
         }
         assert_eq!(said.lines().count(), log.lines().count());
+    }
+
+    #[test]
+    fn of_two_patients_there_is_none_and_of_one_it_does_not_tell() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let object = |name: &str, patient: &str| {
+            let tag = |group, element| crate::model::AttributeTag { group, element };
+            let study = std::collections::BTreeMap::from([
+                (tag(0x0020, 0x000D), "1.2.3".to_owned()),
+                (tag(0x0010, 0x0010), "Doe^John".to_owned()),
+                (tag(0x0010, 0x0020), patient.to_owned()),
+            ]);
+            let uid = |text: &str| Uid::parse(text.as_bytes()).unwrap();
+            let capture = Capture {
+                study: &study,
+                series: uid("1.2.1"),
+                description: "x",
+                instance: uid("1.2.2"),
+                number: 1,
+                at: Timestamp(0),
+            };
+            let image = page::page(&[]);
+            std::fs::write(at(name), secondary_capture::file(&capture, image).unwrap().1).unwrap();
+            at(name)
+        };
+        let job = Job {
+            run_ended_at: Some(Timestamp(0)),
+            ..job()
+        };
+        let program = Program {
+            name: "T1".to_owned(),
+            version: String::new(),
+        };
+        let reason = |text: &str| Verdict {
+            outcome: crate::model::Outcome::Failed,
+            reason: Some(text.to_owned()),
+        };
+        let make = |objects: &[PathBuf], log: &str, verdict: &Verdict| {
+            std::fs::write(at("log"), log).unwrap();
+            make(&at("report"), &at("log"), objects, &job, &program, verdict)
+                .map(|_| std::fs::read(at("report/error-report-1.dcm")).unwrap())
+                .map_err(|error| error.to_string())
+        };
+        let (one, same, other) = (object("1", "A1"), object("2", "A1 "), object("3", "A2"));
+        let verdict = reason("exit status 3");
+        let refused = make(&[one.clone(), other], "x", &verdict).unwrap_err();
+        assert!(refused.contains("two patients"), "{refused}");
+        let objects = [one, same];
+        let told = make(&objects, "DOE (a1)", &reason("no brain in John")).unwrap();
+        assert_eq!(
+            told,
+            make(&objects, "*** (***)", &reason("no brain in ***")).unwrap()
+        );
+        assert_ne!(told, make(&objects, "*** (***)", &verdict).unwrap());
     }
 
     #[test]
