@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
-use crate::dicom::composite;
+use crate::dicom::composite::{self, Patients};
 use crate::model::AttributeTag;
 
 /// What stands in its place.
@@ -18,29 +18,18 @@ const NUMBERS: [AttributeTag; 2] = [tag(0x0010, 0x0020), tag(0x0008, 0x0050)];
 
 const BIRTH_DATE: AttributeTag = tag(0x0010, 0x0030);
 
-/// Patient ID, Issuer of Patient ID and Patient's Birth Date: what one patient has but one of.
-const OF_ONE: [u32; 3] = [0x0010_0020, 0x0010_0021, 0x0010_0030];
-
 /// Whether objects are of two patients: one says something else than another.
 ///
 /// # Errors
 /// What reading says.
 pub(super) fn are_two(objects: &[PathBuf]) -> io::Result<bool> {
-    let mut known: [Vec<u8>; 3] = Default::default();
+    let mut patients = Patients::default();
     for object in objects {
-        let Some(found) = composite::read(object)? else {
-            continue;
-        };
-        for (tag, known) in OF_ONE.iter().zip(&mut known) {
-            match found.bytes(*tag).trim_ascii() {
-                [] => {}
-                value if known.is_empty() => *known = value.to_vec(),
-                value if value != known.as_slice() => return Ok(true),
-                _ => {}
-            }
+        if let Some(found) = composite::read(object)? {
+            patients.add(&found);
         }
     }
-    Ok(false)
+    Ok(patients.are_two())
 }
 
 const fn tag(group: u16, element: u16) -> AttributeTag {
