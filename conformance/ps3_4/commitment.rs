@@ -311,6 +311,26 @@ fn the_answer_goes_to_where_the_remote_ae_is_when_its_association_is_gone_and_ag
 }
 
 #[test]
+fn a_requestor_that_cannot_keep_the_answer_now_is_told_again() {
+    needs!(Docker, Pynetdicom);
+    let port = free_port();
+    let node = subject(&format!(
+        "[delivery]\nfirst_retry = \"200ms\"\nlongest_retry = \"200ms\"\n\
+         [[remote_ae]]\nae_title = \"PYTHON\"\naddress = \"127.0.0.1:{port}\"\n"
+    ));
+    let objects = Object::series(1);
+    send(&node, &objects);
+    let scratch = node.scratch("busy");
+    let answer = ask(node.dicom_port(), CALLED, port, "busy", &objects, &scratch).answer();
+    assert_eq!(
+        (&answer["over"], &answer["transaction"]),
+        (&json!("new"), &answer["asked"]),
+        "{answer}"
+    );
+    listed(&node, |c| c["state"] == "answered");
+}
+
+#[test]
 fn a_requestor_that_is_gone_and_nobody_knows_where_is_shown_and_what_was_promised_stays() {
     needs!(Docker);
     let node = subject("");

@@ -104,7 +104,7 @@ impl Committer {
     ) -> Result<Duration, StoreError> {
         let now = Timestamp::now();
         let mut wait = AT_LEAST;
-        for (delivery, asks) in self.store.deliveries_committing()? {
+        for (delivery, asks) in self.store.deliveries_committing(now)? {
             if busy.contains(&delivery.destination) {
                 continue;
             }
@@ -131,8 +131,9 @@ impl Committer {
         Ok(wait)
     }
 
+    /// Why stands with the delivery. It may have the words of the destination, which may name the patient: not in the log.
     fn give_up(&self, delivery: &Delivery, error: String) -> Result<(), StoreError> {
-        tracing::warn!({ field::DELIVERY } = delivery.id, to = %delivery.destination, error, "not committed");
+        tracing::warn!({ field::DELIVERY } = delivery.id, { field::JOB } = %delivery.job, to = %delivery.destination, "not committed: `magickbox job show` says why");
         self.store.commitment_given_up(delivery.id, error).wait()
     }
 
@@ -179,9 +180,7 @@ impl Committer {
                 self.store.commitment_taken(&transaction_uid).wait()
             }
             // Of the moment: asked again.
-            Ok(asked)
-                if [Status::RESOURCE_LIMITATION, Status::PROCESSING_FAILURE].contains(&asked.status) =>
-            {
+            Ok(asked) if asked.status.is_of_the_moment() => {
                 tracing::warn!({ field::DELIVERY } = delivery.id, to = %delivery.destination, status = %asked.status, "storage commitment not taken; asking again");
                 Ok(())
             }
@@ -269,8 +268,11 @@ fn next(config: &DeliveryConfig, asks: &Asks, now: Timestamp) -> Next {
             .saturating_mul(factor)
             .min(config.longest_retry)
     };
-    // Later than it could be: the clock was set back since.
-    if last > now || last.plus(wait) <= now {
+    // Later than it could be: the clock was set back since. Asked once more, its time is today's.
+    if last > now.plus(wait) {
+        return Next::Ask;
+    }
+    if last.plus(wait) <= now {
         if asks.last_taken && asks.taken >= config.commit_tries {
             let timeout = humantime::format_duration(config.commit_timeout);
             return Next::GiveUp(format!(
@@ -326,5 +328,26 @@ mod tests {
         );
         let long = 73 * 3_600_000;
         assert!(matches!(at(&asks(0, 1, false, 0, 99), long), Next::GiveUp(_)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_asks_once_more_at_most_and_gives_nothing_up() {
+        let config = DeliveryConfig {
+            commit_timeout: Duration::from_secs(10),
+            commit_tries: 2,
+            ..crate::config::Config::load(None).unwrap().delivery
+        };
+        let at = |asks: &Asks, now: i64| next(&config, asks, Timestamp(now));
+        // A correction by a second: whoever was asked has the time he had.
+        for taken in [1, 2] {
+            let asked = asks(0, 100_000, true, taken, 0);
+            assert_eq!(at(&asked, 99_000), Next::Wait(Timestamp(110_000)), "{taken}");
+        }
+        // By an hour: there is no telling how long ago it was.
+        let hour = asks(0, 3_700_000, true, 2, 0);
+        assert_eq!(at(&hour, 100_000), Next::Ask);
+        let again = asks(0, 100_000, true, 3, 0);
+        assert_eq!(at(&again, 100_001), Next::Wait(Timestamp(110_000)));
+        assert_eq!(at(&asks(0, 3_700_000, false, 0, 1), 100_000), Next::Ask);
     }
 }

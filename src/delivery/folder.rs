@@ -29,6 +29,14 @@ pub enum FolderError {
         /// What the system said.
         source: io::Error,
     },
+    /// A file of ours cannot be read.
+    #[error("read the file of {instance}: {source}")]
+    Read {
+        /// Its SOP Instance UID.
+        instance: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The node stops.
     #[error("this node is stopping")]
     Stopping,
@@ -58,8 +66,9 @@ pub(super) fn send(
 }
 
 fn send_one(folder: &Folder, file: &Outgoing, pace: Option<&Pace>) -> Result<Said, FolderError> {
-    let reading = |source| FolderError::Write {
-        path: file.path.clone(),
+    // Not by its name in OUTPUT: a bucket may have named it by the patient, and this goes to the log.
+    let reading = |source| FolderError::Read {
+        instance: file.sop_instance_uid.to_string(),
         source,
     };
     let found = match header::file::read(&file.path) {
@@ -150,4 +159,32 @@ pub(super) fn probe(folder: &Folder) -> Result<(), FolderError> {
     let path = folder.path.join(".magickbox-echo");
     let tried = fs::write(&path, b"echo").and_then(|()| files::remove_file(&path));
     tried.map_err(|source| FolderError::Write { path, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AeTitle, SendLimits, Uid};
+
+    #[test]
+    fn what_cannot_be_read_is_named_by_its_uid_since_its_name_may_be_a_patients() {
+        let directory = tempfile::tempdir().unwrap();
+        let uid = |text: &str| Uid::parse(text.as_bytes()).unwrap();
+        let folder = Folder {
+            name: AeTitle::parse("RESEARCH").unwrap(),
+            path: directory.path().to_owned(),
+            limits: SendLimits::default(),
+        };
+        let path = directory.path().join("Doe^John.dcm");
+        // It can be opened and not be read.
+        fs::create_dir(&path).unwrap();
+        let file = Outgoing {
+            path,
+            sop_class_uid: uid("1.2"),
+            sop_instance_uid: uid("1.2.3"),
+            transfer_syntax_uid: uid("1.2.840.10008.1.2.1"),
+        };
+        let error = send_one(&folder, &file, None).unwrap_err().to_string();
+        assert!(error.contains("1.2.3") && !error.contains("Doe"), "{error}");
+    }
 }

@@ -41,6 +41,13 @@ impl Status {
     /// Error: cannot understand (PS3.4 §B.2.3).
     pub const CANNOT_UNDERSTAND: Self = Self(0xC000);
 
+    /// Whether who answers an N-ACTION or an N-EVENT-REPORT so may take the same another time (PS3.7 §C.5): it is busy, or in
+    /// trouble, as this node says it of itself.
+    #[must_use]
+    pub const fn is_of_the_moment(self) -> bool {
+        matches!(self, Self::PROCESSING_FAILURE | Self::RESOURCE_LIMITATION)
+    }
+
     /// Every status that we answer with: its name in the standard, and when. The conformance statement prints it.
     pub const ANSWERED: [(Self, &'static str, &'static str); 14] = [
         (

@@ -30,7 +30,7 @@ pub(super) async fn harvest(engine: &Engine, job: &Job) -> Result<(), EngineErro
     found.problems.extend(problem);
     report(engine, job, &bucket, &verdict, &inputs, &mut outputs, &mut found).await?;
     crate::failpoint::reach("report-written");
-    let (deliveries, unreadable) = deliveries(engine, job, &verdict, &inputs, &outputs).await?;
+    let (deliveries, unreadable) = deliveries(engine, job, &bucket, &verdict, &inputs, &outputs).await?;
     found.problems.extend(unreadable);
     write_papers(engine, job, &bucket, &verdict, &inputs, &outputs, &found).await?;
     crate::failpoint::reach("papers-written");
@@ -154,6 +154,7 @@ async fn report(
 async fn deliveries(
     engine: &Engine,
     job: &Job,
+    bucket: &Installed,
     verdict: &Verdict,
     inputs: &[OutputFile],
     outputs: &[OutputFile],
@@ -174,11 +175,11 @@ async fn deliveries(
         files.iter().map(|(name, _)| (*name).to_owned()).collect()
     };
     let (input_names, output_names) = (names(&inputs), names(&outputs));
-    let (reports, problem) = match inputs.first() {
-        Some((object, _)) if routing::wants_report(&routes, facts) => {
-            report_of_failure(engine, job, verdict, object).await?
-        }
-        _ => (Vec::new(), None),
+    let wanted = !inputs.is_empty() && routing::wants_report(&routes, facts);
+    let (reports, problem) = if wanted {
+        report_of_failure(engine, job, bucket, verdict, &input_names).await?
+    } else {
+        (Vec::new(), None)
     };
     let report_names = reports.iter().map(|(name, _)| name.clone()).collect();
     let offer = blocking(move || {
@@ -207,33 +208,43 @@ async fn deliveries(
 async fn report_of_failure(
     engine: &Engine,
     job: &Job,
+    bucket: &Installed,
     verdict: &Verdict,
-    object: &str,
+    inputs: &[String],
 ) -> Result<(Vec<(String, FileMeta)>, Option<String>), EngineError> {
     let path = |place| engine.layout.path(place);
     let directory = path(Place::Report(&job.stream, &job.id));
     let log = path(Place::ProcessingLog(&job.stream, &job.id));
-    let object = path(Place::Input(&job.stream, &job.id)).join(object);
+    let input = path(Place::Input(&job.stream, &job.id));
+    let objects: Vec<_> = inputs.iter().map(|name| input.join(name)).collect();
     let (job, verdict) = (job.clone(), verdict.clone());
-    blocking(
-        move || match error_report::make(&directory, &log, &object, &job, &verdict) {
+    let program = error_report::Program {
+        name: bucket.manifest.name.clone(),
+        version: bucket.manifest.version.clone(),
+    };
+    blocking(move || {
+        let made = error_report::make(&directory, &log, &objects, &job, &program, &verdict);
+        match made {
             Ok(files) => Ok((files, None)),
             Err(error) if is_shortage(&error) => Err(io("make the error report")(error)),
             Err(error) => {
                 let problem = format!("the series \"Error Report\" was not made: {error}");
                 Ok((Vec::new(), Some(problem)))
             }
-        },
-    )
+        }
+    })
     .await
 }
 
-/// The DICOM files among them: no other is sent.
+/// The DICOM objects among them: no other file is sent. A DICOMDIR is a file of DICOM and lists objects, of whomever.
 fn dicom(files: &[OutputFile]) -> Vec<(&str, &FileMeta)> {
     let dicom = files
         .iter()
         .filter_map(|file| Some((file.path.as_str(), file.dicom.as_ref()?)));
-    dicom.collect()
+    let is_object = |meta: &FileMeta| {
+        meta.sop_class_uid.as_str() != dicom_dictionary_std::uids::MEDIA_STORAGE_DIRECTORY_STORAGE
+    };
+    dicom.filter(|(_, meta)| is_object(meta)).collect()
 }
 
 fn new_delivery(planned: Planned, files: &[(&str, &FileMeta)]) -> NewDelivery {
@@ -298,4 +309,30 @@ async fn write_papers(
             .map_err(io("write the job's papers"))
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Uid;
+
+    #[test]
+    fn a_directory_of_files_is_not_sent() {
+        let file = |path: &str, class: &str| OutputFile {
+            path: path.to_owned(),
+            bytes: 1,
+            sha256: String::new(),
+            dicom: Some(FileMeta {
+                sop_class_uid: Uid::parse(class.as_bytes()).unwrap(),
+                sop_instance_uid: Uid::parse(b"1.2").unwrap(),
+                transfer_syntax_uid: Uid::parse(b"1.2.840.10008.1.2.1").unwrap(),
+            }),
+        };
+        let files = [
+            file("1.dcm", "1.2.840.10008.5.1.4.1.1.4"),
+            file("DICOMDIR", "1.2.840.10008.1.3.10"),
+        ];
+        let sent: Vec<_> = dicom(&files).iter().map(|(path, _)| *path).collect();
+        assert_eq!(sent, ["1.dcm"]);
+    }
 }

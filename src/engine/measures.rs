@@ -194,7 +194,10 @@ fn read_answers(stdout: &[u8], mark: &str, files: &[String], found: &mut Found) 
         match serde_json::from_str(answer) {
             _ if answer.is_empty() => {}
             Ok(Value::Object(map)) => flat(file, "db-plugin", &map, found),
-            _ => found.problem(format!("db-plugin.code printed no JSON object for {file}")),
+            _ => found.problem(format!(
+                "db-plugin.code printed no JSON object for {file}{}",
+                no_numbers(answer.as_bytes())
+            )),
         }
     }
 }
@@ -204,7 +207,17 @@ fn read_measures_json(bytes: &[u8], found: &mut Found) {
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(map)) => flat("measures.json", "measures.json", &map, found),
         Ok(_) => found.problem("measures.json is no JSON object".to_owned()),
-        Err(error) => found.problem(format!("measures.json is not JSON: {error}")),
+        Err(error) => found.problem(format!("measures.json is not JSON: {error}{}", no_numbers(bytes))),
+    }
+}
+
+/// What is to be said of a text that is no JSON, perhaps because its program wrote what is no number as one.
+fn no_numbers(text: &[u8]) -> &'static str {
+    let has = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
+    if has(b"NaN") || has(b"Infinity") {
+        "; NaN and Infinity are no numbers of JSON: leave such a measure out"
+    } else {
+        ""
     }
 }
 
@@ -284,6 +297,23 @@ mod tests {
         );
         assert_eq!(found.measures, []);
         assert_eq!(found.problems.len(), 5, "{:?}", found.problems);
+    }
+
+    #[test]
+    fn what_python_writes_for_no_number_is_told_by_its_name() {
+        let mut found = Found::default();
+        read_measures_json(br#"{"a": 1, "b": NaN}"#, &mut found);
+        let mut printed = answers("{\"n\": -Infinity}\nMARK 0 0\n", &["1"]);
+        found.problems.append(&mut printed.problems);
+        assert_eq!((found.measures.len(), found.problems.len()), (0, 2));
+        for problem in &found.problems {
+            assert!(
+                problem.contains("NaN and Infinity are no numbers of JSON"),
+                "{problem}"
+            );
+        }
+        read_measures_json(br#"{"a": 1,"#, &mut found);
+        assert!(!found.problems[2].contains("NaN"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::bucket::Installed;
-use crate::dicom::composite::{self, Composite, Held};
+use crate::dicom::composite::{self, Composite, Held, Patients};
 use crate::dicom::derived_uid::derived;
 use crate::dicom::sr::{Algorithm, Document, Equipment, Group, Instance, Measured, Report};
 use crate::files;
@@ -70,14 +70,21 @@ pub fn is_wanted(bucket: &Installed, verdict: &Verdict, measures: &[Measure]) ->
 /// What reading and writing say.
 pub fn make(wanted: &Wanted) -> io::Result<Made> {
     let mut evidence = Vec::new();
-    let mut beside = None;
+    let (mut beside, mut patients) = (None, Patients::default());
     for name in &wanted.inputs {
         let Some(found) = composite::read(&wanted.input.join(name))? else {
             continue;
         };
         evidence.push(instance(&found));
+        patients.add(&found);
         // The first by name, so that it is the same one each time.
         beside.get_or_insert(found);
+    }
+    // The gate would hold it, where it looks. But it is the node that says whose the measures are, and it cannot tell.
+    if patients.are_two() {
+        return Ok(Made::Not(
+            "no report was made: the input is of two patients".to_owned(),
+        ));
     }
     let Some(beside) = beside else {
         return Ok(Made::Not(
@@ -177,4 +184,85 @@ fn put(wanted: &Wanted, bytes: &[u8]) -> io::Result<Made> {
     }
     files::sync_directory(&wanted.output)?;
     Ok(Made::Written(Box::new(output::file(&path, &name)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::bucket::Manifest;
+    use crate::container::ImageId;
+    use crate::dicom::secondary_capture::{self, Capture, Image};
+    use crate::engine::tests::job;
+    use crate::model::{AttributeTag, Timestamp, Uid};
+    use crate::store::BucketRow;
+
+    /// An object of a patient.
+    fn write(path: &std::path::Path, patient: &str) {
+        let tag = |group, element| AttributeTag { group, element };
+        let study = BTreeMap::from([
+            (tag(0x0020, 0x000D), "1.2.3".to_owned()),
+            (tag(0x0010, 0x0020), patient.to_owned()),
+        ]);
+        let uid = |text: &str| Uid::parse(text.as_bytes()).unwrap();
+        let capture = Capture {
+            study: &study,
+            series: uid("1.2.1"),
+            description: "x",
+            instance: uid("1.2.2"),
+            number: 1,
+            at: Timestamp(0),
+        };
+        let image = Image {
+            columns: 2,
+            rows: 1,
+            pixels: vec![0, 0],
+        };
+        fs::write(path, secondary_capture::file(&capture, image).unwrap().1).unwrap();
+    }
+
+    #[test]
+    fn of_two_patients_there_is_no_report_whatever_the_gate_lets_go() {
+        let directory = tempfile::tempdir().unwrap();
+        let info = serde_json::json!({ "AETitle": "ProcT1", "name": "T1", "version": "1", "report": "sr",
+            "measures": [{ "name": "brain", "unit": "mL" }] });
+        let manifest = Manifest::parse(info.to_string().as_bytes()).unwrap();
+        let image: ImageId = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
+        let row = BucketRow {
+            ae_title: manifest.ae_title.clone(),
+            image: "t1".into(),
+            digest: image.to_string(),
+            info,
+            has_plugin: false,
+            installed_at: Timestamp(0),
+        };
+        let value = serde_json::json!(1200);
+        let wanted = Wanted {
+            job: job(),
+            bucket: Installed { row, manifest, image },
+            node: "node".to_owned(),
+            input: directory.path().join("INPUT"),
+            output: directory.path().join("OUTPUT"),
+            own: directory.path().to_owned(),
+            inputs: vec!["1.dcm".to_owned(), "2.dcm".to_owned()],
+            measures: vec![Measure::new(
+                "measures.json",
+                "measures.json",
+                "brain",
+                value,
+                None,
+            )],
+            complete: true,
+        };
+        for place in [&wanted.input, &wanted.output] {
+            fs::create_dir(place).unwrap();
+        }
+        write(&wanted.input.join("1.dcm"), "A1");
+        for (second, is_made) in [("A1 ", true), ("", true), ("A2", false)] {
+            write(&wanted.input.join("2.dcm"), second);
+            let made = make(&wanted).unwrap();
+            assert_eq!(matches!(made, Made::Written(_)), is_made, "{second}: {made:?}");
+        }
+    }
 }

@@ -35,15 +35,15 @@ pub enum CommitmentHeard {
 pub type Answered = (Vec<Uid>, Vec<(Uid, u16)>);
 
 impl Store {
-    /// Deliveries whose destination has still to say that it keeps what it took, with what it was asked.
+    /// Deliveries whose destination has still to say that it keeps what it took, with what it was asked by `now`.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn deliveries_committing(&self) -> Result<Vec<(Delivery, Asks)>> {
+    pub fn deliveries_committing(&self, now: Timestamp) -> Result<Vec<(Delivery, Asks)>> {
         self.read(|db| {
             let deliveries = query(db, "d.state = 'committing' ORDER BY d.id", [])?;
             let with_asks = |delivery: Delivery| {
-                let asks = asks(db, &delivery)?;
+                let asks = asks(db, &delivery, now)?;
                 Ok((delivery, asks))
             };
             deliveries.into_iter().map(with_asks).collect()
@@ -110,11 +110,13 @@ impl Store {
     }
 }
 
-fn asks(db: &Connection, delivery: &Delivery) -> Result<Asks> {
+/// In the order in which it was asked, which the clock may not tell. Where the delivery is of later than now the clock was
+/// set back since, and every ask counts: nobody is asked again and again until the clock is there.
+fn asks(db: &Connection, delivery: &Delivery, now: Timestamp) -> Result<Asks> {
     let mut statement = db.prepare_cached(
-        "SELECT asked_at, taken FROM commitment_asks WHERE delivery = ?1 AND asked_at >= ?2 ORDER BY asked_at, commitment_asks.rowid",
+        "SELECT asked_at, taken FROM commitment_asks WHERE delivery = ?1 AND (asked_at >= ?2 OR ?2 > ?3) ORDER BY rowid",
     )?;
-    let mut rows = statement.query(params![delivery.id, delivery.created_at.0])?;
+    let mut rows = statement.query(params![delivery.id, delivery.created_at.0, now.0])?;
     let mut asks = Asks::default();
     while let Some(row) = rows.next()? {
         let at = Timestamp(row.get(0)?);

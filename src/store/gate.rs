@@ -191,18 +191,18 @@ fn uids_taken(db: &Connection, job: &JobId, result: &ResultUid) -> Result<UidsTa
         "SELECT 1 FROM result_uids r JOIN jobs j ON j.seq = r.job WHERE r.sop_instance_uid = ?1 AND j.id <> ?2",
         &[instance, &job.as_str()],
     )?;
+    // Whichever job received it, this one too: the bucket was perhaps not given it.
     let received = has(
-        "SELECT 1 FROM instances i JOIN jobs j ON j.seq = i.job \
-         WHERE i.sop_instance_uid = ?1 AND j.id <> ?2 AND i.hash <> ?3",
-        &[instance, &job.as_str(), &result.hash],
+        "SELECT 1 FROM instances WHERE sop_instance_uid = ?1 AND hash <> ?2",
+        &[instance, &result.hash],
     )?;
     let series_of_results = has(
         "SELECT 1 FROM result_uids r JOIN jobs j ON j.seq = r.job WHERE r.series_instance_uid = ?1 AND j.id <> ?2",
         &[series, &job.as_str()],
     )?;
     let series_received = has(
-        "SELECT 1 FROM instances i JOIN jobs j ON j.seq = i.job WHERE i.series_instance_uid = ?1 AND j.id <> ?2",
-        &[series, &job.as_str()],
+        "SELECT 1 FROM instances WHERE series_instance_uid = ?1",
+        &[series],
     )?;
     Ok(UidsTaken {
         instance: others_result || received,

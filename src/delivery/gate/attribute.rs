@@ -86,9 +86,20 @@ pub(super) fn shown(name: &str, tag: u32) -> String {
     format!("{name} ({:04X},{:04X})", tag >> 16, tag & 0xFFFF)
 }
 
+/// The name of an attribute that is looked at, with its tag; `None` for any other.
+pub(super) fn looked_at(tag: u32) -> Option<String> {
+    let name = match tag {
+        SOP_CLASS => "SOP Class UID",
+        SOP_INSTANCE => "SOP Instance UID",
+        SERIES_INSTANCE => "Series Instance UID",
+        tag => Attribute { tag }.row()?.1,
+    };
+    Some(shown(name, tag))
+}
+
 /// Whether an attribute is one of those that are looked at.
 pub(super) fn is_looked_at(tag: u32) -> bool {
-    matches!(tag, SOP_CLASS | SOP_INSTANCE | SERIES_INSTANCE) || Attribute { tag }.row().is_some()
+    looked_at(tag).is_some()
 }
 
 #[cfg(test)]

@@ -55,6 +55,22 @@ pub(super) fn read_with(
     set.clone()
 }
 
+/// Tells of text that the set does not have: whoever reads it sees other letters, or none. It names nobody, or it would be
+/// held for that; so it goes, but in the strict mode where no set is named at all. One that is named may be one that is not
+/// known here.
+pub(super) fn readable(object: &Object, set: &CharacterSet, mode: GateMode, examined: &mut Examined) {
+    if object.texts.iter().all(|text| set.decode(&text.bytes).is_some()) {
+        return;
+    }
+    match mode {
+        GateMode::Strict if set.is_default() => {
+            let why = "missing, and the object has text beyond ASCII";
+            examined.hold(shown(), [None, None], why);
+        }
+        _ => examined.note(shown(), "some of the object's text cannot be read in it"),
+    }
+}
+
 /// Writes what is filled in, in a character set that has it.
 pub(super) fn fill(
     object: &Object,

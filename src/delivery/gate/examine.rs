@@ -88,7 +88,7 @@ impl Examined {
         }
     }
 
-    fn note(&mut self, attribute: String, why: &str) {
+    pub fn note(&mut self, attribute: String, why: &str) {
         self.find(GateAction::Noted, attribute, [None, None], why);
     }
 }
@@ -103,6 +103,7 @@ pub(super) fn unreadable(why: String) -> Examined {
 /// Decides about one result.
 pub(super) fn examine(case: &Case<'_>, object: &Object, known: Known) -> Examined {
     let mut examined = Examined::default();
+    legible(object, &mut examined);
     class_and_instance(case, object, known, &mut examined);
     series(case, object, known, &mut examined);
     identity(case, object, &mut examined);
@@ -110,6 +111,22 @@ pub(super) fn examine(case: &Case<'_>, object: &Object, known: Known) -> Examine
         origin(case, object, &mut examined);
     }
     examined
+}
+
+/// What says whose an object is has to be text: one that is there as anything else, or longer than any lawful one, is not
+/// missing. Another reader may see another patient in it.
+fn legible(object: &Object, examined: &mut Examined) {
+    let unread = |tag| !object.facts.is_known(tag);
+    for element in object
+        .elements
+        .iter()
+        .filter(|e| e.end > e.value && unread(e.tag))
+    {
+        if let Some(shown) = attribute::looked_at(element.tag) {
+            let why = "its value cannot be read: it is not of the kind that this attribute has";
+            examined.hold(shown, [None, None], why);
+        }
+    }
 }
 
 fn class_and_instance(case: &Case<'_>, object: &Object, known: Known, examined: &mut Examined) {
@@ -227,6 +244,7 @@ fn identity(case: &Case<'_>, object: &Object, examined: &mut Examined) {
         }
     }
     let set = characters::read_with(object, &wanted, case.mode, examined);
+    characters::readable(object, &set, case.mode, examined);
     for (attribute, right) in wanted {
         let own = Value {
             set: set.clone(),

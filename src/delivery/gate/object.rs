@@ -42,6 +42,11 @@ impl Facts {
         }
     }
 
+    /// Whether an attribute was there as text.
+    pub fn is_known(&self, tag: u32) -> bool {
+        self.values.contains_key(&tag)
+    }
+
     /// The value of an attribute; an empty one where there is none.
     pub fn value(&self, attribute: Attribute) -> Value {
         Value::new(

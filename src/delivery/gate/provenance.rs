@@ -169,8 +169,10 @@ fn is_image(sop_class: &str) -> bool {
 /// The name of a storage class in the standard's registry (PS3.6 table A-1); `None` for any other UID.
 pub(super) fn storage_class(sop_class: &str) -> Option<&'static str> {
     use dicom_core::dictionary::{UidDictionary, UidDictionaryEntry};
+    use dicom_dictionary_std::uids;
     static CLASSES: dicom_dictionary_std::sop_class::StandardSopClassDictionary =
         dicom_dictionary_std::sop_class::StandardSopClassDictionary;
     let name = CLASSES.by_uid(sop_class)?.name();
-    (name.contains("Storage") && !name.contains("Commitment")).then_some(name)
+    let is_another = name.contains("Commitment") || sop_class == uids::MEDIA_STORAGE_DIRECTORY_STORAGE;
+    (name.contains("Storage") && !is_another).then_some(name)
 }

@@ -214,6 +214,10 @@ impl Round<'_> {
             let mut object = self.read(&path, instance)?.map_err(|_| gone())?;
             // Nothing else has its UIDs, or it would be held.
             let examined = examine(&self.case(), &object, Known::default());
+            // It is another one since: all of it is looked at again later.
+            if examined.is_held() {
+                return Err(gone());
+            }
             let pieces = rewrite::pieces(&object.elements, object.extent, &examined.edits)
                 .map_err(|error| disk("write what is sent")(io::Error::other(error)))?;
             // Another delivery of the job may write the same.

@@ -328,3 +328,28 @@ fn a_node_that_stops_decides_nothing() {
     assert!(matches!(gate.pass(&instances), Err(GateError::Stopping)));
     assert_eq!(scene.delivery(0).gate_state, GateState::Open);
 }
+
+#[test]
+fn a_result_that_becomes_another_patients_after_it_was_looked_at_is_not_copied() {
+    let scene = one(Made::result());
+    let (delivery, stop) = (scene.delivery(0), Stop::default());
+    let gate = Gate {
+        store: &scene.store,
+        layout: &scene.layout,
+        stop: &stop,
+        delivery: &delivery,
+    };
+    let instances = scene.store.delivery_instances(delivery.id).unwrap();
+    let row = scene.store.job(&scene.job).unwrap().unwrap();
+    let equipment = Equipment::of("node", &row, None);
+    let mut round = Round::new(&gate, row, equipment);
+    std::fs::create_dir_all(scene.place("outgoing")).unwrap();
+    round.look_at(&instances).unwrap();
+    assert!(!round.is_held());
+    let other = Made::result()
+        .with(0x0010_0020, "A2")
+        .write(&scene.place("OUTPUT"));
+    std::fs::rename(other, scene.place("OUTPUT/r.dcm")).unwrap();
+    assert!(matches!(round.copy(&instances), Err(GateError::Io { .. })));
+    assert!(!scene.place("outgoing/2.25.77.dcm").exists());
+}

@@ -14,6 +14,7 @@ mod body;
 mod tls;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use self::body::Body;
@@ -110,7 +111,11 @@ pub(super) fn send(
                 file,
                 bytes: about.len(),
             }),
-            Err(error) => said(index, Said::Refused(error.to_string())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                said(index, Said::Refused(error.to_string()))
+            }
+            // Trouble of the moment: a disk that does not answer.
+            Err(error) => said(index, Said::Later(error.to_string())),
         }
     }
     let mut rest = parts.as_slice();
@@ -284,4 +289,46 @@ fn token(path: &PathBuf) -> Result<String, StowError> {
         ));
     }
     Ok(format!("Bearer {token}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AeTitle, SendLimits, Uid};
+
+    #[test]
+    fn a_file_that_is_gone_is_refused_and_one_that_cannot_be_looked_at_goes_later() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("file"), b"x").unwrap();
+        let web = DicomWeb {
+            name: AeTitle::parse("CLOUD").unwrap(),
+            url: "http://127.0.0.1:1".to_owned(),
+            token: None,
+            ca: None,
+            identity: None,
+            limits: SendLimits::default(),
+        };
+        let uid = |text: &str| Uid::parse(text.as_bytes()).unwrap();
+        let file = |name: &str| Outgoing {
+            path: directory.path().join(name),
+            sop_class_uid: uid("1.2"),
+            sop_instance_uid: uid("1.2.3"),
+            transfer_syntax_uid: uid("1.2.840.10008.1.2.1"),
+        };
+        let second = std::time::Duration::from_secs(1);
+        let timeouts = ScuTimeouts {
+            connect: second,
+            response: second,
+        };
+        let mut heard = Vec::new();
+        let files = [file("gone"), file("file/below")];
+        send(&web, &files, timeouts, None, &Stop::default(), |_, said| {
+            heard.push(said)
+        })
+        .unwrap();
+        assert!(
+            matches!(heard[..], [Said::Refused(_), Said::Later(_)]),
+            "{heard:?}"
+        );
+    }
 }

@@ -7,10 +7,12 @@
 mod charset;
 mod cursor;
 mod element;
+mod patients;
 mod read;
 
 pub use charset::Charset;
 pub use element::{complete, date_and_time, object, put, put_items, put_text};
+pub use patients::Patients;
 pub use read::{LONGEST_HEADER, parse, read};
 
 use crate::model::Uid;

@@ -83,7 +83,7 @@ impl ScuError {
     /// Whether the peer will say the same again until somebody changes something.
     #[must_use]
     pub const fn is_permanent(&self) -> bool {
-        matches!(self, Self::Association { source: Error::Rejected(rejection), .. } if !rejection.is_transient())
+        matches!(self, Self::Association { source: Error::Rejected(rejection), .. } if !rejection.may_pass())
     }
 }
 
@@ -277,6 +277,44 @@ mod tests {
         assert_eq!(groups.iter().map(|g| g.own.len()).sum::<usize>(), 150);
         for group in &groups {
             assert!(group.proposed.len() <= MOST_CONTEXTS && group.proposed.len() == group.own.len() * 2);
+        }
+    }
+
+    #[test]
+    fn a_rejection_passes_where_it_says_so_or_its_reason_does() {
+        use crate::dicom::upper_layer::Rejection;
+        let permanent = |result, source, reason| {
+            let rejection = Rejection {
+                result,
+                source,
+                reason,
+            };
+            let called = AeTitle::parse("PACS").unwrap();
+            let (address, source) = (String::new(), Error::Rejected(rejection));
+            ScuError::Association {
+                called,
+                address,
+                source,
+            }
+            .is_permanent()
+        };
+        for (result, source, reason, expected) in [
+            (1, 1, 1, true),
+            (1, 1, 3, true),
+            (1, 1, 7, true),
+            (1, 2, 2, true),
+            (2, 1, 1, false),
+            (2, 3, 2, false),
+            // Some PACS call for good what is of the moment by its name: congestion, a limit.
+            (1, 3, 1, false),
+            (1, 3, 2, false),
+            (1, 3, 0, true),
+        ] {
+            assert_eq!(
+                permanent(result, source, reason),
+                expected,
+                "{result}/{source}/{reason}"
+            );
         }
     }
 }

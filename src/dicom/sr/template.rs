@@ -186,6 +186,10 @@ impl Report<'_> {
 /// A measure as a text that says everything.
 fn text(measure: &Measure) -> String {
     let mut text = measure.text();
+    if text.trim().is_empty() {
+        // A text has to say something (PS3.3 §C.18.3).
+        text = "(empty)".to_owned();
+    }
     if let Some(unit) = &measure.unit {
         text = format!("{text} {unit}");
     }
@@ -201,8 +205,10 @@ fn dcm(value: &str, meaning: &str) -> Code {
 
 /// The concept of a measure that nobody gave a code: its bucket and its name.
 fn private(ae_title: &str, name: &str) -> Code {
-    let plain = |c: char| !c.is_control() && c != '\\';
-    let meaning: String = name.chars().filter(|c| plain(*c)).take(64).collect();
+    // Neither may have a backslash, which begins another value.
+    let name: String = name.chars().map(|c| if c == '\\' { '/' } else { c }).collect();
+    let name: String = name.chars().filter(|c| !c.is_control()).collect();
+    let meaning: String = name.chars().take(64).collect();
     let meaning = if meaning.trim().is_empty() {
         "Measure".to_owned()
     } else {

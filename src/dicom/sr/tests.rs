@@ -241,3 +241,41 @@ fn a_long_code_has_an_element_of_its_own() {
         "ProcT1/brain_volume_ml"
     );
 }
+
+#[test]
+fn a_measure_of_any_name_and_without_a_text_is_a_valid_item() {
+    let name = "volume\\left\tside";
+    let measures = [
+        Measure::new("measures.json", "measures.json", name, json!(""), None),
+        Measure::new("measures.json", "measures.json", "x\\y", json!(1), None),
+    ];
+    let tree = report(&measures, &[]).tree();
+    let source = source("ISO_IR 192", b"A");
+    let document = document(&source, tree);
+    let bytes = document.file().unwrap();
+    let object = dicom_object::from_reader(&bytes[..]).unwrap();
+    let mut seen = 0;
+    each_item(&object, &mut |item| {
+        for tag in [tags::CODE_VALUE, tags::LONG_CODE_VALUE, tags::TEXT_VALUE] {
+            let Ok(element) = item.element(tag) else { continue };
+            let text = element.to_str().unwrap();
+            assert!(!text.trim().is_empty(), "{tag}");
+            if tag != tags::TEXT_VALUE {
+                assert!(!text.contains(|c: char| c == '\\' || c.is_control()), "{text:?}");
+                seen += usize::from(text.starts_with("ProcT1/"));
+            }
+        }
+    });
+    assert_eq!(seen, 2);
+}
+
+fn each_item(object: &dicom_object::InMemDicomObject, look: &mut dyn FnMut(&dicom_object::InMemDicomObject)) {
+    look(object);
+    for element in object {
+        element
+            .items()
+            .unwrap_or_default()
+            .iter()
+            .for_each(|item| each_item(item, look));
+    }
+}

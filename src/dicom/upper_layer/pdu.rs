@@ -119,6 +119,13 @@ impl Rejection {
     pub const fn is_transient(self) -> bool {
         self.result == 2
     }
+
+    /// Whether it is worth asking again: also where a peer calls permanent what passes by its reason, congestion and limits
+    /// (PS3.8 §9.3.4, source 3).
+    #[must_use]
+    pub const fn may_pass(self) -> bool {
+        self.is_transient() || matches!((self.source, self.reason), (3, 1 | 2))
+    }
 }
 
 impl fmt::Display for Rejection {

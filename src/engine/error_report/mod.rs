@@ -1,12 +1,18 @@
 //! The series "Error Report": the end of processing.log as images of the study, where a route asks for it.
 //!
 //! Made at the harvest, and made the same again when that is repeated after a crash.
+//!
+//! ```text
+//! patient    a log without what the study says of its patient
+//! page       text as pixels
+//! ```
 
 mod page;
+mod patient;
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -22,23 +28,48 @@ const TAIL: u64 = 64 << 10;
 /// The most images of a series.
 const PAGES: usize = 4;
 
-/// Makes the series in a directory, for the study of an object that the job received; answers its files.
+/// The bucket that ran.
+#[derive(Clone, Debug)]
+pub(super) struct Program {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// Makes the series in a directory, for the study of the first of the objects that the job received; answers its files.
 ///
 /// # Errors
-/// What reading and writing says; that the object has no study.
+/// What reading and writing says; that the object has no study, or the objects are of two patients: a log may tell of one
+/// in the folder of the other.
 pub(super) fn make(
     directory: &Path,
     log: &Path,
-    object: &Path,
+    objects: &[PathBuf],
     job: &Job,
+    program: &Program,
     verdict: &Verdict,
 ) -> io::Result<Vec<(String, FileMeta)>> {
     let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+    let Some(object) = objects.first() else {
+        return Err(wrong(
+            "there is no object whose study it could be added to".to_owned(),
+        ));
+    };
+    if patient::are_two(objects)? {
+        return Err(wrong("the input is of two patients".to_owned()));
+    }
     let study = match read_attributes(object, &secondary_capture::taken_over().collect()) {
         Attributes::Read(study) => study,
         Attributes::Unreadable(why) => return Err(wrong(why)),
     };
-    let lines = lines(&heading(job, verdict), &tail(log)?);
+    let without = |text: &str| patient::without(text, &study);
+    // What the bucket says of its end is its own text too.
+    let said = Verdict {
+        reason: verdict.reason.as_deref().map(without),
+        ..verdict.clone()
+    };
+    let lines = lines(&heading(job, program, &said), &without(&tail(log)?));
     let mut made = Vec::new();
     for (number, lines) in (1..).zip(lines.chunks(page::LINES)) {
         let capture = Capture {
@@ -58,12 +89,26 @@ pub(super) fn make(
     Ok(made)
 }
 
-fn heading(job: &Job, verdict: &Verdict) -> String {
+fn heading(job: &Job, program: &Program, verdict: &Verdict) -> String {
     let reason = verdict.reason.as_ref().map(|r| format!(": {r}"));
+    let version = match program.version.trim() {
+        "" => "unknown",
+        version => version,
+    };
+    let image = job.image.as_deref().unwrap_or("unknown");
+    let ended = job.run_ended_at.unwrap_or(job.received_at).to_date_time();
     format!(
-        "Error Report of {}, job {}\n{}{}\n\nThe end of its processing.log:\n\n",
+        "Error Report of {} ({}), version {version}\nimage {image}\njob {}, ended {:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC\n\
+         {}{}\n\nThe end of its processing.log, without what names the patient:\n\n",
+        program.name.trim(),
         job.stream,
         job.id,
+        ended.year(),
+        u8::from(ended.month()),
+        ended.day(),
+        ended.hour(),
+        ended.minute(),
+        ended.second(),
         verdict.outcome,
         reason.unwrap_or_default()
     )
@@ -148,6 +193,122 @@ mod tests {
         let lengths: Vec<_> = made.iter().map(String::len).collect();
         assert_eq!(lengths, [100, 100, 50, 0, 4, 6]);
         assert_eq!((made[4].as_str(), made[5].as_str()), ("20 %", "x?[1my"));
+    }
+
+    #[test]
+    fn the_heading_says_which_bucket_in_which_version_when_and_why() {
+        let job = Job {
+            image: Some("sha256:ab".to_owned()),
+            run_ended_at: Some(Timestamp(0)),
+            ..job()
+        };
+        let verdict = Verdict {
+            outcome: crate::model::Outcome::Failed,
+            reason: Some("exit status 3".to_owned()),
+        };
+        let program = Program {
+            name: "T1 volumes".to_owned(),
+            version: "1.2".to_owned(),
+        };
+        let said = heading(&job, &program, &verdict);
+        for word in [
+            "ProcT1",
+            "T1 volumes",
+            "1.2",
+            "sha256:ab",
+            "1970-01-01",
+            "exit status 3",
+            job.id.as_str(),
+        ] {
+            assert!(said.contains(word), "{word} not in\n{said}");
+        }
+    }
+
+    #[test]
+    fn what_the_study_says_of_the_patient_is_in_no_line() {
+        let tag = |group, element| crate::model::AttributeTag { group, element };
+        let study = std::collections::BTreeMap::from([
+            (tag(0x0010, 0x0010), "Doe^John^^Dr=山田^太郎".to_owned()),
+            (tag(0x0010, 0x0020), "A-1".to_owned()),
+            (tag(0x0010, 0x0030), "19700102".to_owned()),
+            (tag(0x0008, 0x0050), "ACC77".to_owned()),
+            (tag(0x0008, 0x0090), "Ref^Erring".to_owned()),
+            (tag(0x0008, 0x1030), "Head".to_owned()),
+        ]);
+        let log = "patient DOE, john (a-1) of 1970-01-02\nread /tmp/Doe_John_ACC77.nii: 山田太郎\n\
+                   born 02.01.1970 or 01/02/1970, 19700102; Erring; Doering, A-12, Johnson, Head: shape mismatch";
+        let said = patient::without(log, &study);
+        for word in [
+            "DOE", "john", "a-1)", "1970", "Doe_", "John_", "ACC77", "山田", "太郎", " Erring",
+        ] {
+            assert!(!said.contains(word), "{word} is in\n{said}");
+        }
+        for word in [
+            "patient",
+            ".nii",
+            "Doering",
+            "A-12",
+            "Johnson",
+            "Head: shape mismatch",
+        ] {
+            assert!(said.contains(word), "{word} is not in\n{said}");
+        }
+        assert_eq!(said.lines().count(), log.lines().count());
+    }
+
+    #[test]
+    fn of_two_patients_there_is_none_and_of_one_it_does_not_tell() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let object = |name: &str, patient: &str| {
+            let tag = |group, element| crate::model::AttributeTag { group, element };
+            let study = std::collections::BTreeMap::from([
+                (tag(0x0020, 0x000D), "1.2.3".to_owned()),
+                (tag(0x0010, 0x0010), "Doe^John".to_owned()),
+                (tag(0x0010, 0x0020), patient.to_owned()),
+            ]);
+            let uid = |text: &str| Uid::parse(text.as_bytes()).unwrap();
+            let capture = Capture {
+                study: &study,
+                series: uid("1.2.1"),
+                description: "x",
+                instance: uid("1.2.2"),
+                number: 1,
+                at: Timestamp(0),
+            };
+            let image = page::page(&[]);
+            std::fs::write(at(name), secondary_capture::file(&capture, image).unwrap().1).unwrap();
+            at(name)
+        };
+        let job = Job {
+            run_ended_at: Some(Timestamp(0)),
+            ..job()
+        };
+        let program = Program {
+            name: "T1".to_owned(),
+            version: String::new(),
+        };
+        let reason = |text: &str| Verdict {
+            outcome: crate::model::Outcome::Failed,
+            reason: Some(text.to_owned()),
+        };
+        let make = |objects: &[PathBuf], log: &str, verdict: &Verdict| {
+            std::fs::write(at("log"), log).unwrap();
+            make(&at("report"), &at("log"), objects, &job, &program, verdict)
+                .map(|_| std::fs::read(at("report/error-report-1.dcm")).unwrap())
+                .map_err(|error| error.to_string())
+        };
+        let (one, same, other) = (object("1", "A1"), object("2", "A1 "), object("3", "A2"));
+        let verdict = reason("exit status 3");
+        let refused = make(&[one.clone(), other], "x", &verdict).unwrap_err();
+        assert!(refused.contains("two patients"), "{refused}");
+        let objects = [one, same];
+        let told = make(&objects, "DOE (a1)", &reason("no brain in John")).unwrap();
+        assert_eq!(
+            told,
+            make(&objects, "*** (***)", &reason("no brain in ***")).unwrap()
+        );
+        assert_ne!(told, make(&objects, "*** (***)", &verdict).unwrap());
     }
 
     #[test]

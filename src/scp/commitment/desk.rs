@@ -117,6 +117,12 @@ impl Outstanding {
         let Waiting { id, .. } = self.waiting.swap_remove(at);
         let store = &self.commitments.store;
         let status = response.status.unwrap_or(Status::PROCESSING_FAILURE);
+        if status.is_of_the_moment() {
+            // It cannot keep the answer now: the keeper says it again over an association of our own.
+            self.commitments.desk.let_go(id);
+            self.commitments.changed.notify_one();
+            return true;
+        }
         let refused = format!("the peer answered the N-EVENT-REPORT with status {status}");
         let error = (status != Status::SUCCESS).then_some(refused);
         let ended = store.commitment_ends(id, error, crate::model::Timestamp::now());

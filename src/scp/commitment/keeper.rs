@@ -186,10 +186,13 @@ impl Keeper {
                 tracing::info!(ae.calling = %request.calling, "storage commitment answered");
                 return store.commitment_ends(request.id, None, now).wait();
             }
-            // It heard the answer and has no use for it: saying it again changes nothing.
             Ok(status) => {
                 let error = format!("the peer answered the N-EVENT-REPORT with status {status}");
-                return store.commitment_ends(request.id, Some(error), now).wait();
+                // It heard the answer and has no use for it: saying it again changes nothing.
+                if !status.is_of_the_moment() {
+                    return store.commitment_ends(request.id, Some(error), now).wait();
+                }
+                error
             }
             Err(error) => error.to_string(),
         };

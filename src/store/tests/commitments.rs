@@ -186,7 +186,7 @@ fn a_delivery_is_committed_when_each_object_is_and_by_the_peer_that_was_asked() 
     let (_dir, store) = store();
     let delivery = committing(&store);
     let state = || store.deliveries(&delivery.job).unwrap()[0].state;
-    let (_, asks) = store.deliveries_committing().unwrap().remove(0);
+    let (_, asks) = store.deliveries_committing(Timestamp::now()).unwrap().remove(0);
     assert_eq!(asks, Asks::default());
     let now = Timestamp::now();
     for transaction in ["1.7", "1.8"] {
@@ -196,7 +196,7 @@ fn a_delivery_is_committed_when_each_object_is_and_by_the_peer_that_was_asked() 
             .unwrap();
     }
     store.commitment_taken(&uid("1.7")).wait().unwrap();
-    let (_, asks) = store.deliveries_committing().unwrap().remove(0);
+    let (_, asks) = store.deliveries_committing(Timestamp::now()).unwrap().remove(0);
     assert_eq!((asks.taken, asks.lost, asks.last_taken), (1, 1, false));
     let hear = |transaction: &str, from: &str, committed: &[&str]| {
         let committed = committed.iter().map(|o| uid(o)).collect();
@@ -211,7 +211,7 @@ fn a_delivery_is_committed_when_each_object_is_and_by_the_peer_that_was_asked() 
     assert_eq!(state(), DeliveryState::Committing, "half of it is not answered");
     assert_eq!(hear("1.8", "PACS", &["1.2"]), CommitmentHeard::Kept);
     assert_eq!(state(), DeliveryState::Committed);
-    assert_eq!(store.deliveries_committing().unwrap(), []);
+    assert_eq!(store.deliveries_committing(Timestamp::now()).unwrap(), []);
 }
 
 #[test]
@@ -269,4 +269,34 @@ fn silence_is_shown_and_a_late_answer_counts() {
         .unwrap();
     assert_eq!(state(), DeliveryState::Committed);
     assert_eq!(store.deliveries(&delivery.job).unwrap()[0].error, None);
+}
+
+#[test]
+fn what_was_asked_counts_in_its_order_also_where_the_clock_was_set_back() {
+    let (_dir, store) = store();
+    let delivery = committing(&store);
+    let made = delivery.created_at.0;
+    let asks = |now: i64| store.deliveries_committing(Timestamp(now)).unwrap().remove(0).1;
+    for (transaction, at) in [("1.7", made + 5), ("1.8", made - 3_600_000)] {
+        store
+            .commitment_asked(delivery.id, &uid(transaction), Timestamp(at))
+            .wait()
+            .unwrap();
+    }
+    // The clock is set back to before the delivery: the last that was asked is the last.
+    let asked = asks(made - 3_599_000);
+    assert_eq!((asked.lost, asked.last), (2, Some(Timestamp(made - 3_600_000))));
+    // What was asked before it was sent again counts no more.
+    store
+        .commitment_given_up(delivery.id, "silence".into())
+        .wait()
+        .unwrap();
+    store.retry(&delivery.job, Timestamp(made + 10)).wait().unwrap();
+    assert!(store.delivery_begins(delivery.id).wait().unwrap());
+    let event = DeliveryEvent::ToBeCommitted;
+    store
+        .delivery_ends(&delivery, event, None, None, Timestamp(made + 20))
+        .wait()
+        .unwrap();
+    assert_eq!(asks(made + 30), Asks::default());
 }

@@ -101,6 +101,21 @@ fn what_another_job_received_is_taken_but_not_what_came_back() {
 }
 
 #[test]
+fn what_the_job_itself_received_is_taken_also_where_the_bucket_was_not_given_it() {
+    let (_dir, store) = store();
+    let (job, _) = delivering(&store, "1.2.3", Timestamp::now());
+    let received = &store.instances(&job).unwrap()[0];
+    let (instance, series) = (&received.sop_instance_uid, &received.series_instance_uid);
+    let taken = |instance, series| UidsTaken { instance, series };
+    for (asked, expected) in [
+        (result(instance, "2.25.8", 200), taken(true, false)),
+        (result("2.25.9", series, 200), taken(false, true)),
+    ] {
+        assert_eq!(store.uids_taken(&job, &asked).unwrap(), expected, "{asked:?}");
+    }
+}
+
+#[test]
 fn what_is_held_is_released_by_somebody_and_its_values_stand_in_no_event() {
     let (_dir, store) = store();
     let now = Timestamp::now();

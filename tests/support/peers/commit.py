@@ -3,7 +3,8 @@
 commit.py ask PORT CALLED LISTEN MODE CLASS INSTANCE [CLASS INSTANCE ...]
     Asks for storage commitment and waits for the answer. MODE: `same`, over the association that asked; `new`, after its
     release, over one that comes to port LISTEN; `late`, the same, but nobody listens before there is a file `listen` in the
-    working directory. Prints one JSON object: {"status": "0000"} and what was answered:
+    working directory; `busy`, answers with 0110 the report over the association that asked, and the first that comes to
+    port LISTEN. Prints one JSON object: {"status": "0000"} and what was answered:
     {"transaction": UID, "asked": UID, "event": 1, "committed": [UID], "failed": {UID: "0112"}, "over": "same", "caller": AE}.
 
 commit.py archive LISTEN MODE [NODE-PORT NODE-TITLE]
@@ -64,10 +65,15 @@ def references(pairs):
 
 
 def ask(port, called, listen, mode, *rest):
-    heard, done = {}, threading.Event()
+    heard, done, refused = {}, threading.Event(), threading.Semaphore(0)
+    refusals = ["same", "new"] if mode == "busy" else []
 
     def on_report(over):
         def handle(event):
+            if over in refusals:
+                refusals.remove(over)
+                refused.release()
+                return 0x0110, None
             heard.update(read(event, over))
             done.set()
             return 0x0000, None
@@ -81,7 +87,7 @@ def ask(port, called, listen, mode, *rest):
             ("127.0.0.1", int(listen)), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report("new"))]
         )
 
-    server = serve() if mode == "new" else None
+    server = serve() if mode in ("new", "busy") else None
     ae = node_as()
     ae.add_requested_context(Push)
     association = ae.associate(
@@ -96,6 +102,9 @@ def ask(port, called, listen, mode, *rest):
     if mode == "same":
         done.wait(30)
         time.sleep(0.2)  # the response to it is sent by another thread
+    if mode == "busy":
+        refused.acquire(timeout=30)
+        time.sleep(0.2)
     association.release()
     if mode == "late":
         say(asked=str(request.TransactionUID), status=f"{status.Status:04X}")

@@ -510,3 +510,73 @@ fn an_object_that_cannot_be_read_is_held_with_the_reason() {
     assert!(why.contains("longer than what is left"), "{why}");
     assert!(unreadable(why).is_held());
 }
+
+#[test]
+fn an_identity_that_is_there_and_cannot_be_read_is_none_that_is_missing() {
+    for (tag, attribute) in [
+        (0x0010_0020, "Patient ID (0010,0020)"),
+        (0x0010_0010, "Patient's Name (0010,0010)"),
+        (0x0020_000D, "Study Instance UID (0020,000D)"),
+        (0x0020_000E, "Series Instance UID (0020,000E)"),
+        (0x0008_0018, "SOP Instance UID (0008,0018)"),
+    ] {
+        let encoder = Made::result().encoder();
+        let item = encoder.element(tag, *b"LO", b"A2").unwrap();
+        let item = encoder.item(&item).unwrap();
+        let long = vec![b'1'; (1 << 20) + 2];
+        for (vr, value) in [(b"OB", &b"A2"[..]), (b"SQ", &item), (b"UT", &long)] {
+            for input in [Made::input(1), Made::input(1).without(tag)] {
+                let result = Made::result().raw(tag, vr, value);
+                let (examined, _) = judged_as(GateMode::Repair, &[input], &result, Known::default());
+                assert!(
+                    held(&examined).iter().any(|(held, ..)| *held == attribute),
+                    "{attribute} as {}: {examined:?}",
+                    String::from_utf8_lossy(vr)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn text_that_its_character_set_does_not_have_is_told() {
+    let text = |made: Made| made.with(0x0008_103E, b"gepr\xfcft");
+    let judge = |mode, result: &Made| judged_as(mode, &[Made::input(1)], result, Known::default()).0;
+    let noted = |examined: &Examined| {
+        let notes = examined.findings.iter().filter(|f| f.action == GateAction::Noted);
+        notes
+            .filter(|f| f.attribute.starts_with("Specific Character Set"))
+            .count()
+    };
+    // Nothing says how it is to be read.
+    let bare = text(Made::result());
+    assert_eq!(
+        (
+            held(&judge(GateMode::Repair, &bare)).len(),
+            noted(&judge(GateMode::Repair, &bare))
+        ),
+        (0, 1)
+    );
+    assert_eq!(held(&judge(GateMode::Strict, &bare)).len(), 1);
+    // It says so wrongly.
+    let wrong = text(Made::result().with(0x0008_0005, "ISO_IR 192"));
+    assert_eq!(noted(&judge(GateMode::Repair, &wrong)), 1);
+    let right = text(Made::result().with(0x0008_0005, "ISO_IR 100"));
+    assert_eq!(
+        (
+            held(&judge(GateMode::Strict, &right)).len(),
+            noted(&judge(GateMode::Strict, &right))
+        ),
+        (0, 0)
+    );
+}
+
+#[test]
+fn a_directory_of_files_is_no_object_of_a_study() {
+    let class = "1.2.840.10008.1.3.10";
+    let result = Made {
+        class,
+        ..Made::result().with(0x0008_0016, class)
+    };
+    assert_eq!(held(&judged(result).0).len(), 1);
+}
