@@ -33,6 +33,7 @@ mod legacy;
 mod legacy_push;
 mod mb;
 mod memory;
+mod misbehaving;
 mod open;
 mod open_page;
 mod operators;
