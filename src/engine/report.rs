@@ -117,8 +117,10 @@ fn document<'a>(wanted: &'a Wanted, beside: &'a Composite, evidence: Vec<Instanc
         },
         device: derived(&["device", &wanted.node, job.stream.as_str()]),
         procedures,
+        images: &evidence,
         groups: groups(wanted, &attempt),
     };
+    let content = report.tree();
     Document {
         beside,
         evidence,
@@ -131,7 +133,7 @@ fn document<'a>(wanted: &'a Wanted, beside: &'a Composite, evidence: Vec<Instanc
             serial: &wanted.node,
             version: env!("CARGO_PKG_VERSION"),
         },
-        content: report.tree(),
+        content,
     }
 }
 
