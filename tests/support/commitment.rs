@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::part10::Object;
 use super::peers::python;
 use super::process::Process;
+use super::tls::Identity;
 use super::wait::wait_until;
 use super::{PATIENCE, parrot};
 
@@ -16,10 +17,17 @@ pub const PUSH: &str = "1.2.840.10008.1.20.1";
 /// Its only instance.
 pub const PUSH_INSTANCE: &str = "1.2.840.10008.1.20.1.1";
 
-fn script() -> Command {
+/// A certificate to be shown, and the CA whose certificates are trusted.
+pub type Tls<'t> = Option<(&'t Identity, &'t Path)>;
+
+fn script(tls: Tls<'_>) -> Command {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/peers/commit.py");
     let mut command = Command::new(python());
     command.arg(script);
+    if let Some((own, ca)) = tls {
+        let variables = [("CERTIFICATE", &*own.certificate), ("KEY", &own.key), ("CA", ca)];
+        command.envs(variables);
+    }
     command
 }
 
@@ -41,8 +49,22 @@ impl Asking {
 /// pynetdicom asks, in that directory; see `commit.py` for the modes.
 #[track_caller]
 pub fn ask(port: u16, called: &str, listen: u16, mode: &str, objects: &[Object], directory: &Path) -> Asking {
+    ask_over(None, port, called, listen, mode, objects, directory)
+}
+
+/// The same, over TLS.
+#[track_caller]
+pub fn ask_over(
+    tls: Tls<'_>,
+    port: u16,
+    called: &str,
+    listen: u16,
+    mode: &str,
+    objects: &[Object],
+    directory: &Path,
+) -> Asking {
     std::fs::create_dir_all(directory).unwrap();
-    let mut command = script();
+    let mut command = script(tls);
     command.args(["ask", &port.to_string(), called, &listen.to_string(), mode]);
     for object in objects {
         command.args([object.sop_class, &object.sop_instance]);
@@ -64,8 +86,21 @@ impl Archive {
     /// Listens there; see `commit.py` for the modes.
     #[track_caller]
     pub fn start(listen: u16, mode: &str, node: u16, title: &str, directory: &Path) -> Self {
+        Self::start_over(None, listen, mode, node, title, directory)
+    }
+
+    /// The same, over TLS.
+    #[track_caller]
+    pub fn start_over(
+        tls: Tls<'_>,
+        listen: u16,
+        mode: &str,
+        node: u16,
+        title: &str,
+        directory: &Path,
+    ) -> Self {
         std::fs::create_dir_all(directory).unwrap();
-        let mut command = script();
+        let mut command = script(tls);
         command.args(["archive", &listen.to_string(), mode, &node.to_string(), title]);
         let process = Process::start("the archive", &mut command, &directory.join("archive.log")).unwrap();
         let archive = Self(process);
