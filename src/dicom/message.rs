@@ -100,3 +100,34 @@ pub(in crate::dicom) fn not_understood(detail: impl Into<String>) -> Error {
         detail: detail.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dicom::command::{c_store_rq, response};
+    use crate::dicom::status::Status;
+
+    #[test]
+    fn a_response_may_leave_out_its_object_but_not_name_another() {
+        let uid = |text: &str| Uid::parse(text.as_bytes()).unwrap();
+        let request = Command::parse(&c_store_rq(1, &uid("1.2"), &uid("1.2.3"))).unwrap();
+        let answer = Command::parse(&response(&request, Status::SUCCESS, None)).unwrap();
+        for (said, may) in [
+            (None, true),
+            (Some(&b""[..]), true),
+            (Some(b"\0\0"), true),
+            (Some(b"1.2.3"), true),
+            (Some(b"1.2.3\0"), true),
+            (Some(b"1.2.3 "), true),
+            (Some(b"1.2.30"), false),
+            (Some(b"1.2"), false),
+            (Some(b"none"), false),
+        ] {
+            let answer = Command {
+                sop_instance_uid: said.map(<[u8]>::to_vec),
+                ..answer.clone()
+            };
+            assert_eq!(may_be_about(&answer, &uid("1.2.3")), may, "{said:?}");
+        }
+    }
+}

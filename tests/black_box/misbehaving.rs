@@ -126,22 +126,10 @@ fn whatever_else_a_pacs_does_nothing_is_taken_for_stored_and_only_what_is_not_ce
 fn hold(rows: &[Row]) {
     let pacs: Vec<_> = rows.iter().map(|(deed, ..)| BadPacs::start(*deed)).collect();
     let titles: Vec<_> = (0..rows.len()).map(|n| format!("PACS{n}")).collect();
-    let mut config =
-        "[delivery]\nresponse = \"3s\"\nfirst_retry = \"200ms\"\nlongest_retry = \"200ms\"\n".to_owned();
-    for (pacs, title) in pacs.iter().zip(&titles) {
-        let port = pacs.port;
-        config += &format!("[[remote_ae]]\nae_title = \"{title}\"\naddress = \"127.0.0.1:{port}\"\n");
-    }
-    config += &format!("[[route]]\nname = \"results\"\nto = {}\n", json!(titles));
-    let node = TestNode::with(&Bucket::fixture("copy"), &config);
+    let node = node("", pacs.iter().map(|pacs| pacs.port), &titles, "");
     send(&node);
     let job = node.wait_for_end("Copy");
-    // What a PACS does is the delivery's, not the job's: its results are there.
-    assert_eq!(
-        (job.state.as_str(), job.outcome.as_deref()),
-        ("done", Some("success")),
-        "{job:#?}"
-    );
+    succeeded(&job);
     let faults: Vec<_> = rows
         .iter()
         .zip(&pacs)
@@ -149,6 +137,25 @@ fn hold(rows: &[Row]) {
         .filter_map(|((row, pacs), title)| fault(row, pacs, &job, title))
         .collect();
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+/// A node that sends everything to all of them; with more lines for `[delivery]` and each `[[remote_ae]]`.
+#[track_caller]
+fn node(delivery: &str, ports: impl Iterator<Item = u16>, titles: &[String], each: &str) -> TestNode {
+    let waits = "response = \"3s\"\nfirst_retry = \"200ms\"\nlongest_retry = \"200ms\"\n";
+    let mut config = format!("[delivery]\n{waits}{delivery}");
+    for (port, title) in ports.zip(titles) {
+        config += &format!("[[remote_ae]]\nae_title = \"{title}\"\naddress = \"127.0.0.1:{port}\"\n{each}");
+    }
+    config += &format!("[[route]]\nname = \"results\"\nto = {}\n", json!(titles));
+    TestNode::with(&Bucket::fixture("copy"), &config)
+}
+
+/// What a destination does is the delivery's, not the job's: its results are there.
+#[track_caller]
+fn succeeded(job: &Job) {
+    let end = (job.state.as_str(), job.outcome.as_deref());
+    assert_eq!(end, ("done", Some("success")), "{job:#?}");
 }
 
 /// Two kinds of objects, so that an association has two contexts.
@@ -173,7 +180,9 @@ fn send(node: &TestNode) {
 /// How a delivery is not as its row says.
 fn fault(row: &Row, pacs: &BadPacs, job: &Job, title: &str) -> Option<String> {
     let (deed, state, object, associations, says) = *row;
-    let delivery = job.deliveries.iter().find(|d| d.destination == title)?;
+    let Some(delivery) = job.deliveries.iter().find(|d| d.destination == title) else {
+        return Some(format!("{title} has no delivery"));
+    };
     let taken = pacs.taken();
     let counts: Vec<_> = taken.iter().map(Vec::len).collect();
     let its_turn = taken.first().and_then(|first| first.get(1));
@@ -281,17 +290,9 @@ fn whatever_an_archive_promises_only_what_it_was_asked_and_says_itself_is_commit
     let archives: Vec<_> = archives
         .map(|(n, (promise, ..))| BadArchive::start(*promise, &titles[n], other(n)))
         .collect();
-    let mut config = "[delivery]\ncalling_ae_title = \"NODE\"\nresponse = \"3s\"\nfirst_retry = \"200ms\"\n\
-                      longest_retry = \"200ms\"\ncommit_timeout = \"1s\"\ncommit_tries = 2\n"
-        .to_owned();
-    for (archive, title) in archives.iter().zip(&titles) {
-        let port = archive.port;
-        config += &format!(
-            "[[remote_ae]]\nae_title = \"{title}\"\naddress = \"127.0.0.1:{port}\"\ncommit = true\n"
-        );
-    }
-    config += &format!("[[route]]\nname = \"results\"\nto = {}\n", json!(titles));
-    let node = TestNode::with(&Bucket::fixture("copy"), &config);
+    let delivery = "calling_ae_title = \"NODE\"\ncommit_timeout = \"1s\"\ncommit_tries = 2\n";
+    let ports = archives.iter().map(|archive| archive.port);
+    let node = node(delivery, ports, &titles, "commit = true\n");
     archives
         .iter()
         .for_each(|archive| archive.knows(node.dicom_port()));
@@ -306,11 +307,7 @@ fn whatever_an_archive_promises_only_what_it_was_asked_and_says_itself_is_commit
         wait_until(PATIENCE, &format!("what {promise:?} heard"), all).unwrap();
     }
     let job = node.wait_for_end("Copy");
-    assert_eq!(
-        (job.state.as_str(), job.outcome.as_deref()),
-        ("done", Some("success")),
-        "{job:#?}"
-    );
+    succeeded(&job);
     let faults: Vec<_> = VOWS
         .iter()
         .zip(&archives)
@@ -323,7 +320,9 @@ fn whatever_an_archive_promises_only_what_it_was_asked_and_says_itself_is_commit
 /// How the commitment of a delivery is not as its row says.
 fn broken(vow: &Vow, archive: &BadArchive, job: &Job, title: &str) -> Option<String> {
     let (promise, state, objects, requests, heard, says) = *vow;
-    let delivery = job.deliveries.iter().find(|d| d.destination == title)?;
+    let Some(delivery) = job.deliveries.iter().find(|d| d.destination == title) else {
+        return Some(format!("{title} has no delivery"));
+    };
     let answers = delivery.instances.iter();
     let answers = answers.map(|i| i.commitment.clone().unwrap_or_else(|| "-".to_owned()));
     let mut answers: Vec<_> = answers.collect();
