@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::needs;
 use crate::subject::{CALLED, ECHO, STORE, request, stored, subject};
 use crate::support::PATIENCE;
-use crate::support::commitment::{self as push, PUSH, PUSH_INSTANCE, ask, n_action, uid_element};
+use crate::support::commitment::{self as push, Asking, PUSH, ask, n_action, n_event_report, uid_element};
 use crate::support::orthanc::free_port;
 use crate::support::parrot::Parrot;
 use crate::support::parrot::command::Command;
@@ -36,6 +36,19 @@ fn send(node: &TestNode, objects: &[Object]) {
 fn asks(parrot: &mut Parrot, command: &Command, data_set: Option<&[u8]>) -> u16 {
     parrot.say(message(COMMIT, command, data_set));
     parrot.response().status
+}
+
+/// pynetdicom asks about these, and hears the answer over the same association.
+#[track_caller]
+fn asked(node: &TestNode, objects: &[Object]) -> Asking {
+    ask(
+        node.dicom_port(),
+        CALLED,
+        0,
+        "same",
+        objects,
+        &node.scratch("ask"),
+    )
 }
 
 /// The request as the API tells it, once it is as wanted.
@@ -82,11 +95,7 @@ fn a_request_that_means_nothing_is_refused_as_the_standard_says() {
     parrot.say(message(COMMIT, &store, Some(&object.data_set())));
     assert_eq!(parrot.response().status, 0x0122);
     // An answer to what nobody asked.
-    let report = Command::request(0x0100, 12)
-        .short(0x0800, 0)
-        .uid(0x0002, PUSH)
-        .uid(0x1000, PUSH_INSTANCE)
-        .short(0x1002, 1);
+    let report = n_event_report(12, 1);
     assert_eq!(asks(&mut parrot, &report, Some(&good)), 0x0110);
     assert_eq!(asks(&mut parrot, &report.short(0x1002, 3), Some(&good)), 0x0113);
     parrot.echo(ECHO);
@@ -171,14 +180,7 @@ fn an_object_that_is_not_as_it_was_stored_is_not_committed() {
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&damaged, bytes).unwrap();
     fs::remove_file(file(&objects[1])).unwrap();
-    let asking = ask(
-        node.dicom_port(),
-        CALLED,
-        0,
-        "same",
-        &objects,
-        &node.scratch("ask"),
-    );
+    let asking = asked(&node, &objects);
     let answer = asking.answer();
     assert_eq!(
         (&answer["status"], &answer["event"]),
@@ -197,14 +199,7 @@ fn a_request_that_lists_all_of_an_open_set_says_that_it_is_complete() {
     let objects = Object::series(4);
     send(&node, &objects);
     // Not yet: there is more here than it lists.
-    let part = ask(
-        node.dicom_port(),
-        CALLED,
-        0,
-        "same",
-        &objects[1..],
-        &node.scratch("ask"),
-    );
+    let part = asked(&node, &objects[1..]);
     let answer = part.answer();
     assert_eq!(
         (&answer["event"], &answer["over"]),
@@ -213,14 +208,7 @@ fn a_request_that_lists_all_of_an_open_set_says_that_it_is_complete() {
     );
     assert_eq!(answer["transaction"], answer["asked"]);
     assert_eq!(node.api().jobs().unwrap()[0].state, "receiving");
-    let all = ask(
-        node.dicom_port(),
-        CALLED,
-        0,
-        "same",
-        &objects,
-        &node.scratch("ask"),
-    );
+    let all = asked(&node, &objects);
     assert_eq!(all.answer()["committed"].as_array().unwrap().len(), 4);
     let job = node.wait_for(CALLED, "a set that is complete", |job| job.state != "receiving");
     let texts: Vec<_> = job.events.iter().filter_map(|e| e["text"].as_str()).collect();
@@ -228,14 +216,7 @@ fn a_request_that_lists_all_of_an_open_set_says_that_it_is_complete() {
     assert!(texts.iter().any(|t| t.contains(why)), "{texts:#?}");
     // The same again, when they are somewhere else by now.
     node.wait_for_end(CALLED);
-    let again = ask(
-        node.dicom_port(),
-        CALLED,
-        0,
-        "same",
-        &objects,
-        &node.scratch("ask"),
-    );
+    let again = asked(&node, &objects);
     assert_eq!(again.answer()["committed"].as_array().unwrap().len(), 4);
 }
 
@@ -245,14 +226,7 @@ fn where_scanners_ask_series_by_series_a_request_proves_nothing() {
     let node = subject("[storage]\ncommit_completes = false\n");
     let objects = Object::series(2);
     send(&node, &objects);
-    let all = ask(
-        node.dicom_port(),
-        CALLED,
-        0,
-        "same",
-        &objects,
-        &node.scratch("ask"),
-    );
+    let all = asked(&node, &objects);
     assert_eq!(all.answer()["committed"].as_array().unwrap().len(), 2);
     listed(&node, |c| c["state"] == "answered");
     assert_eq!(node.api().jobs().unwrap()[0].state, "receiving");

@@ -216,20 +216,9 @@ impl Committer {
     }
 
     fn hear(&self, from: &AeTitle, answer: &Answer) -> Status {
-        let failed = answer.failed.iter();
-        let answered = (
-            answer
-                .committed
-                .iter()
-                .map(|r| r.sop_instance_uid.clone())
-                .collect(),
-            failed
-                .map(|(r, why)| (r.sop_instance_uid.clone(), why.0))
-                .collect(),
-        );
         match self
             .store
-            .commitment_heard(&answer.transaction_uid, from, answered)
+            .commitment_heard(&answer.transaction_uid, from, answer.objects())
             .wait()
         {
             Ok(CommitmentHeard::Kept) => Status::SUCCESS,

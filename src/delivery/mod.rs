@@ -21,6 +21,11 @@ mod sender;
 mod stow;
 mod worker;
 
+#[cfg(feature = "fuzzing")]
+pub use gate::walked;
+#[cfg(feature = "fuzzing")]
+pub use stow::told;
+
 pub use commitment::Committer;
 pub use destinations::Destinations;
 pub use probe::{Probed, Probes};

@@ -7,6 +7,7 @@ pub mod composite;
 pub mod derived_uid;
 pub mod header;
 pub mod identity;
+pub mod message;
 pub mod negotiation;
 pub mod part10;
 pub mod scu;

@@ -124,8 +124,10 @@ fn document<'a>(wanted: &'a Wanted, beside: &'a Composite, evidence: Vec<Instanc
         },
         device: derived(&["device", &wanted.node, job.stream.as_str()]),
         procedures,
+        images: &evidence,
         groups: groups(wanted, &attempt),
     };
+    let content = report.tree();
     Document {
         beside,
         evidence,
@@ -138,7 +140,7 @@ fn document<'a>(wanted: &'a Wanted, beside: &'a Composite, evidence: Vec<Instanc
             serial: &wanted.node,
             version: env!("CARGO_PKG_VERSION"),
         },
-        content: report.tree(),
+        content,
     }
 }
 

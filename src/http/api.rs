@@ -41,6 +41,20 @@ pub fn router() -> Router<Context> {
         .merge(super::remotes::router())
 }
 
+/// `?limit=N` of a list that has the newest first: 100 entries if absent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Newest {
+    limit: Option<u32>,
+}
+
+impl Newest {
+    /// How many are shown.
+    pub fn at_most(&self, most: u32) -> u32 {
+        self.limit.unwrap_or(100).min(most)
+    }
+}
+
 /// Runs a question to store or disk off the runtime's threads.
 pub(super) async fn ask<T: Send + 'static>(
     question: impl FnOnce() -> Result<T, StoreError> + Send + 'static,

@@ -3,24 +3,16 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::store::AssociationRow;
 
 use super::Context;
-use super::api::ask;
+use super::api::{Newest, ask};
 use super::problem::Problem;
 
-/// Associations of one answer when nothing is asked for, and at most: all that are kept.
-const SHOWN: u32 = 100;
+/// Associations of one answer at most: all that are kept.
 const MOST_SHOWN: u32 = 10_000;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Listing {
-    limit: Option<u32>,
-}
 
 /// `GET /api/v1/associations?limit=N` answers `{ "associations": [ … ] }`, newest first; `limit` is 100 if absent,
 /// 10,000 at most. Associations that went well have no entry. An entry has
@@ -34,10 +26,10 @@ pub(super) struct Listing {
 /// - `unrecorded`: how many more ended likewise shortly before, faster than they could be written.
 pub(super) async fn list(
     State(context): State<Context>,
-    query: Result<Query<Listing>, QueryRejection>,
+    query: Result<Query<Newest>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(asked) = query?;
-    let limit = asked.limit.unwrap_or(SHOWN).min(MOST_SHOWN);
+    let limit = asked.at_most(MOST_SHOWN);
     let rows = ask(move || context.store.associations(limit)).await?;
     let shown: Vec<_> = rows.iter().map(show).collect();
     Ok(Json(json!({ "associations": shown })))

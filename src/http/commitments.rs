@@ -3,27 +3,19 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::store::{CommitmentObject, CommitmentRow, StoreError};
 
 use super::Context;
-use super::api::ask;
+use super::api::{Newest, ask};
 use super::problem::Problem;
 
-/// Requests of one answer when nothing is asked for, and at most.
-const SHOWN: u32 = 100;
+/// Requests of one answer at most.
 const MOST_SHOWN: u32 = 1000;
 
 /// Objects of one request that are shown.
 const OBJECTS: usize = 100;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Listing {
-    limit: Option<u32>,
-}
 
 /// `GET /api/v1/commitments?limit=N` answers `{ "commitments": [ … ] }`, newest first; `limit` is 100 if absent, 1000 at
 /// most. An entry has
@@ -37,10 +29,10 @@ pub(super) struct Listing {
 /// - `attempts`, `next_at`, `ended_at`, `error`: how the answer went.
 pub(super) async fn list(
     State(context): State<Context>,
-    query: Result<Query<Listing>, QueryRejection>,
+    query: Result<Query<Newest>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(asked) = query?;
-    let limit = asked.limit.unwrap_or(SHOWN).min(MOST_SHOWN);
+    let limit = asked.at_most(MOST_SHOWN);
     let shown = ask(move || {
         let rows = context.store.commitments(limit)?;
         let with_objects = |row: CommitmentRow| {

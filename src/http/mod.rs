@@ -46,6 +46,8 @@ use crate::telemetry::metrics::{self, METRICS};
 pub use auth::Access;
 pub use door::{Peer, Shown};
 pub use legacy::Scratch;
+#[cfg(feature = "fuzzing")]
+pub use legacy::parts;
 pub use push::Pushes;
 
 /// What handlers need.

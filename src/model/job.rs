@@ -122,6 +122,51 @@ pub struct Job {
     pub removed_why: Option<String>,
 }
 
+impl Job {
+    /// A study that comes from a peer on this machine, before its first object.
+    #[must_use]
+    pub fn of_study(
+        id: JobId,
+        stream: AeTitle,
+        study_instance_uid: &str,
+        calling: &str,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            stream,
+            group_key: study_instance_uid.to_owned(),
+            state: JobState::Receiving,
+            outcome: None,
+            reason: None,
+            calling_ae_title: calling.to_owned(),
+            caller_address: "127.0.0.1".to_owned(),
+            study_instance_uid: study_instance_uid.to_owned(),
+            instances: 0,
+            bytes: 0,
+            received_at: at,
+            last_object_at: at,
+            queued_at: None,
+            started_at: None,
+            run_ended_at: None,
+            ended_at: None,
+            attempt: 0,
+            image: None,
+            exit_status: None,
+            oom_killed: false,
+            timed_out: false,
+            peak_memory: None,
+            arguments: None,
+            priority: Priority::default(),
+            superseded_by: None,
+            made_from: None,
+            stopped_why: None,
+            removed_at: None,
+            removed_why: None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

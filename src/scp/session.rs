@@ -2,9 +2,10 @@
 
 use dicom_dictionary_std::uids;
 
-use crate::dicom::command::{Command, LONGEST_COMMAND, field as command_field, response};
+use crate::dicom::command::{Command, field as command_field, response};
+use crate::dicom::message::next_command;
 use crate::dicom::status::Status;
-use crate::dicom::upper_layer::{AbortReason, Association, Closing, Context, Error, Event, Nowhere};
+use crate::dicom::upper_layer::{AbortReason, Association, Closing, Context, Error, Nowhere};
 use crate::model::{Origin, Stream};
 use crate::stage::{Receiver, Stage};
 use crate::telemetry::field;
@@ -146,45 +147,6 @@ fn echo(context: Option<&Context>, command: &Command) -> (Status, Option<&'stati
             Status::SOP_CLASS_NOT_SUPPORTED,
             Some("the SOP class is not the presentation context's"),
         )
-    }
-}
-
-/// Collects the next command set; `None` when the peer asks for release.
-fn next_command(association: &mut Association) -> Result<Option<(u8, Command)>, Error> {
-    let not_understood = |detail: String| Error::Protocol {
-        reason: AbortReason::NotSpecified,
-        detail,
-    };
-    let mut bytes = Vec::new();
-    let mut context = None;
-    association.message_over();
-    loop {
-        let fragment = match association.next_event()? {
-            Event::ReleaseRequested if context.is_none() => return Ok(None),
-            Event::ReleaseRequested => {
-                return Err(not_understood("a release request within a message".into()));
-            }
-            Event::Fragment(fragment) => fragment,
-        };
-        if !fragment.command {
-            return Err(not_understood("a data set that no command announced".into()));
-        }
-        if context.is_some_and(|c| c != fragment.context) {
-            return Err(not_understood(
-                "a command set over two presentation contexts".into(),
-            ));
-        }
-        if bytes.len() + fragment.data.len() > LONGEST_COMMAND {
-            return Err(not_understood(format!(
-                "a command set of more than {LONGEST_COMMAND} bytes"
-            )));
-        }
-        context = Some(fragment.context);
-        bytes.extend_from_slice(fragment.data);
-        if fragment.ends {
-            let command = Command::parse(&bytes).map_err(|error| not_understood(error.to_string()))?;
-            return Ok(Some((context.unwrap_or_default(), command)));
-        }
     }
 }
 

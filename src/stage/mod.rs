@@ -54,6 +54,8 @@ pub use incoming::{Incoming, Object, Stored};
 pub use inherit::{Versions, disinherit, inherit};
 pub use input::{clear_output, lay_out};
 pub use others::{Laid, inputs};
+#[cfg(feature = "fuzzing")]
+pub use push::unzipped;
 pub use push::{Limits, NameError, Push, PushError, Pushed, Spooled};
 pub use receiver::Receiver;
 pub use retention::{Keeps, Retention};

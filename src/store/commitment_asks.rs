@@ -83,23 +83,30 @@ impl Store {
     ) -> Pending<CommitmentHeard> {
         let (transaction_uid, calling) = (transaction_uid.clone(), calling.clone());
         self.write(move |db| {
-            let asked: Option<(i64, String)> = db
+            let asked: Option<i64> = db
                 .query_row(
-                    "SELECT a.delivery, d.destination FROM commitment_asks a JOIN deliveries d ON d.id = a.delivery \
-                     WHERE a.transaction_uid = ?1",
-                    [transaction_uid.as_str()],
-                    |row| Ok((row.get(0)?, row.get(1)?)),
+                    "SELECT a.delivery FROM commitment_asks a JOIN deliveries d ON d.id = a.delivery \
+                     WHERE a.transaction_uid = ?1 AND d.destination = ?2",
+                    params![transaction_uid.as_str(), calling.as_str()],
+                    |row| row.get(0),
                 )
                 .optional()?;
-            let Some((delivery, _)) = asked.filter(|(_, destination)| destination == calling.as_str()) else {
+            let Some(delivery) = asked else {
                 return Ok(CommitmentHeard::Unknown);
             };
             db.execute(
                 "UPDATE commitment_asks SET answered_at = ?2, taken = 1 WHERE transaction_uid = ?1",
                 params![transaction_uid.as_str(), Timestamp::now().0],
             )?;
-            keep(db, delivery, &answered)?;
-            conclude(db, delivery)?;
+            let Some(delivery) = query(db, "d.id = ?1", [delivery])?.pop() else {
+                return Ok(CommitmentHeard::Unknown);
+            };
+            if delivery.state.next(DeliveryEvent::Committed).is_some() {
+                keep(db, delivery.id, &answered)?;
+                conclude(db, delivery.id)?;
+            } else {
+                contradict(db, &delivery, &answered)?;
+            }
             Ok(CommitmentHeard::Kept)
         })
     }
@@ -156,6 +163,27 @@ fn keep(db: &Connection, delivery: i64, (committed, failed): &Answered) -> Resul
         }
     }
     Ok(())
+}
+
+/// A delivery that is settled stays as it is; that the destination says otherwise by now is for people to see.
+fn contradict(db: &Connection, delivery: &Delivery, (_, failed): &Answered) -> Result<()> {
+    let Some((uid, reason)) = failed.first() else {
+        return Ok(());
+    };
+    let (to, state, lost) = (&delivery.destination, delivery.state.name(), failed.len());
+    let text = format!(
+        "to {to}: {state}, and it says now that it does not keep {lost} objects; {uid}: failure reason {reason:04X}"
+    );
+    // Said again, it is known.
+    let known: bool = db.query_row(
+        "SELECT EXISTS (SELECT 1 FROM events e JOIN jobs j ON j.seq = e.job WHERE j.id = ?1 AND e.text = ?2)",
+        params![delivery.job.as_str(), text],
+        |row| row.get(0),
+    )?;
+    if known {
+        return Ok(());
+    }
+    record(db, &delivery.job, "delivery", &text)
 }
 
 /// Moves a delivery all of whose objects are answered; one with an object that is not kept at once.

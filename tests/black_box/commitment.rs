@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use crate::needs;
 use crate::support::PATIENCE;
 use crate::support::api::Job;
-use crate::support::commitment::{Archive, PUSH, ask, n_action, request};
+use crate::support::commitment::{Archive, PUSH, ask, ask_over, n_action, request};
 use crate::support::images::Bucket;
 use crate::support::orthanc::{Address, free_port};
 use crate::support::parrot::Parrot;
 use crate::support::parrot::pdu::{Request, message};
 use crate::support::part10::{EXPLICIT_LITTLE, MR, Object, uid};
-use crate::support::under_test::{TestNode, TestPacs};
+use crate::support::tls::Authority;
+use crate::support::under_test::{TestNode, TestPacs, scratch};
 use crate::support::wait::wait_until;
 
 #[track_caller]
@@ -63,6 +64,61 @@ fn an_archive_that_keeps_what_it_took_says_so_over_either_association() {
         );
         let events: Vec<_> = job.events.iter().filter_map(|e| e["text"].as_str()).collect();
         assert!(events.contains(&"to ARCHIVE: committed"), "{mode}: {events:#?}");
+    }
+}
+
+#[test]
+fn over_tls_it_is_asked_and_answered_both_ways_with_a_certificate_on_either_side() {
+    needs!(Docker, Pynetdicom);
+    let home = scratch();
+    let ca = Authority::new("Hospital CA", home.path());
+    let [own, peer] = ["node", "peer"].map(|name| ca.issue(name, home.path()));
+    let tls = Some((&peer, ca.certificate.as_path()));
+    let files = format!("certificate = {:?}, key = {:?}", own.certificate, own.key);
+    let [archive_port, scanner_port] = [free_port(), free_port()];
+    let remote = |title: &str, port: u16| {
+        let ca = &ca.certificate;
+        format!(
+            "[[remote_ae]]\nae_title = \"{title}\"\naddress = \"127.0.0.1:{port}\"\ntls = {{ ca = {ca:?}, {files} }}\n"
+        )
+    };
+    let config = format!(
+        "[dicom]\ntls = {{ address = \"127.0.0.1:0\", client_ca = {:?}, {files} }}\n\
+         [delivery]\ncalling_ae_title = \"NODE\"\n{}commit = true\n{}\
+         [[route]]\nname = \"results\"\nto = [\"ARCHIVE\"]\n",
+        ca.certificate,
+        remote("ARCHIVE", archive_port),
+        remote("PYTHON", scanner_port)
+    );
+    let node = TestNode::with(&Bucket::fixture("copy"), &config);
+    for mode in ["same", "new"] {
+        let directory = node.scratch(&format!("archive-{mode}"));
+        let archive = Archive::start_over(tls, archive_port, mode, node.tls_port(), "NODE", &directory);
+        let objects = Object::series(2);
+        send(&node, "Copy", &objects);
+        node.wait_for("Copy", "a delivery that is committed", |job| {
+            job.study_instance_uid == objects[0].study
+                && job.deliveries.iter().any(|d| d.state == "committed")
+        });
+        assert_eq!(archive.said("reported"), "0000", "{mode}");
+        // A scanner asks, and hears on its own port what it does not hear over the same association.
+        let directory = node.scratch(&format!("ask-{mode}"));
+        let asking = ask_over(
+            tls,
+            node.tls_port(),
+            "Copy",
+            scanner_port,
+            mode,
+            &objects,
+            &directory,
+        );
+        let answer = asking.answer();
+        assert_eq!(
+            (&answer["over"], &answer["event"]),
+            (&json!(mode), &json!(1)),
+            "{answer}"
+        );
+        assert_eq!(answer["committed"].as_array().unwrap().len(), 2, "{answer}");
     }
 }
 
@@ -263,11 +319,7 @@ fn a_kill_9_anywhere_between_request_and_answer_loses_neither() {
         let config = format!(
             "[delivery]\nfirst_retry = \"200ms\"\n[[remote_ae]]\nae_title = \"ARCHIVE\"\naddress = \"127.0.0.1:{port}\"\n"
         );
-        let mut node = TestNode::start_in(
-            crate::support::under_test::scratch(),
-            &config,
-            &[(VARIABLE, point)],
-        );
+        let mut node = TestNode::start_in(scratch(), &config, &[(VARIABLE, point)]);
         node.install(&Bucket::fixture("count"));
         let object = Object::new();
         send(&node, "Count", std::slice::from_ref(&object));
@@ -292,7 +344,7 @@ fn a_kill_9_anywhere_between_request_and_answer_loses_neither() {
     }
     for point in ["commitment-asked", "commitment-heard"] {
         let port = free_port();
-        let home = crate::support::under_test::scratch();
+        let home = scratch();
         let config = format!(
             "[delivery]\ncalling_ae_title = \"NODE\"\nfirst_retry = \"200ms\"\ncommit_timeout = \"1s\"\n\
              [[remote_ae]]\nae_title = \"ARCHIVE\"\naddress = \"127.0.0.1:{port}\"\ncommit = true\n\

@@ -32,6 +32,7 @@ mod install;
 mod legacy;
 mod mb;
 mod memory;
+mod misbehaving;
 mod open;
 mod open_page;
 mod operators;

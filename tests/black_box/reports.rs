@@ -62,6 +62,9 @@ fn a_report_of_what_was_measured_goes_to_the_pacs_with_the_results() {
     for line in [
         "Comprehensive 3D SR Document",
         "(126000,DCM,\"Imaging Measurement Report\")",
+        "(111028,DCM,\"Image Library\")=SEPARATE",
+        "(126200,DCM,\"Image Library Group\")",
+        "(121139,DCM,\"Modality\")=(MR,DCM,\"Magnetic Resonance\")",
         "(111001,DCM,\"Algorithm Name\")=\"T1 volumes – größer\"",
         "(111003,DCM,\"Algorithm Version\")=\"2.1.0\"",
         "NUM:(118565006,SCT,\"Volume\")=\"1234.5\" (mL,UCUM,\"mL\")",
@@ -109,6 +112,15 @@ fn read_by_highdicom(report: &Path, job: &Job) {
         SLICES as usize,
         "{read}"
     );
+    // Every image of the evidence is in the library.
+    let mut evidence: Vec<_> = read["evidence"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|uids| &uids[2])
+        .collect();
+    evidence.sort_by_key(|uid| uid.as_str());
+    assert_eq!(json!(evidence), read["images"]);
     let [measured, of_file] = &read["groups"].as_array().unwrap()[..] else {
         panic!("{read:#}")
     };

@@ -1,7 +1,7 @@
 //! A PACS that counts what it is sent, and can be sick.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -10,10 +10,9 @@ use std::time::Duration;
 use super::account::{Digest, digest};
 use crate::support::orthanc::free_port;
 use crate::support::parrot::Heard;
-use crate::support::parrot::command::{
-    Command, DATA_SET_TYPE, MESSAGE_ID, NO_DATA_SET, RESPONDED_TO, SOP_CLASS, SOP_INSTANCE, STATUS,
-};
-use crate::support::parrot::pdu::{self, COMMAND, LAST, Pdv, RELEASE_RP, item, p_data};
+use crate::support::parrot::acceptor::{accept, read_pdu, response, text};
+use crate::support::parrot::command::{Command, SOP_CLASS, SOP_INSTANCE};
+use crate::support::parrot::pdu::{self, COMMAND, LAST, Pdv, RELEASE_RP, p_data};
 
 /// How it behaves towards the next association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +98,7 @@ fn associate(mut socket: TcpStream, mood: Mood, taken: &Mutex<Taken>) -> Option<
     let answer = match mood {
         Mood::Full => pdu::pdu(3, &[0, 2, 3, 2]),
         Mood::Stranger => pdu::pdu(3, &[0, 1, 1, 3]),
-        _ => accept(&request[6..]),
+        _ => accept(&request[6..], |_| 0),
     };
     socket.write_all(&answer).ok()?;
     let (mut command, mut data_set) = (Vec::new(), Vec::new());
@@ -140,70 +139,9 @@ fn associate(mut socket: TcpStream, mood: Mood, taken: &Mutex<Taken>) -> Option<
     }
 }
 
-fn read_pdu(socket: &mut TcpStream) -> Option<Vec<u8>> {
-    let mut bytes = vec![0; 6];
-    socket.read_exact(&mut bytes).ok()?;
-    let length = u32::from_be_bytes(bytes[2..6].try_into().unwrap()) as usize;
-    bytes.resize(6 + length, 0);
-    socket.read_exact(&mut bytes[6..]).ok()?;
-    Some(bytes)
-}
-
-/// An A-ASSOCIATE-AC to everything that was asked for (PS3.8 §9.3.3).
-fn accept(request: &[u8]) -> Vec<u8> {
-    let mut body = request[..68].to_vec();
-    let mut rest = &request[68..];
-    while let [kind, _, high, low, ..] = *rest {
-        let length = usize::from(u16::from_be_bytes([high, low]));
-        let value = &rest[4..4 + length];
-        match kind {
-            0x10 => body.extend(item(0x10, value)),
-            0x20 => {
-                // Abstract syntax, then transfer syntaxes: the first of those.
-                let skip = 8 + usize::from(u16::from_be_bytes([value[6], value[7]]));
-                let length = usize::from(u16::from_be_bytes([value[skip + 2], value[skip + 3]]));
-                let syntax = &value[skip + 4..skip + 4 + length];
-                body.extend(item(
-                    0x21,
-                    &[&[value[0], 0, 0, 0], &item(0x40, syntax)[..]].concat(),
-                ));
-            }
-            _ => {}
-        }
-        rest = &rest[4 + length..];
-    }
-    let user = [
-        item(0x51, &(64_u32 << 10).to_be_bytes()),
-        item(0x52, b"1.2.826.0.1.3680043.10.1.2"),
-    ];
-    body.extend(item(0x50, &user.concat()));
-    pdu::pdu(2, &body)
-}
-
 /// C-STORE-RSP, Success (PS3.7 §9.3.1.2).
 fn success(request: &[u8]) -> Command {
-    let id = value(request, MESSAGE_ID);
-    Command(Vec::new())
-        .short(0x0100, 0x8001)
-        .set(RESPONDED_TO, id)
-        .short(DATA_SET_TYPE, NO_DATA_SET)
-        .short(STATUS, 0)
+    response(request, 0)
         .uid(SOP_CLASS, &text(request, SOP_CLASS))
         .uid(SOP_INSTANCE, &text(request, SOP_INSTANCE))
-}
-
-/// The value of an element of a command set.
-fn value(mut bytes: &[u8], tag: u16) -> &[u8] {
-    loop {
-        let length = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
-        if bytes[..4] == [&[0, 0], &tag.to_le_bytes()[..]].concat()[..] {
-            return &bytes[8..8 + length];
-        }
-        bytes = &bytes[8 + length..];
-    }
-}
-
-fn text(bytes: &[u8], tag: u16) -> String {
-    let text = String::from_utf8_lossy(value(bytes, tag)).into_owned();
-    text.trim_end_matches(['\0', ' ']).to_owned()
 }

@@ -4,6 +4,8 @@
 //! and return errors. The rest panics, as tests do.
 
 pub mod api;
+pub mod bad_archive;
+pub mod bad_pacs;
 pub mod commitment;
 pub mod daemon;
 pub mod http_script;

@@ -1,6 +1,7 @@
 //! The annexes.
 
 use super::markdown::Document;
+use crate::dicom::sr::MOST_IMAGES;
 
 pub(super) fn write(d: &mut Document) {
     d.annex("A.A", "Information Object Definitions");
@@ -26,15 +27,16 @@ pub(super) fn write(d: &mut Document) {
          §B.2) and made from the job's name, so that a report made again is the same one.",
     );
     d.annex("A.B", "Structured Report Content Encoding");
-    d.text(
+    d.text(&format!(
         "TID 1500 \"Measurement Report\" with TID 1204 (English), TID 1001 and TID 1004 (a device), Procedure reported (from \
          Procedure Code Sequence (0008,1032) of the study, else \"Imaging procedure\"), and one TID 1501 \"Measurement and \
          Qualitative Evaluation Group\" for each file that was measured, with tracking identifier and UID, TID 4019 \
          (the bucket's name and version, and the digest of its image) and TID 300. A measure that is declared, in its unit \
-         and within its plausible range is a NUM; every other one is a TEXT. The Image Library (TID 1600) is left out; what \
-         was looked at is in Current Requested Procedure Evidence Sequence (0040,A375), and in Pertinent Other Evidence \
+         and within its plausible range is a NUM; every other one is a TEXT. The Image Library (TID 1600) lists the images \
+         that the bucket was given, a group for each series with its modality (of TID 1602); where there are more than {MOST_IMAGES} \
+         it is left out. All that was looked at is in Current Requested Procedure Evidence Sequence (0040,A375), and in Pertinent Other Evidence \
          Sequence (0040,A385) where it is of another study. Verification Flag (0040,A493) is UNVERIFIED.",
-    );
+    ));
     d.annex("A.C", "Security Details");
     d.text("All is in section 8.");
     d.annex("A.D", "Mapping of Attributes");

@@ -36,7 +36,8 @@ pub(super) fn write(d: &mut Document, site: &Site) {
     );
     d.text(
         "No answer within the time for one, a closed connection or an A-ABORT: the delivery is tried again, and sends \
-         what has no answer yet.",
+         what has no answer yet. So it is when an answer comes that is no C-STORE-RSP to the message that was sent, in its \
+         presentation context, with a status and without a data set, or that names another SOP instance: the association is aborted.",
     );
     d.heading("7.3.3", "DICOM Web Services");
     d.text(
@@ -195,5 +196,45 @@ const fn behavior(class: StatusClass) -> (&'static str, &'static str) {
             "failure",
             "the object is not sent again unless an operator says so; the others go on, and the delivery ends as refused",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The statuses of a class as operators read them: a range stands for what is in it.
+    fn statuses(class: StatusClass) -> String {
+        let of_class = || STORE_STATUSES.into_iter().filter(|row| row.class == class);
+        let is_part = |row: &crate::model::StoreStatus| {
+            of_class().any(|other| other != *row && other.first <= row.first && row.last <= other.last)
+        };
+        let shown: Vec<_> = of_class()
+            .filter(|row| !is_part(row))
+            .map(|row| match row.first == row.last {
+                true => code(&Status(row.first).to_string()),
+                false => format!(
+                    "{} to {}",
+                    code(&Status(row.first).to_string()),
+                    code(&Status(row.last).to_string())
+                ),
+            })
+            .collect();
+        let shown = shown.join(", ");
+        match class {
+            StatusClass::Refused => format!("any other: {shown}, and those that no standard names"),
+            _ => shown,
+        }
+    }
+
+    #[test]
+    fn operators_read_of_every_status_what_follows_from_it() {
+        let text = include_str!("../../../docs/operating.md");
+        use StatusClass::{Duplicate, Refused, Success, Transient, Warning};
+        for class in [Success, Warning, Duplicate, Transient, Refused] {
+            let (state, (_, behavior)) = (InstanceState::after(class).name(), behavior(class));
+            let line = format!("| {} | `{state}` | {behavior} |\n", statuses(class));
+            assert!(text.contains(&line), "docs/operating.md does not say\n{line}");
+        }
     }
 }

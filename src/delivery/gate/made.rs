@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::encode::{Encoder, UNDEFINED};
 use crate::dicom::part10::{self, FileMeta};
 use crate::dicom::transfer_syntax::Encoding;
-use crate::model::{AeTitle, Job, JobId, JobState, Priority, Timestamp, Uid};
+use crate::model::{AeTitle, Job, JobId, JobState, Timestamp, Uid};
 
 pub(super) const MR: &str = "1.2.840.10008.5.1.4.1.1.4";
 pub(super) const ENCODINGS: [(Encoding, &str); 4] = [
@@ -153,37 +153,14 @@ pub(super) fn undefined(encoder: Encoder, tag: u32, vr: &[u8; 2], items: &[u8]) 
 
 /// A job that is delivering.
 pub(super) fn job() -> Job {
-    let now = Timestamp(1_767_225_600_000);
+    let id = JobId::parse("20260101-000000-00000000").unwrap();
+    let (stream, at) = (AeTitle::parse("PROC").unwrap(), Timestamp(1_767_225_600_000));
     Job {
-        id: JobId::parse("20260101-000000-00000000").unwrap(),
-        stream: AeTitle::parse("PROC").unwrap(),
-        group_key: "1.2.3".into(),
         state: JobState::Delivering,
-        outcome: None,
-        reason: None,
-        calling_ae_title: "SCANNER".into(),
-        caller_address: "127.0.0.1".into(),
-        study_instance_uid: "1.2.3".into(),
         instances: 1,
         bytes: 1,
-        received_at: now,
-        last_object_at: now,
-        queued_at: None,
-        started_at: None,
-        run_ended_at: None,
-        ended_at: None,
         attempt: 1,
-        image: None,
         exit_status: Some(0),
-        oom_killed: false,
-        timed_out: false,
-        peak_memory: None,
-        arguments: None,
-        priority: Priority::Normal,
-        superseded_by: None,
-        made_from: None,
-        stopped_why: None,
-        removed_at: None,
-        removed_why: None,
+        ..Job::of_study(id, stream, "1.2.3", "SCANNER", at)
     }
 }

@@ -53,6 +53,9 @@ mod value;
 mod vr;
 mod walk;
 
+#[cfg(feature = "fuzzing")]
+pub use walk::walked;
+
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;

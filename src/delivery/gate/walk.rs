@@ -384,5 +384,19 @@ impl<R: Read + Seek> Walker<'_, R> {
     }
 }
 
+/// Walks bytes as far as it goes: where each element begins and ends, whether they are whole, and how many values they have.
+#[cfg(feature = "fuzzing")]
+pub fn walked(bytes: &[u8], encoding: Encoding) -> Option<(Vec<(u64, u64)>, usize)> {
+    let extent = Extent {
+        begin: 0,
+        end: bytes.len() as u64,
+        encoding,
+    };
+    let mut values = 0;
+    let mut reader = BufReader::new(io::Cursor::new(bytes));
+    let elements = walk(&mut reader, extent, None, &mut |_| values += 1).ok()?;
+    Some((elements.iter().map(|e| (e.start, e.end)).collect(), values))
+}
+
 #[cfg(test)]
 mod tests;

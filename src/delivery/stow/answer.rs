@@ -40,6 +40,20 @@ pub(super) fn of(status: u16, body: &str, uids: &[&str]) -> Meaning {
     }
 }
 
+/// Whether each of these objects is told to be stored.
+#[cfg(feature = "fuzzing")]
+pub fn told(status: u16, body: &str, uids: &[&str]) -> Option<Vec<bool>> {
+    use crate::dicom::status::StatusClass;
+    let stored = |said: &Said| match said {
+        Said::Status(status, _) => !matches!(status.class(), StatusClass::Transient | StatusClass::Refused),
+        Said::Refused(_) | Said::Later(_) => false,
+    };
+    match of(status, body, uids) {
+        Meaning::Each(all) => Some(all.iter().map(stored).collect()),
+        Meaning::Batch | Meaning::Refused | Meaning::Busy => None,
+    }
+}
+
 /// What is said of one object. One that is not named is not taken for stored, whatever the status: there are servers that
 /// answer 200 and have dropped a part that they did not understand.
 fn one(said: &HashMap<String, Said>, uid: &str, status: u16) -> Said {

@@ -13,6 +13,9 @@ mod answer;
 mod body;
 mod tls;
 
+#[cfg(feature = "fuzzing")]
+pub use answer::told;
+
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;

@@ -123,6 +123,17 @@ impl Request {
 }
 
 impl Answer {
+    /// The objects it speaks of: SOP Instance UIDs that are committed, and those that are not with the Failure Reason.
+    #[must_use]
+    pub fn objects(&self) -> (Vec<Uid>, Vec<(Uid, u16)>) {
+        let committed = self.committed.iter().map(|of| of.sop_instance_uid.clone());
+        let failed = self
+            .failed
+            .iter()
+            .map(|(of, why)| (of.sop_instance_uid.clone(), why.0));
+        (committed.collect(), failed.collect())
+    }
+
     /// Reads the data set, in explicit or implicit VR little endian.
     ///
     /// # Errors

@@ -6,15 +6,18 @@ use super::{
     ACTION_REQUEST, Answer, EVENT_FAILURES, EVENT_SUCCESS, LONGEST, MessageError, Request, SOP_CLASS,
     SOP_INSTANCE, TRANSFER_SYNTAXES,
 };
-use crate::dicom::command::{Command, LONGEST_COMMAND, field, n_action_rq, n_event_report_rq, response};
+use crate::dicom::command::{field, n_action_rq, n_event_report_rq, response};
+use crate::dicom::message::{self, Due, next_command, not_understood};
 use crate::dicom::scu::session::{connect, failed, transport};
 use crate::dicom::scu::{ScuError, ScuTimeouts};
 use crate::dicom::status::Status;
 use crate::dicom::upper_layer::{
-    AbortReason, Association, Connection, Context, Error, Event, Limits, Proposal, ProposedContext, Role,
-    Sink, Stop, request,
+    Association, Connection, Context, Error, Limits, Proposal, ProposedContext, Role, Sink, Stop, request,
 };
 use crate::model::RemoteAe;
+
+/// The Message ID of what an association is opened for.
+const ONLY_MESSAGE: u16 = 1;
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,8 +72,8 @@ pub fn report(remote: &RemoteAe, answer: &Answer, timeouts: ScuTimeouts) -> Resu
         scp: true,
     };
     let (mut association, context) = open(remote, vec![role], timeouts)?;
-    let said = send_report(&mut association, &context, 1, answer)
-        .and_then(|()| await_response(&mut association, field::N_EVENT_REPORT_RSP));
+    let said = send_report(&mut association, &context, ONLY_MESSAGE, answer)
+        .and_then(|()| await_response(&mut association, &context, field::N_EVENT_REPORT_RSP));
     match said {
         Ok((status, _)) => {
             goodbye(association);
@@ -209,11 +212,11 @@ fn exchange(
 ) -> Result<Asked, Broken> {
     let before = |error| (None, error);
     let data_set = asked.write(is_explicit(context));
-    let command = n_action_rq(1, SOP_CLASS, SOP_INSTANCE, ACTION_REQUEST);
+    let command = n_action_rq(ONLY_MESSAGE, SOP_CLASS, SOP_INSTANCE, ACTION_REQUEST);
     association
         .send_message(context.id, &command, &data_set, &mut std::io::empty(), 0)
         .map_err(before)?;
-    let (status, comment) = await_response(association, field::N_ACTION_RSP).map_err(before)?;
+    let (status, comment) = await_response(association, context, field::N_ACTION_RSP).map_err(before)?;
     let mut done = Asked {
         status,
         comment,
@@ -245,9 +248,13 @@ fn hear(
     asked: &Request,
     keep: &mut impl FnMut(&Answer) -> Status,
 ) -> Result<bool, Error> {
-    let command = next_command(association)?;
+    let Some((_, command)) = next_command(association)? else {
+        return Err(not_understood(
+            "a release request where an N-EVENT-REPORT was due",
+        ));
+    };
     if command.command_field != field::N_EVENT_REPORT_RQ || !command.has_data_set {
-        return Err(broken(format!(
+        return Err(not_understood(format!(
             "{:04X} where an N-EVENT-REPORT was due",
             command.command_field
         )));
@@ -262,42 +269,21 @@ fn hear(
     Ok(this && status == Status::SUCCESS)
 }
 
-fn await_response(association: &mut Association, due: u16) -> Result<(Status, Option<String>), Error> {
-    let response = next_command(association)?;
+fn await_response(
+    association: &mut Association,
+    context: &Context,
+    field: u16,
+) -> Result<(Status, Option<String>), Error> {
+    let due = Due {
+        context: context.id,
+        field,
+        message_id: ONLY_MESSAGE,
+        // The well-known one, which some peers do not say right.
+        sop_instance_uid: None,
+    };
+    let response = message::response(association, due)?;
     match response.status {
-        Some(status) if response.command_field == due && !response.has_data_set => {
-            Ok((status, response.error_comment))
-        }
-        // An action reply or an event reply, which nobody asked for, ends what can be understood.
-        _ => Err(broken(format!(
-            "{:04X} where the answer {due:04X} was due",
-            response.command_field
-        ))),
-    }
-}
-
-fn next_command(association: &mut Association) -> Result<Command, Error> {
-    let mut bytes = Vec::new();
-    association.message_over();
-    loop {
-        match association.next_event()? {
-            Event::Fragment(f) if f.command && bytes.len() + f.data.len() <= LONGEST_COMMAND => {
-                bytes.extend_from_slice(f.data);
-                if f.ends {
-                    return Command::parse(&bytes).map_err(|e| broken(e.to_string()));
-                }
-            }
-            Event::Fragment(_) => return Err(broken("a data set where a command was due".into())),
-            Event::ReleaseRequested => {
-                return Err(broken("a release request where a command was due".into()));
-            }
-        }
-    }
-}
-
-fn broken(detail: String) -> Error {
-    Error::Protocol {
-        reason: AbortReason::NotSpecified,
-        detail,
+        Some(status) => Ok((status, response.error_comment)),
+        None => Err(not_understood("a response without a status")),
     }
 }

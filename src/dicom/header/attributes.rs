@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
 
 use flate2::bufread::DeflateDecoder;
@@ -73,7 +73,15 @@ impl Wanted {
 /// # Errors
 /// What the system says.
 pub fn read_attributes(path: &Path, wanted: &Wanted) -> io::Result<Attributes> {
-    let mut file = BufReader::with_capacity(AT_ONCE, File::open(path)?);
+    attributes_in(File::open(path)?, wanted)
+}
+
+/// The same of a file that is open.
+///
+/// # Errors
+/// As [`read_attributes`].
+pub fn attributes_in(file: impl Read + Seek, wanted: &Wanted) -> io::Result<Attributes> {
+    let mut file = BufReader::with_capacity(AT_ONCE, file);
     let head = part10::parse_head(file.fill_buf()?);
     let Some((encoding, offset)) = head.and_then(|(meta, offset)| {
         let encoding = transfer_syntax::encoding(meta.transfer_syntax_uid.as_str())?;
@@ -122,7 +130,7 @@ trait Bytes {
     fn skip(&mut self, bytes: u64) -> io::Result<()>;
 }
 
-impl Bytes for BufReader<File> {
+impl<R: Read + Seek> Bytes for BufReader<R> {
     fn exact(&mut self, into: &mut [u8]) -> io::Result<()> {
         self.read_exact(into)
     }

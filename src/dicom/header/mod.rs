@@ -13,7 +13,7 @@ mod value;
 
 use crate::model::Uid;
 
-pub use attributes::{Wanted, read_attributes};
+pub use attributes::{Wanted, attributes_in, read_attributes};
 pub use scanner::HeaderScanner;
 pub use scanner::is_short_vr;
 

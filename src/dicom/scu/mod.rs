@@ -193,7 +193,7 @@ fn send_one(
     };
     session.send(file, &mut object)?;
     *buffer = object.into_buffer();
-    session.answer()
+    session.answer(file)
 }
 
 /// Sends a file whose transfer syntax the peer does not take.
@@ -208,7 +208,7 @@ fn send_transcoded(session: &mut Session<'_>, file: &Outgoing, explicit: &Uid) -
     match transcode::explicit_little(&file.path) {
         Ok(data_set) => {
             session.send_data_set(&other, &data_set)?;
-            session.answer()
+            session.answer(&other)
         }
         Err(TranscodeError::Io(error)) => unreadable(session, error),
         Err(error) => Ok(Answer::Unreadable(format!(

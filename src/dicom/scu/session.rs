@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::loaded::Loaded;
 use super::pace::{Pace, Paced};
 use super::{Answer, Outgoing, ScuError, ScuTimeouts};
-use crate::dicom::command::{Command, LONGEST_COMMAND, c_echo_rq, c_store_rq, field};
+use crate::dicom::command::{c_echo_rq, c_store_rq, field};
+use crate::dicom::message::{Due, not_understood, response};
 use crate::dicom::status::Status;
 use crate::dicom::tls::Connector;
 use crate::dicom::upper_layer::{
-    AbortReason, Association, Connection, Error, Event, Limits, Proposal, ProposedContext, Stop, Transport,
-    request,
+    Association, Connection, Error, Limits, Proposal, ProposedContext, Stop, Transport, request,
 };
 use crate::model::{RemoteAe, Uid};
 
@@ -122,33 +122,27 @@ impl<'r> Session<'r> {
         Ok(true)
     }
 
-    /// The answer to what was sent last.
+    /// The answer to the file that was sent last.
     ///
     /// # Errors
     /// The association is over: it is not known whether the object is stored.
-    pub fn answer(&mut self) -> Result<Answer, ScuError> {
-        self.read_answer().map_err(|source| failed(self.remote, source))
+    pub fn answer(&mut self, file: &Outgoing) -> Result<Answer, ScuError> {
+        self.read_answer(file)
+            .map_err(|source| failed(self.remote, source))
     }
 
-    fn read_answer(&mut self) -> Result<Answer, Error> {
-        let response = self.response(field::C_STORE_RSP)?;
+    fn read_answer(&mut self, file: &Outgoing) -> Result<Answer, Error> {
+        let due = Due {
+            context: self.context(file).unwrap_or_default(),
+            field: field::C_STORE_RSP,
+            message_id: self.message_id,
+            sop_instance_uid: Some(&file.sop_instance_uid),
+        };
+        let response = response(&mut self.association, due)?;
         match response.status {
             Some(status) => Ok(Answer::Status(status, response.error_comment)),
-            None => Err(broken("a response without a status".to_owned())),
+            None => Err(not_understood("a response without a status")),
         }
-    }
-
-    /// The response to the last message, which has to be of this kind.
-    fn response(&mut self, expected: u16) -> Result<Command, Error> {
-        let response = next_response(&mut self.association)?;
-        let message_id = self.message_id;
-        if response.command_field != expected || response.message_id != message_id {
-            return Err(broken(format!(
-                "{:04X} to message {} where the answer to {message_id} was due",
-                response.command_field, response.message_id
-            )));
-        }
-        Ok(response)
     }
 
     /// A C-ECHO and its status; `None` if the peer took no context for it.
@@ -160,8 +154,14 @@ impl<'r> Session<'r> {
         };
         self.message_id = self.message_id.wrapping_add(1);
         let command = c_echo_rq(self.message_id, sop_class);
+        let due = Due {
+            context,
+            field: field::C_ECHO_RQ | field::RESPONSE,
+            message_id: self.message_id,
+            sop_instance_uid: None,
+        };
         let sent = self.association.send_command(context, &command);
-        let answer = sent.and_then(|()| self.response(field::C_ECHO_RQ | field::RESPONSE));
+        let answer = sent.and_then(|()| response(&mut self.association, due));
         answer
             .map(|response| response.status)
             .map_err(|e| failed(self.remote, e))
@@ -226,30 +226,4 @@ pub(in crate::dicom) fn transport(
         source,
     })?;
     Ok(Box::new(stream))
-}
-
-fn broken(detail: String) -> Error {
-    Error::Protocol {
-        reason: AbortReason::NotSpecified,
-        detail,
-    }
-}
-
-fn next_response(association: &mut Association) -> Result<Command, Error> {
-    let mut bytes = Vec::new();
-    association.message_over();
-    loop {
-        match association.next_event()? {
-            Event::Fragment(f) if f.command && bytes.len() + f.data.len() <= LONGEST_COMMAND => {
-                bytes.extend_from_slice(f.data);
-                if f.ends {
-                    return Command::parse(&bytes).map_err(|e| broken(e.to_string()));
-                }
-            }
-            Event::Fragment(_) => return Err(broken("a data set where a response was due".into())),
-            Event::ReleaseRequested => {
-                return Err(broken("a release request where a response was due".into()));
-            }
-        }
-    }
 }

@@ -12,6 +12,8 @@ pub enum Relationship {
     HasObsContext,
     /// It says more of the concept.
     HasConceptMod,
+    /// It says how that was acquired.
+    HasAcqContext,
 }
 
 impl Relationship {
@@ -22,6 +24,7 @@ impl Relationship {
             Self::Contains => "CONTAINS",
             Self::HasObsContext => "HAS OBS CONTEXT",
             Self::HasConceptMod => "HAS CONCEPT MOD",
+            Self::HasAcqContext => "HAS ACQ CONTEXT",
         }
     }
 }
@@ -46,6 +49,13 @@ pub enum Value {
     Text(String),
     /// A UID.
     UidRef(Uid),
+    /// An image.
+    Image {
+        /// What it is.
+        sop_class_uid: Uid,
+        /// Which one.
+        sop_instance_uid: Uid,
+    },
     /// A number with its unit in UCUM.
     Num {
         /// The number.
@@ -60,8 +70,8 @@ pub enum Value {
 pub struct Item {
     /// To the item above; the root has none.
     pub relationship: Option<Relationship>,
-    /// What it is about.
-    pub name: Code,
+    /// What it is about; an image of a library is what it is.
+    pub name: Option<Code>,
     /// What it holds.
     pub value: Value,
     /// In their order.
@@ -74,8 +84,22 @@ impl Item {
     pub const fn new(relationship: Relationship, name: Code, value: Value) -> Self {
         Self {
             relationship: Some(relationship),
-            name,
+            name: Some(name),
             value,
+            children: Vec::new(),
+        }
+    }
+
+    /// An image that is part of what is above it.
+    #[must_use]
+    pub const fn image(sop_class_uid: Uid, sop_instance_uid: Uid) -> Self {
+        Self {
+            relationship: Some(Relationship::Contains),
+            name: None,
+            value: Value::Image {
+                sop_class_uid,
+                sop_instance_uid,
+            },
             children: Vec::new(),
         }
     }
@@ -95,10 +119,12 @@ impl Item {
             Value::Code(Concept::Copied(_)) => "of the study".to_owned(),
             Value::Text(text) => format!("{text:?}"),
             Value::UidRef(uid) => uid.to_string(),
+            Value::Image { sop_instance_uid, .. } => format!("image {sop_instance_uid}"),
             Value::Num { value, unit } => format!("{value} {unit}"),
         };
         let relationship = self.relationship.map_or("", Relationship::word).to_lowercase();
-        let own = format!("{relationship} {}: {value}", self.name.meaning);
+        let name = self.name.as_ref().map(|name| format!("{}: ", name.meaning));
+        let own = format!("{relationship} {}{value}", name.unwrap_or_default());
         let below = self
             .children
             .iter()

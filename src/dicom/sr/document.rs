@@ -1,11 +1,11 @@
 //! The whole object: a Comprehensive 3D SR (PS3.3 §A.35.13) beside the study that it reports on.
 
-use dicom_core::{Tag, VR};
+use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
 
 use super::content::Item;
-use super::encode::put_item;
+use super::encode::{put_item, put_uid, reference};
 use super::template::PRIVATE_SCHEME;
 use crate::dicom::composite::{self, Charset, Composite, put, put_items, put_text};
 use crate::dicom::part10::{self, FileMeta};
@@ -190,26 +190,11 @@ fn series_reference(instances: &[&Instance]) -> InMemDicomObject {
     if let Some(first) = instances.first() {
         put_uid(&mut object, tags::SERIES_INSTANCE_UID, &first.series_instance_uid);
     }
-    let references = instances.iter().map(|instance| {
-        let mut object = InMemDicomObject::new_empty();
-        put_uid(
-            &mut object,
-            tags::REFERENCED_SOP_CLASS_UID,
-            &instance.sop_class_uid,
-        );
-        put_uid(
-            &mut object,
-            tags::REFERENCED_SOP_INSTANCE_UID,
-            &instance.sop_instance_uid,
-        );
-        object
-    });
+    let references = instances
+        .iter()
+        .map(|instance| reference(&instance.sop_class_uid, &instance.sop_instance_uid));
     put_items(&mut object, tags::REFERENCED_SOP_SEQUENCE, references.collect());
     object
-}
-
-fn put_uid(object: &mut InMemDicomObject, tag: Tag, uid: &Uid) {
-    put(object, tag, VR::UI, uid.as_str().as_bytes());
 }
 
 fn uid(text: &str) -> Result<Uid, SrError> {
@@ -217,7 +202,10 @@ fn uid(text: &str) -> Result<Uid, SrError> {
 }
 
 fn has_private(item: &Item) -> bool {
-    item.name.scheme == PRIVATE_SCHEME || item.children.iter().any(has_private)
+    item.name
+        .as_ref()
+        .is_some_and(|name| name.scheme == PRIVATE_SCHEME)
+        || item.children.iter().any(has_private)
 }
 
 /// Who made the private codes (PS3.3 §C.12.1).

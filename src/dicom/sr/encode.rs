@@ -1,13 +1,13 @@
 //! A tree of content items as a data set (PS3.3 §C.17.3, §C.18).
 
-use dicom_core::{DataElement, PrimitiveValue, VR};
+use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
 use super::content::{Concept, Item, Value};
 use super::decimal::decimal;
 use crate::dicom::composite::{self, Charset, put, put_items, put_text};
-use crate::model::Code;
+use crate::model::{Code, Uid};
 
 /// Values that fit into Code Value (0008,0100), in characters; longer ones have an element of their own.
 const SHORT: usize = 16;
@@ -22,11 +22,13 @@ pub fn put_item(object: &mut InMemDicomObject, item: &Item, charset: &Charset) {
             relationship.word().as_bytes(),
         );
     }
-    put_items(
-        object,
-        tags::CONCEPT_NAME_CODE_SEQUENCE,
-        vec![code(&item.name, charset)],
-    );
+    if let Some(name) = &item.name {
+        put_items(
+            object,
+            tags::CONCEPT_NAME_CODE_SEQUENCE,
+            vec![code(name, charset)],
+        );
+    }
     let value_type = match &item.value {
         Value::Container(template) => {
             put(object, tags::CONTINUITY_OF_CONTENT, VR::CS, b"SEPARATE");
@@ -52,8 +54,16 @@ pub fn put_item(object: &mut InMemDicomObject, item: &Item, charset: &Charset) {
             "TEXT"
         }
         Value::UidRef(uid) => {
-            put(object, tags::UID, VR::UI, uid.as_str().as_bytes());
+            put_uid(object, tags::UID, uid);
             "UIDREF"
+        }
+        Value::Image {
+            sop_class_uid,
+            sop_instance_uid,
+        } => {
+            let image = reference(sop_class_uid, sop_instance_uid);
+            put_items(object, tags::REFERENCED_SOP_SEQUENCE, vec![image]);
+            "IMAGE"
         }
         Value::Num { value, unit } => {
             put_items(
@@ -73,6 +83,19 @@ pub fn put_item(object: &mut InMemDicomObject, item: &Item, charset: &Charset) {
         });
         put_items(object, tags::CONTENT_SEQUENCE, below.collect());
     }
+}
+
+/// A reference to an object (PS3.3 §10.8).
+pub fn reference(sop_class_uid: &Uid, sop_instance_uid: &Uid) -> InMemDicomObject {
+    let mut object = InMemDicomObject::new_empty();
+    put_uid(&mut object, tags::REFERENCED_SOP_CLASS_UID, sop_class_uid);
+    put_uid(&mut object, tags::REFERENCED_SOP_INSTANCE_UID, sop_instance_uid);
+    object
+}
+
+/// Puts a UID.
+pub fn put_uid(object: &mut InMemDicomObject, tag: Tag, uid: &Uid) {
+    put(object, tag, VR::UI, uid.as_str().as_bytes());
 }
 
 /// An item of a code sequence (PS3.3 §8.1).

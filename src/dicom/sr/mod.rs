@@ -3,6 +3,7 @@
 //! ```text
 //! content    a tree of content items as data (PS3.3 §C.17.3)
 //! template   TID 1500 and what it includes, from a report's data to that tree: pure
+//! library    TID 1600, the images that were looked at
 //! encode     a tree as a data set
 //! decimal    a number as DS, at most 16 characters
 //! document   the whole object: patient, study, series, equipment, document, content
@@ -15,7 +16,10 @@ pub mod content;
 mod decimal;
 pub mod document;
 mod encode;
+mod library;
 pub mod template;
+
+pub use library::MOST_IMAGES;
 
 pub use document::{Document, Equipment, Instance, SrError};
 pub use template::{Algorithm, Group, Measured, Report};

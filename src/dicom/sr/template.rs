@@ -1,10 +1,12 @@
 //! TID 1500 Measurement Report and what it includes (PS3.16): TID 1204 language, TID 1001 and 1004 the observer, which is
-//! a device, TID 1501 a group of measurements with TID 4019, the algorithm that made them, and TID 300, each of them.
+//! a device, TID 1600 the images (see [`library`](super::library)), TID 1501 a group of measurements with TID 4019, the algorithm that made them, and TID 300, each of them.
 //!
 //! What a bucket declares, and what holds to it, is a number with its unit. Everything else is text: nothing in a
 //! report looks like a measurement that nobody answers for.
 
 use super::content::{Concept, Item, Relationship, Value};
+use super::document::Instance;
+use super::library::library;
 use crate::dicom::composite::Attribute;
 use crate::model::{Code, DeclaredMeasure, Measure, Uid};
 
@@ -20,6 +22,8 @@ pub struct Report<'a> {
     pub device: Uid,
     /// Items of the study's Procedure Code Sequence (0008,1032); none: an imaging procedure.
     pub procedures: Vec<Vec<Attribute>>,
+    /// What was looked at.
+    pub images: &'a [Instance],
     /// What was measured.
     pub groups: Vec<Group<'a>>,
 }
@@ -68,12 +72,13 @@ impl Report<'_> {
         )];
         children.extend(self.observer());
         children.extend(self.procedures());
+        children.extend(library(self.images));
         let groups = self.groups.iter().map(|group| self.group(group)).collect();
         let measurements = dcm("126010", "Imaging Measurements");
         children.push(Item::new(Relationship::Contains, measurements, Value::Container(None)).with(groups));
         Item {
             relationship: None,
-            name: dcm("126000", "Imaging Measurement Report"),
+            name: Some(dcm("126000", "Imaging Measurement Report")),
             value: Value::Container(Some("1500")),
             children,
         }
@@ -199,7 +204,8 @@ fn text(measure: &Measure) -> String {
     }
 }
 
-fn dcm(value: &str, meaning: &str) -> Code {
+/// A code of DCM (PS3.16 Annex D).
+pub(super) fn dcm(value: &str, meaning: &str) -> Code {
     Code::new(value, "DCM", meaning)
 }
 

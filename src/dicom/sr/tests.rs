@@ -51,6 +51,7 @@ fn report<'a>(measures: &'a [Measure], declared: &'a [DeclaredMeasure]) -> Repor
         },
         device: uid("2.25.1"),
         procedures: Vec::new(),
+        images: &[],
         groups: vec![Group {
             identifier: "ProcT1 measures.json".to_owned(),
             uid: uid("2.25.2"),
@@ -223,7 +224,7 @@ fn a_long_code_has_an_element_of_its_own() {
     let code = Code::new("ProcT1/brain_volume_ml", template::PRIVATE_SCHEME, "brain");
     let item = content::Item {
         relationship: None,
-        name: code,
+        name: Some(code),
         value: content::Value::Container(Some("1500")),
         children: Vec::new(),
     };

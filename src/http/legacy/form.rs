@@ -248,32 +248,45 @@ fn unquote(text: &str) -> Option<(String, &str)> {
     None
 }
 
+/// The parts of a body that comes in pieces of that size: names and contents, or why it cannot be read.
+#[cfg(feature = "fuzzing")]
+pub fn parts(kind: &str, body: &[u8], piece: usize) -> Result<Vec<(String, Vec<u8>)>, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let read = runtime.block_on(read(kind, body, piece));
+    read.map_err(|error| error.to_string())
+}
+
+/// Reads a form that comes in pieces of that size.
+#[cfg(any(test, feature = "fuzzing"))]
+async fn read(kind: &str, body: &[u8], piece: usize) -> Result<Vec<(String, Vec<u8>)>, FormError> {
+    let mut headers = HeaderMap::new();
+    let kind = axum::http::HeaderValue::from_str(kind).map_err(|_| FormError::NoForm)?;
+    headers.insert(header::CONTENT_TYPE, kind);
+    let pieces: Vec<_> = body
+        .chunks(piece.max(1))
+        .map(|p| Ok::<_, io::Error>(Bytes::copy_from_slice(p)))
+        .collect();
+    let body = Body::from_stream(futures_util::stream::iter(pieces));
+    let mut form = Form::new(&headers, body)?;
+    let mut parts = Vec::new();
+    while let Some(name) = form.next().await? {
+        let mut content = Vec::new();
+        while let Some(piece) = form.piece().await? {
+            content.extend_from_slice(&piece);
+        }
+        parts.push((name, content));
+    }
+    Ok(parts)
+}
+
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;
-
-    async fn read(kind: &str, body: &[u8], piece: usize) -> Result<Vec<(String, Vec<u8>)>, FormError> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(kind).unwrap());
-        let pieces: Vec<_> = body
-            .chunks(piece)
-            .map(|c| Ok::<_, io::Error>(Bytes::copy_from_slice(c)))
-            .collect();
-        let body = Body::from_stream(futures_util::stream::iter(pieces));
-        let mut form = Form::new(&headers, body)?;
-        let mut parts = Vec::new();
-        while let Some(name) = form.next().await? {
-            let mut content = Vec::new();
-            while let Some(piece) = form.piece().await? {
-                content.extend_from_slice(&piece);
-            }
-            parts.push((name, content));
-        }
-        Ok(parts)
-    }
 
     const KIND: &str = "multipart/form-data; boundary=b1";
 

@@ -33,6 +33,8 @@ use super::Context;
 use super::api::ask;
 use super::problem::Problem;
 
+#[cfg(feature = "fuzzing")]
+pub use form::parts;
 pub use scratch::Scratch;
 
 /// What the name of a job's directory begins with.

@@ -56,20 +56,9 @@ pub(in crate::scp) fn n_event_report(
 
 /// The row, before Success is answered.
 fn keep(commitments: &Commitments, calling: &AeTitle, answer: &Answer) -> Result<(), Refusal> {
-    let failed = answer.failed.iter();
-    let answered = (
-        answer
-            .committed
-            .iter()
-            .map(|r| r.sop_instance_uid.clone())
-            .collect(),
-        failed
-            .map(|(r, why)| (r.sop_instance_uid.clone(), why.0))
-            .collect(),
-    );
     let heard = commitments
         .store
-        .commitment_heard(&answer.transaction_uid, calling, answered);
+        .commitment_heard(&answer.transaction_uid, calling, answer.objects());
     match heard.wait() {
         Ok(CommitmentHeard::Kept) => Ok(()),
         Ok(CommitmentHeard::Unknown) => {

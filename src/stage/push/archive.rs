@@ -157,6 +157,23 @@ impl Archive {
     }
 }
 
+/// What comes out of a zip, entry by entry, at most so many bytes of each: `None` where it says that it is not whole.
+#[cfg(feature = "fuzzing")]
+pub fn unzipped(file: File, most: u64) -> Option<Vec<Option<u64>>> {
+    let archive = Archive::open(file).ok()?;
+    let content = |entry: &Entry| {
+        let content = archive.read(entry).ok()?;
+        io::copy(&mut content.take(most), &mut io::sink()).ok()
+    };
+    let entries = archive.entries();
+    Some(
+        entries
+            .map_while(Result::ok)
+            .map(|entry| content(&entry).inspect(|read| assert!(*read <= entry.bytes)))
+            .collect(),
+    )
+}
+
 /// The record at the end: where it is, and its bytes.
 fn find_end(file: &File, bytes: u64) -> Result<(u64, Vec<u8>), PushError> {
     let most = (END_BYTES + LONGEST_COMMENT) as u64;

@@ -32,6 +32,8 @@ use super::{Stage, StageError, io};
 use archive::Archive;
 use unpack::Unpacker;
 
+#[cfg(feature = "fuzzing")]
+pub use archive::unzipped;
 pub use error::PushError;
 pub use name::NameError;
 

@@ -2,6 +2,7 @@
 //!
 //! Every read has a deadline. When a test fails, what was said and heard is printed with its times.
 
+pub mod acceptor;
 pub mod command;
 pub mod pdu;
 

@@ -12,10 +12,13 @@ commit.py archive LISTEN MODE [NODE-PORT NODE-TITLE]
     association; `new`, over one of its own to NODE-PORT; `half`, the same, and says of the first object that it has none;
     `lies`, of its own, for a Transaction UID that nobody gave; `silent`, never answers;
     `refuses`, answers the request with 0122; `none`, knows nothing of storage commitment.
+
+With CERTIFICATE, KEY and CA in the environment either speaks TLS only, shows that certificate and wants to see one of that CA.
 """
 
 import json
 import os
+import ssl
 import sys
 import threading
 import time
@@ -37,6 +40,26 @@ def node_as(title="PYTHON"):
     ae = AE(ae_title=title)
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 30
     return ae
+
+
+def secure(protocol):
+    if "CERTIFICATE" not in os.environ:
+        return None
+    context = ssl.SSLContext(protocol)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(os.environ["CERTIFICATE"], os.environ["KEY"])
+    context.load_verify_locations(os.environ["CA"])
+    return context
+
+
+def associate(ae, port, **more):
+    context = secure(ssl.PROTOCOL_TLS_CLIENT)
+    return ae.associate("127.0.0.1", int(port), tls_args=context and (context, "localhost"), **more)
+
+
+def listen_as(ae, port, handlers):
+    context = secure(ssl.PROTOCOL_TLS_SERVER)
+    return ae.start_server(("127.0.0.1", int(port)), block=False, ssl_context=context, evt_handlers=handlers)
 
 
 def read(event, over):
@@ -83,16 +106,12 @@ def ask(port, called, listen, mode, *rest):
     def serve():
         ae = node_as()
         ae.add_supported_context(Push, scu_role=False, scp_role=True)
-        return ae.start_server(
-            ("127.0.0.1", int(listen)), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report("new"))]
-        )
+        return listen_as(ae, listen, [(evt.EVT_N_EVENT_REPORT, on_report("new"))])
 
     server = serve() if mode in ("new", "busy") else None
     ae = node_as()
     ae.add_requested_context(Push)
-    association = ae.associate(
-        "127.0.0.1", int(port), ae_title=called, evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report("same"))]
-    )
+    association = associate(ae, port, ae_title=called, evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report("same"))])
     if not association.is_established:
         sys.exit("no association")
     request = Dataset()
@@ -135,12 +154,8 @@ def archive(listen, mode, node_port="0", node_title=""):
     def report_anew(request):
         ae = node_as("ARCHIVE")
         ae.add_requested_context(Push)
-        association = ae.associate(
-            "127.0.0.1",
-            int(node_port),
-            ae_title=node_title,
-            ext_neg=[build_role(Push, scu_role=False, scp_role=True)],
-        )
+        role = build_role(Push, scu_role=False, scp_role=True)
+        association = associate(ae, node_port, ae_title=node_title, ext_neg=[role])
         if not association.is_established:
             return say(reported="no association")
         answer(association, request)
@@ -168,7 +183,7 @@ def archive(listen, mode, node_port="0", node_title=""):
     if mode != "none":
         ae.add_supported_context(Push)
     handlers = [(evt.EVT_N_ACTION, on_action), (evt.EVT_C_STORE, on_store)]
-    server = ae.start_server(("127.0.0.1", int(listen)), block=False, evt_handlers=handlers)
+    server = listen_as(ae, listen, handlers)
     say(listening=int(listen))
     threading.Event().wait()
     server.shutdown()

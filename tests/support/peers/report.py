@@ -36,6 +36,7 @@ algorithms = {
     for item in report.content.get_image_measurement_groups()[0][0].ContentSequence
     if item.RelationshipType == "HAS CONCEPT MOD" and item.ValueType == "TEXT"
 }
+library = hd.sr.utils.find_content_items(report, value_type=hd.sr.ValueTypeValues.IMAGE, recursive=True)
 device = report.content.get_observer_contexts(codes.DCM.Device)
 print(
     json.dumps(
@@ -44,6 +45,7 @@ print(
             "patient": str(report.PatientName),
             "study": report.StudyInstanceUID,
             "evidence": [list(uids) for uids in report.get_evidence()],
+            "images": sorted(str(image.referenced_sop_instance_uid) for image in library),
             "groups": groups,
             "algorithm": algorithms,
             "devices": len(device),

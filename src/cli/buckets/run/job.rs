@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::bucket::{Inspected, Installed, Manifest};
 use crate::container::{Labels, RunSpec, label};
 use crate::engine::run::Run;
-use crate::model::{GpuId, Job, JobId, JobState, Priority, Timestamp};
+use crate::model::{GpuId, Job, JobId, JobState, Timestamp};
 use crate::store::BucketRow;
 
 use super::leftovers;
@@ -88,36 +88,15 @@ pub(super) fn installed(image: &str, found: &Inspected, manifest: Manifest) -> I
 /// The job of a study, running.
 pub(super) fn job(id: JobId, bucket: &Installed, study: &Study, arguments: Option<String>) -> Job {
     let now = Timestamp::now();
+    let stream = bucket.row.ae_title.clone();
     Job {
-        id,
-        stream: bucket.row.ae_title.clone(),
-        group_key: study.study_instance_uid.clone(),
         state: JobState::Running,
-        outcome: None,
-        reason: None,
-        calling_ae_title: "BUCKETS".to_owned(),
-        caller_address: "127.0.0.1".to_owned(),
-        study_instance_uid: study.study_instance_uid.clone(),
         instances: study.files.len() as u64,
         bytes: study.files.iter().map(|f| f.bytes).sum(),
-        received_at: now,
-        last_object_at: now,
         queued_at: Some(now),
-        started_at: None,
-        run_ended_at: None,
-        ended_at: None,
         attempt: 1,
         image: Some(bucket.image.to_string()),
-        exit_status: None,
-        oom_killed: false,
-        timed_out: false,
-        peak_memory: None,
         arguments,
-        priority: Priority::default(),
-        superseded_by: None,
-        made_from: None,
-        stopped_why: None,
-        removed_at: None,
-        removed_why: None,
+        ..Job::of_study(id, stream, &study.study_instance_uid, "BUCKETS", now)
     }
 }

@@ -166,7 +166,7 @@ impl Queue<'_> {
             // While the peer works on it, the one after it is read.
             next = self.load_next(spare, fates);
             let answer = if begun {
-                session.answer()
+                session.answer(&object.outgoing)
             } else {
                 Ok(Answer::NoContext)
             };
