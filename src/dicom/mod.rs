@@ -5,6 +5,7 @@ pub mod command;
 pub mod commitment;
 pub mod composite;
 pub mod derived_uid;
+pub mod dial;
 pub mod header;
 pub mod identity;
 pub mod message;

@@ -1,6 +1,6 @@
 //! Connections in, associations out.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::config::DicomConfig;
 use crate::dicom::commitment;
+use crate::dicom::dial::resolve;
 use crate::dicom::negotiation::negotiate;
 use crate::dicom::tls;
 use crate::dicom::upper_layer::{
@@ -34,6 +35,9 @@ use super::session::{self, Services};
 
 /// Lines a minute about refused associations of one address: enough for the mistakes of a person who sets it up.
 const REFUSALS_LOGGED: u32 = 10;
+
+/// The time that the name of a destination may take, while the requestor waits for the answer to its association.
+const RESOLVE: Duration = Duration::from_secs(5);
 
 /// What every association needs.
 #[derive(Clone)]
@@ -368,10 +372,7 @@ impl Scp {
             let is_there = |a: SocketAddr| a.ip().to_canonical() == address;
             remote.ae_title == *calling
                 && remote.calling == *called
-                && remote
-                    .address
-                    .to_socket_addrs()
-                    .is_ok_and(|mut all| all.any(is_there))
+                && resolve(&remote.address, RESOLVE).is_ok_and(|all| all.into_iter().any(is_there))
         })
     }
 

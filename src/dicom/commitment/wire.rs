@@ -7,8 +7,9 @@ use super::{
     SOP_INSTANCE, TRANSFER_SYNTAXES,
 };
 use crate::dicom::command::{field, n_action_rq, n_event_report_rq, response};
+use crate::dicom::dial::connect;
 use crate::dicom::message::{self, Due, next_command, not_understood};
-use crate::dicom::scu::session::{connect, failed, transport};
+use crate::dicom::scu::session::{failed, transport};
 use crate::dicom::scu::{ScuError, ScuTimeouts};
 use crate::dicom::status::Status;
 use crate::dicom::upper_layer::{

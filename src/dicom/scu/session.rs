@@ -1,12 +1,13 @@
 //! One association over which objects are stored, one message at a time.
 
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use super::loaded::Loaded;
 use super::pace::{Pace, Paced};
 use super::{Answer, Outgoing, ScuError, ScuTimeouts};
 use crate::dicom::command::{c_echo_rq, c_store_rq, field};
+use crate::dicom::dial::connect;
 use crate::dicom::message::{Due, not_understood, response};
 use crate::dicom::status::Status;
 use crate::dicom::tls::Connector;
@@ -193,17 +194,6 @@ pub(in crate::dicom) fn failed(remote: &RemoteAe, source: Error) -> ScuError {
         address: remote.address.clone(),
         source,
     }
-}
-
-pub(in crate::dicom) fn connect(address: &str, limit: Duration) -> std::io::Result<TcpStream> {
-    let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
-    for address in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, limit) {
-            Ok(socket) => return Ok(socket),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
 
 /// What carries the association: TLS where the peer is to be called so.
