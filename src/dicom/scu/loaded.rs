@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 
-use crate::dicom::part10;
+use crate::dicom::part10::{self, FileMeta};
 
 /// What is read ahead of a file, in bytes: ordinary objects whole, so that each goes out in one write.
 const AHEAD: usize = 4 << 20;
@@ -13,6 +13,8 @@ const AHEAD: usize = 4 << 20;
 pub struct Loaded {
     file: File,
     buffer: Vec<u8>,
+    /// What its head says, where that was read.
+    meta: Option<FileMeta>,
     /// Where the data set begins in the buffer.
     start: usize,
     /// Bytes of it that are still in the file only.
@@ -35,9 +37,11 @@ impl Loaded {
         if (buffer.len() as u64) < ahead {
             return Err(io::Error::new(ErrorKind::InvalidData, "the file became shorter"));
         }
-        let offset = match offset {
-            Some(offset) => Some(offset),
-            None => part10::parse_head(&buffer).map(|(_, offset)| offset),
+        let (meta, offset) = match offset {
+            Some(offset) => (None, Some(offset)),
+            None => {
+                part10::parse_head(&buffer).map_or((None, None), |(meta, offset)| (Some(meta), Some(offset)))
+            }
         };
         let start = offset.and_then(|offset| usize::try_from(offset).ok());
         let Some(start) = start.filter(|start| *start <= buffer.len()) else {
@@ -47,8 +51,15 @@ impl Loaded {
             left: length - ahead,
             file,
             buffer,
+            meta,
             start,
         })
+    }
+
+    /// What its head says; `None` where it was said where the data set begins.
+    #[must_use]
+    pub const fn meta(&self) -> Option<&FileMeta> {
+        self.meta.as_ref()
     }
 
     /// Its beginning; what is left of it in the file, and how much that is.

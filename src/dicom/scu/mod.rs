@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use dicom_dictionary_std::uids;
 
+use super::part10::FileMeta;
 use super::status::Status;
 use super::tls::TlsError;
 use super::transcode::{self, TranscodeError};
@@ -36,6 +37,18 @@ pub struct Outgoing {
     /// Transfer Syntax UID.
     pub transfer_syntax_uid: Uid,
 }
+
+impl Outgoing {
+    /// Whether that is the head of the file as it was when it was decided to send it.
+    fn is(&self, meta: &FileMeta) -> bool {
+        self.sop_class_uid == meta.sop_class_uid
+            && self.sop_instance_uid == meta.sop_instance_uid
+            && self.transfer_syntax_uid == meta.transfer_syntax_uid
+    }
+}
+
+/// Said of a file that was exchanged for another since.
+const OTHER: &str = "the file has another head than when it was decided to send it";
 
 /// What became of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,7 +201,8 @@ fn send_one(
     // Opened and measured before the command goes: once it has, the data set has to follow.
     let opened = File::open(&file.path).and_then(|f| Loaded::read(f, None, std::mem::take(buffer)));
     let mut object = match opened {
-        Ok(object) => object,
+        Ok(object) if object.meta().is_some_and(|meta| file.is(meta)) => object,
+        Ok(_) => return Ok(Answer::Unreadable(OTHER.to_owned())),
         Err(error) => return unreadable(session, error),
     };
     session.send(file, &mut object)?;
@@ -206,7 +220,8 @@ fn send_transcoded(session: &mut Session<'_>, file: &Outgoing, explicit: &Uid) -
         return Ok(Answer::NoContext);
     }
     match transcode::explicit_little(&file.path) {
-        Ok(data_set) => {
+        Ok((meta, _)) if !file.is(&meta) => Ok(Answer::Unreadable(OTHER.to_owned())),
+        Ok((_, data_set)) => {
             session.send_data_set(&other, &data_set)?;
             session.answer(&other)
         }

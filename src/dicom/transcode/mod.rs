@@ -21,7 +21,7 @@ use std::path::Path;
 use dicom_dictionary_std::uids;
 
 use self::elements::Parsed;
-use super::part10;
+use super::part10::{self, FileMeta};
 
 /// The largest data set that is transcoded, before and after, in bytes: all of it is in memory.
 const LARGEST: u64 = 1 << 30;
@@ -78,7 +78,7 @@ impl Codec {
 ///
 /// # Errors
 /// [`TranscodeError`]
-pub fn explicit_little(path: &Path) -> Result<Vec<u8>, TranscodeError> {
+pub fn explicit_little(path: &Path) -> Result<(FileMeta, Vec<u8>), TranscodeError> {
     let (meta, offset) = part10::read_head(path)?.ok_or_else(|| unfit("not a DICOM file"))?;
     let codec = Codec::of(meta.transfer_syntax_uid.as_str()).ok_or(TranscodeError::NoCodec)?;
     let mut file = File::open(path)?;
@@ -87,11 +87,11 @@ pub fn explicit_little(path: &Path) -> Result<Vec<u8>, TranscodeError> {
     }
     file.seek(SeekFrom::Start(offset))?;
     if codec == Codec::Deflated {
-        return inflated(file);
+        return Ok((meta, inflated(file)?));
     }
     let mut data_set = Vec::new();
     file.read_to_end(&mut data_set)?;
-    decapsulated(&data_set, codec)
+    Ok((meta, decapsulated(&data_set, codec)?))
 }
 
 fn inflated(file: File) -> Result<Vec<u8>, TranscodeError> {

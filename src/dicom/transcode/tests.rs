@@ -172,7 +172,7 @@ fn what_dcmtk_compressed_without_loss_comes_back_to_the_pixel() {
             let Some(compressed) = dcmtk(program, options, &original) else {
                 return;
             };
-            let data_set = explicit_little(&compressed).unwrap();
+            let data_set = explicit_little(&compressed).unwrap().1;
             let mut even = pixels.clone();
             even.resize(even.len().next_multiple_of(2), 0);
             assert!(
@@ -200,7 +200,7 @@ fn colors_in_rle_come_back_pixel_by_pixel_whatever_they_were_before() {
     let Some(compressed) = dcmtk("dcmcrle", &[], &original) else {
         return;
     };
-    let data_set = explicit_little(&compressed).unwrap();
+    let data_set = explicit_little(&compressed).unwrap().1;
     let end = element(0x7fe0_0010, "OB", &{
         let mut even = pixels;
         even.resize(even.len().next_multiple_of(2), 0);
@@ -225,7 +225,7 @@ fn a_deflated_data_set_is_inflated_and_fragments_of_native_pixels_are_joined() {
         uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
         &deflate.finish().unwrap(),
     );
-    assert_eq!(explicit_little(&deflated).unwrap(), expected);
+    assert_eq!(explicit_little(&deflated).unwrap().1, expected);
 
     let one = Image { frames: 1, ..image };
     let frame = &pixels[..one.bytes().unwrap()];
@@ -235,7 +235,7 @@ fn a_deflated_data_set_is_inflated_and_fragments_of_native_pixels_are_joined() {
         uids::ENCAPSULATED_UNCOMPRESSED_EXPLICIT_VR_LITTLE_ENDIAN,
         &in_fragments,
     );
-    assert_eq!(explicit_little(&path).unwrap(), native(&one, frame, None));
+    assert_eq!(explicit_little(&path).unwrap().1, native(&one, frame, None));
 }
 
 #[test]
