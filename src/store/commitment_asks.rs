@@ -2,10 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::aftermath::record_is_late;
 use super::deliveries::{advance_delivery, query};
 use super::events::record;
 use super::{Pending, Result, Store};
-use crate::model::{AeTitle, Delivery, DeliveryEvent, Timestamp, Uid};
+use crate::model::{AeTitle, Delivery, DeliveryEvent, FailureReason, Timestamp, Uid};
 
 /// What was asked so far for a delivery, since it was last sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,6 +100,7 @@ impl Store {
                 params![transaction_uid.as_str(), Timestamp::now().0],
             )?;
             keep(db, delivery, &answered)?;
+            late(db, delivery)?;
             conclude(db, delivery)?;
             Ok(CommitmentHeard::Kept)
         })
@@ -156,6 +158,14 @@ fn keep(db: &Connection, delivery: i64, (committed, failed): &Answered) -> Resul
     Ok(())
 }
 
+/// What was answered belongs into the record of the job, also where it moves nothing.
+fn late(db: &Connection, delivery: i64) -> Result<()> {
+    match query(db, "d.id = ?1", [delivery])?.pop() {
+        Some(delivery) => record_is_late(db, &delivery.job),
+        None => Ok(()),
+    }
+}
+
 /// Moves a delivery all of whose objects are answered; one with an object that is not kept at once.
 fn conclude(db: &Connection, delivery: i64) -> Result<()> {
     let (open, failed): (u32, u32) = db.query_row(
@@ -171,7 +181,10 @@ fn conclude(db: &Connection, delivery: i64) -> Result<()> {
             [delivery],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        let error = format!("{failed} objects are not committed; {uid}: failure reason {reason:04X}");
+        let error = format!(
+            "{failed} objects are not committed; {uid}: failure reason {reason:04X}, {}",
+            FailureReason(reason).text()
+        );
         return conclude_with(db, delivery, DeliveryEvent::NotCommitted, Some(&error));
     }
     if open == 0 {
@@ -191,6 +204,7 @@ fn conclude_with(db: &Connection, id: i64, event: DeliveryEvent, error: Option<&
     let Some(delivery) = query(db, "d.id = ?1", [id])?.pop() else {
         return Ok(());
     };
+    record_is_late(db, &delivery.job)?;
     let why = error.map(|e| format!(": {e}")).unwrap_or_default();
     let text = format!("to {}: {}{why}", delivery.destination, state.name());
     record(db, &delivery.job, "delivery", &text)
