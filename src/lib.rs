@@ -57,7 +57,8 @@
 //!    function; deliveries are rows of the same transaction.
 //! 9. [`delivery`]'s gate holds what contradicts its input and fills in what is missing; its worker sends, keeps each
 //!    object's status, tries again on a schedule; its committer asks whether the destination keeps what it took.
-//! 10. The last delivery settles the job. Each arrow is a row in `events`.
+//! 10. The last delivery settles the job; its aftermath removes the copies that the gate made, and adds to record.json what a
+//!     destination says later. Each arrow is a row in `events`.
 //!
 //! A study that is pushed as a zip takes another way to step 7: `http` spools it, `stage::push` unpacks it into the directory
 //! of a set that has no row yet, and one transaction makes the rows of its objects and its job, queued.

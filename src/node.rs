@@ -21,13 +21,13 @@ use crate::bucket::uploads::Uploads;
 use crate::bucket::{Buckets, Capacity};
 use crate::config::{Config, EngineConfig, TlsConfig};
 use crate::container::{Docker, DockerConfig, Runtime};
-use crate::delivery::{Committer, Destinations, Probes, Worker};
+use crate::delivery::{Aftermath, Committer, Destinations, Probes, Records, Shelves, Worker};
 use crate::dicom::tls;
 use crate::dicom::upper_layer::Stop;
 use crate::engine::{self, Engine};
 use crate::files;
 use crate::http;
-use crate::model::{Layout, Place, Remote, RemoteAe};
+use crate::model::{Layout, Place, Remote, RemoteAe, Timestamp};
 use crate::routing::{self, Routes, RoutesConfig};
 use crate::scp::{Keeper, Listener, Scp, SecurePort};
 use crate::stage::{Classifier, Keeps, Retention, Stage, load_rules};
@@ -181,6 +181,14 @@ impl Node {
         };
         let destinations = Arc::new(Destinations::new(remotes));
         let probes = Probes::new(destinations.clone(), &config.delivery);
+        let shelves = Arc::new(Shelves::default());
+        let records = Records::new(store.clone(), layout.clone());
+        let aftermath = Aftermath {
+            store: store.clone(),
+            layout: layout.clone(),
+            shelves: shelves.clone(),
+            records: records.clone(),
+        };
         let worker = Worker {
             config: config.delivery,
             committer: committer.clone(),
@@ -189,7 +197,9 @@ impl Node {
             layout: layout.clone(),
             due,
             stop: stop_sending.clone(),
-            recording: Arc::default(),
+            shelves,
+            records,
+            clock: Arc::new(Timestamp::now),
         };
         // Before HTTP is served: what is swept here is of the last run, never of an install under way.
         let taken_up = engine::take_up(&engine).await;
@@ -207,6 +217,7 @@ impl Node {
             tokio::spawn(retention.run()),
             tokio::spawn(keeper.run()),
             tokio::spawn(committer.run()),
+            tokio::spawn(aftermath.run()),
             tokio::spawn(classifier.clone().run()),
             tokio::spawn(engine::end_overdue_holds(store.clone(), config.engine.hold)),
             tokio::spawn(async move { completion.run().await }),

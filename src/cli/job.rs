@@ -203,7 +203,10 @@ fn show(job: &Value) {
             text(&delivery, "error"),
         );
         let number = delivery.get("id").and_then(Value::as_i64).unwrap_or_default();
-        println!("delivery {number:<8}  to {to}: {state} {error}");
+        println!(
+            "delivery {number:<8}  to {to}: {state}{} {error}",
+            place_of(&delivery)
+        );
         let instances = delivery.get("instances").and_then(Value::as_array);
         for line in instances.into_iter().flatten().filter_map(remark_on_object) {
             println!("                   {line}");
@@ -219,11 +222,29 @@ fn show(job: &Value) {
     }
 }
 
+/// When it is tried again, or what it keeps its place behind.
+fn place_of(delivery: &Value) -> String {
+    let behind = delivery.get("behind").filter(|behind| !behind.is_null());
+    let ahead =
+        behind.and_then(|behind| Some((behind.get("delivery")?.as_i64()?, behind.get("job")?.as_str()?)));
+    match (ahead, delivery.get("next_at").and_then(Value::as_str)) {
+        (Some((number, job)), _) => format!(
+            " behind delivery {number} of the same study (job {})",
+            printable(job)
+        ),
+        (None, Some(at)) => format!(" until {}", printable(at)),
+        (None, None) => String::new(),
+    }
+}
+
 /// An object of which there is more to say than that it is there or waits for its first try.
 fn remark_on_object(object: &Value) -> Option<String> {
     let text = |key: &str| object.get(key).and_then(Value::as_str);
     let (state, status) = (text("state")?, text("status"));
-    if state == "sent" || (status.is_none() && text("reason").is_none()) {
+    let lost = text("commitment").filter(|reason| *reason != "0000");
+    let why = text("not_committed").unwrap_or_default();
+    let not_kept = lost.map(|reason| format!("not committed: {reason} {why}"));
+    if not_kept.is_none() && (state == "sent" || (status.is_none() && text("reason").is_none())) {
         return None;
     }
     let parts = [
@@ -232,6 +253,7 @@ fn remark_on_object(object: &Value) -> Option<String> {
         status,
         text("meaning"),
         text("reason"),
+        not_kept.as_deref(),
     ];
     Some(printable(
         &parts.into_iter().flatten().collect::<Vec<_>>().join("  "),

@@ -1,4 +1,8 @@
 //! `[delivery]`
+//!
+//! What does not arrive for a reason that may pass is tried again after `first_retry`, then after twice as long each time up to
+//! `longest_retry`, until `give_up` has passed since it was created; then it is held. By default that is 30 s, 1 min,
+//! 2 min … 32 min, 1 h, 1 h … for 72 h.
 
 use std::time::Duration;
 
@@ -44,4 +48,24 @@ pub(super) fn read(r: &Reader<'_>) -> DeliveryConfig {
     };
     r.deny_unknown();
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::config::Config;
+
+    #[test]
+    fn a_destination_that_is_away_over_a_long_weekend_loses_nothing_by_default() {
+        let delivery = Config::load(None).unwrap().delivery;
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        assert_eq!(delivery.first_retry, Duration::from_secs(30));
+        assert_eq!(delivery.longest_retry, hours(1));
+        assert_eq!(delivery.give_up, hours(72));
+        assert_eq!(delivery.connect, Duration::from_secs(10));
+        assert_eq!(delivery.response, Duration::from_secs(60));
+        assert_eq!((delivery.commit_timeout, delivery.commit_tries), (hours(1), 3));
+        assert_eq!(delivery.calling.as_str(), "MAGICKBOX");
+    }
 }

@@ -5,19 +5,40 @@
 //! worker        which delivery goes when
 //! lanes         what is under way: how many to a destination, and none of a study before the one before it
 //! gate          what must not leave, held against what came in
+//! shelves       who sends from the copies that the gate made
 //! sender        one attempt, and what follows from it
 //! folder        a directory as destination
 //! stow          a DICOMweb server as destination
 //! probe         whether a destination answers, asked by a person
+//! commitment    whether a destination keeps what it took
+//! records       what became of deliveries, in record.json
+//! aftermath     records that are behind, copies that nobody sends any more
 //! ```
+//!
+//! # Order
+//! Deliveries of one study to one destination go one after the other, in the order of their harvests: what is newer may
+//! not be overtaken by what is older. One that is tried again keeps its place, and those behind it wait; the API and
+//! `magickbox job show` say of each behind which one. Nothing else holds back: one that is held, refused or cancelled is passed, as is
+//! one of a job that is held, and neither another study nor another destination ever waits. What a person sends again
+//! later has its old place.
+//!
+//! # When it is tried again
+//! After `first_retry`, then after twice as long each time up to `longest_retry`, each time up to a quarter less, for each
+//! delivery its own; with the first failure after `give_up` it is held. By default: 30 s, 1 min, … 32 min, 1 h, for 72 h, which is
+//! at most about a hundred attempts.
 
+mod aftermath;
 mod commitment;
 mod destinations;
 mod folder;
 mod gate;
 mod lanes;
 mod probe;
+mod records;
+#[cfg(test)]
+mod scene;
 mod sender;
+mod shelves;
 mod stow;
 mod worker;
 
@@ -26,7 +47,10 @@ pub use gate::walked;
 #[cfg(feature = "fuzzing")]
 pub use stow::told;
 
+pub use aftermath::Aftermath;
 pub use commitment::Committer;
 pub use destinations::Destinations;
 pub use probe::{Probed, Probes};
-pub use worker::Worker;
+pub use records::Records;
+pub use shelves::Shelves;
+pub use worker::{Clock, Worker};

@@ -1,8 +1,7 @@
 //! Sends what is due: so many associations to a destination at a time as it is to have, destinations side by side, so that
 //! one that is sick delays no other.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
@@ -10,7 +9,6 @@ use tokio::sync::{Notify, mpsc};
 use crate::config::DeliveryConfig;
 use crate::dicom::scu::ScuTimeouts;
 use crate::dicom::upper_layer::Stop;
-use crate::files;
 use crate::model::{
     Delivery, DeliveryEvent, DeliveryState, Direction, InstanceState, Layout, Place, Timestamp,
 };
@@ -22,10 +20,15 @@ use super::commitment::Committer;
 use super::destinations::{Destinations, advice};
 use super::gate::{Gate, GateError, Passage};
 use super::lanes::{Lanes, Wire, wire};
+use super::records::{Ending, Records};
 use super::sender::{self, Attempt};
+use super::shelves::Shelves;
 
 /// Deliveries are looked at this often even if nobody said that one is due.
 const AT_LEAST: Duration = Duration::from_secs(60);
+
+/// Tells what time it is. A test has days pass in a moment.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Sends results to their destinations.
 #[derive(Clone)]
@@ -44,8 +47,12 @@ pub struct Worker {
     pub stop: Stop,
     /// Asks destinations to say that they keep what they took.
     pub committer: Committer,
-    /// Held while a record.json and its delivery's row are written: two deliveries of one job may end together.
-    pub recording: Arc<Mutex<()>>,
+    /// Who sends at this moment.
+    pub shelves: Arc<Shelves>,
+    /// The records of jobs.
+    pub records: Records,
+    /// By which deliveries are due, and given up.
+    pub clock: Clock,
 }
 
 /// Before a delivery that met trouble of the store is tried again.
@@ -88,12 +95,12 @@ impl Worker {
     }
 
     /// Begins the oldest due deliveries of every destination that has room; answers how long nothing else is due.
-    fn begin_due(
+    pub(super) fn begin_due(
         &self,
         lanes: &mut Lanes,
         over: &mpsc::UnboundedSender<(Wire, i64)>,
     ) -> Result<Duration, StoreError> {
-        let now = Timestamp::now();
+        let now = (self.clock)();
         let mut wait = AT_LEAST;
         let mut look = lanes.look();
         for delivery in self.store.deliveries_open()? {
@@ -138,7 +145,13 @@ impl Worker {
             stop: &self.stop,
             delivery,
         };
-        let copies = match gate.pass(&instances) {
+        // As long as it is held, nobody removes the copies.
+        let user = self.shelves.enter(&delivery.job);
+        let passage = {
+            let _one_at_a_time = user.at_the_gate();
+            gate.pass(&instances)
+        };
+        let copies = match passage {
             Ok(Passage::Open(copies)) => copies,
             Ok(Passage::Held(why)) => {
                 tracing::warn!({ field::DELIVERY } = delivery.id, { field::JOB } = %delivery.job, "held at the gate");
@@ -182,13 +195,8 @@ impl Worker {
             return Ok(());
         }
         let earlier_refused = instances.iter().any(|i| i.state == InstanceState::Refused);
-        let (event, next_at) = sender::next(
-            &self.config,
-            delivery,
-            &attempt,
-            earlier_refused,
-            Timestamp::now(),
-        );
+        let (event, next_at) =
+            sender::next(&self.config, delivery, &attempt, earlier_refused, (self.clock)());
         let event = self.committer.instead_of(event, &target.remote);
         // What the destination wrote about an object may name the patient: it is kept, not logged.
         let network = attempt
@@ -224,7 +232,7 @@ impl Worker {
     fn put_off(&self, delivery: &Delivery, error: &GateError) -> Result<(), StoreError> {
         tracing::error!({ field::DELIVERY } = delivery.id, { field::JOB } = %delivery.job, %error, "hold results against their input");
         let attempt = Attempt::broken(error.to_string());
-        let (event, next_at) = sender::next(&self.config, delivery, &attempt, false, Timestamp::now());
+        let (event, next_at) = sender::next(&self.config, delivery, &attempt, false, (self.clock)());
         self.settle(delivery, event, next_at, attempt.error)
     }
 
@@ -241,71 +249,28 @@ impl Worker {
             DeliveryEvent::GaveUp => METRICS.deliveries_held.one(),
             _ => {}
         }
-        let _one_at_a_time = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.records.lock();
         // The record first: who sees the job done finds it complete. After a crash in between, the delivery is taken up
         // again, has nothing left to send, and both are written once more.
         // As it is in the store by now, or `sending`: where an operator cancelled it the store says so.
         let state = DeliveryState::Sending.next(event);
-        if let Some(state) = state.filter(|s| s.is_settled())
-            && let Err(problem) = self.complete_record(delivery, state, error.as_deref())
+        let ending = state.filter(|s| s.is_settled()).map(|state| Ending {
+            delivery: delivery.id,
+            state,
+            error: error.as_deref(),
+        });
+        if ending.is_some()
+            && let Err(problem) = self.records.write(&delivery.stream, &delivery.job, ending)
         {
             tracing::warn!(job.id = %delivery.job, error = %problem, "add deliveries to record.json");
         }
         crate::failpoint::reach("record-completed");
         self.store
-            .delivery_ends(delivery, event, next_at, error, Timestamp::now())
+            .delivery_ends(delivery, event, next_at, error, (self.clock)())
             .wait()
             .inspect(|()| crate::failpoint::reach("settled"))
     }
-
-    /// Adds what became of the job's deliveries to its record.
-    fn complete_record(
-        &self,
-        settled: &Delivery,
-        state: DeliveryState,
-        error: Option<&str>,
-    ) -> Result<(), Box<dyn std::error::Error>> {
-        let path = self.layout.path(Place::Record(&settled.stream, &settled.job));
-        let mut record: serde_json::Value = serde_json::from_slice(&std::fs::read(&path)?)?;
-        let mut shown = Vec::new();
-        let mut states = HashMap::new();
-        for each in self.store.deliveries(&settled.job)? {
-            let this = each.id == settled.id;
-            // What stands by follows with the row of this one; it comes after what it stands by for.
-            let before = each.after.and_then(|id| states.get(&id).copied());
-            let follows = before
-                .and_then(DeliveryState::for_standby)
-                .and_then(|event| each.state.next(event));
-            let each_state = if this {
-                state
-            } else {
-                follows.unwrap_or(each.state)
-            };
-            states.insert(each.id, each_state);
-            let instances: Vec<_> = self
-                .store
-                .delivery_instances(each.id)?
-                .iter()
-                .map(|i| {
-                    let status = i.status.map(|s| format!("{s:04X}"));
-                    serde_json::json!({ "sop_instance_uid": i.sop_instance_uid, "state": i.state.name(), "status": status, "reason": i.reason })
-                })
-                .collect();
-            shown.push(serde_json::json!({
-                "destination": each.destination.as_str(),
-                "address": each.remote.as_ref().map(|remote| &remote.address),
-                "sends": each.direction.name(),
-                "route": each.route,
-                "state": each_state.name(),
-                "attempts": each.attempts,
-                "error": if this { error } else { each.error.as_deref() },
-                "instances": instances,
-            }));
-        }
-        if let Some(slot) = record.get_mut("deliveries") {
-            *slot = shown.into();
-        }
-        files::replace_file(&path, &serde_json::to_vec_pretty(&record)?)?;
-        Ok(())
-    }
 }
+
+#[cfg(test)]
+mod tests;

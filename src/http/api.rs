@@ -17,7 +17,7 @@ use super::associations;
 use super::commitments;
 use super::problem::Problem;
 use super::push;
-use super::view::JobView;
+use super::view::{DeliveryDetails, JobView};
 
 /// Jobs of one answer when nothing is asked for, and at most.
 const JOBS: u32 = 100;
@@ -169,13 +169,16 @@ pub(super) async fn job(
             };
             let mut deliveries = Vec::new();
             for delivery in context.store.deliveries(&id)? {
-                let instances = context.store.delivery_instances(delivery.id)?;
-                let findings = context.store.gate_findings(delivery.id)?;
-                deliveries.push((delivery, instances, findings));
+                deliveries.push(DeliveryDetails {
+                    instances: context.store.delivery_instances(delivery.id)?,
+                    findings: context.store.gate_findings(delivery.id)?,
+                    ahead: context.store.delivery_ahead(&delivery)?,
+                    delivery,
+                });
             }
             let events = context.store.events(&id)?;
             let shown = with_measures(&context, vec![job])?.into_iter().next();
-            Ok(shown.map(|job| job.with_deliveries(deliveries).with_events(events)))
+            Ok(shown.map(|job| job.with_deliveries(&deliveries).with_events(events)))
         }
     });
     shown

@@ -13,6 +13,7 @@ mod legacy;
 mod measures;
 mod measures_format;
 mod memory;
+mod metrics;
 mod problem;
 mod push;
 mod remotes;
@@ -26,9 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::header;
 use axum::middleware::from_fn_with_state;
-use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -41,7 +40,6 @@ use crate::model::Layout;
 use crate::routing::Routes;
 use crate::stage::{Classifier, Completion};
 use crate::store::Store;
-use crate::telemetry::metrics::{self, METRICS};
 
 pub use auth::Access;
 pub use door::{Peer, Shown};
@@ -98,7 +96,7 @@ pub fn router(context: Context) -> Router {
     let access = Arc::new(context.access.clone());
     Router::new()
         .route("/readyz", get(async || "ready\n"))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(metrics::show))
         .nest("/api/v1", api::router())
         .merge(legacy::router())
         .fallback(async || {
@@ -106,10 +104,6 @@ pub fn router(context: Context) -> Router {
         })
         .layer(from_fn_with_state(access, auth::check))
         .with_state(context)
-}
-
-async fn metrics() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], METRICS.text())
 }
 
 /// Serves, over TLS where something is to be shown, until `stopped`, then finishes what is under way.

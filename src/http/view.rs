@@ -7,7 +7,7 @@ use crate::bucket::Installed;
 use crate::model::{
     Delivery, DeliveryInstance, GateFindings, Job, Layout, Measure, Place, StoreStatus, Timestamp,
 };
-use crate::store::{BucketRow, EventRow, Occupancy, Versions};
+use crate::store::{Ahead, BucketRow, EventRow, Occupancy, Versions};
 
 /// A job.
 #[derive(Debug, Serialize)]
@@ -113,24 +113,40 @@ impl JobView {
         Self { events, ..self }
     }
 
-    /// With its deliveries and the objects in them.
-    pub fn with_deliveries(
-        self,
-        deliveries: Vec<(Delivery, Vec<DeliveryInstance>, Vec<GateFindings>)>,
-    ) -> Self {
-        let view = |(each, instances, findings): &(Delivery, Vec<_>, Vec<GateFindings>)| {
-            let mut view = delivery(each, instances);
-            if let Some(gate) = view.get_mut("gate").and_then(Value::as_object_mut) {
-                let findings = findings.iter().map(finding).collect();
-                gate.insert("findings".to_owned(), Value::Array(findings));
-            }
-            view
-        };
+    /// With its deliveries.
+    pub fn with_deliveries(self, deliveries: &[DeliveryDetails]) -> Self {
         Self {
-            deliveries: deliveries.iter().map(view).collect(),
+            deliveries: deliveries.iter().map(detailed).collect(),
             ..self
         }
     }
+}
+
+/// Everything that is shown of a delivery with its job.
+#[derive(Debug)]
+pub struct DeliveryDetails {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// The objects in it.
+    pub instances: Vec<DeliveryInstance>,
+    /// What the gate found.
+    pub findings: Vec<GateFindings>,
+    /// The delivery that has to be over before it goes.
+    pub ahead: Option<Ahead>,
+}
+
+fn detailed(details: &DeliveryDetails) -> Value {
+    let mut view = delivery(&details.delivery, &details.instances);
+    if let Some(gate) = view.get_mut("gate").and_then(Value::as_object_mut) {
+        let findings = details.findings.iter().map(finding).collect();
+        gate.insert("findings".to_owned(), Value::Array(findings));
+    }
+    if let Some(view) = view.as_object_mut() {
+        let behind = details.ahead.as_ref();
+        let behind = behind.map(|a| json!({ "delivery": a.delivery, "job": a.job.as_str() }));
+        view.insert("behind".to_owned(), behind.into());
+    }
+    view
 }
 
 /// A delivery and the objects in it.
@@ -143,6 +159,7 @@ pub fn delivery(delivery: &Delivery, instances: &[DeliveryInstance]) -> Value {
                 "state": i.state.name(),
                 "status": i.status.map(|s| format!("{s:04X}")),
                 "commitment": i.commitment.map(|reason| format!("{reason:04X}")),
+                "not_committed": i.not_committed(),
                 "meaning": i.status.map(|s| StoreStatus::of(s).name),
                 "reason": i.reason,
             })

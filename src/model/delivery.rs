@@ -35,7 +35,9 @@
 //! `give_up`. Held and Refused are an operator's, who retries or cancels them. They need no deadline: their job is over, and
 //! retention leaves its files alone until somebody has decided. `Sending` may begin again: a crash cut it off.
 
-use super::{AeTitle, Direction, GateMode, GateState, JobId, RemoteAe, StatusClass, Timestamp};
+use super::{
+    AeTitle, Direction, FailureReason, GateMode, GateState, JobId, RemoteAe, StatusClass, Timestamp,
+};
 
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -317,6 +319,16 @@ pub struct DeliveryInstance {
     pub commitment: Option<u16>,
     /// Why it is refused or waits, for people; the peer's comment with it.
     pub reason: Option<String>,
+}
+
+impl DeliveryInstance {
+    /// Why the destination does not keep it; `None` where it does, or has not said.
+    #[must_use]
+    pub fn not_committed(&self) -> Option<&'static str> {
+        self.commitment
+            .filter(|reason| *reason != 0)
+            .map(|reason| FailureReason(reason).text())
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! The gate before results leave: what it may do, what it found, where a delivery stands with it.
 
+/// The program that makes copies with the gate's repairs, as it names itself in them.
+pub const COPIES_BY: &str = concat!("MagickBox ", env!("CARGO_PKG_VERSION"));
+
 /// How results of a route are held against their input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum GateMode {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
 
+use super::aftermath::record_is_late;
 use super::deliveries::settle;
 use super::events::record;
 use super::inherited::{InheritedRow, insert_inherited};
@@ -93,6 +94,7 @@ impl Store {
                     [delivery],
                 )?;
             }
+            record_is_late(db, &id)?;
             record(db, &id, "retried", &format!("{} deliveries, by an operator", again.len()))?;
             Ok(again.len())
         })
@@ -173,6 +175,9 @@ pub(super) fn cancel_deliveries(db: &Connection, id: &JobId) -> Result<usize> {
             "UPDATE deliveries SET state = ?2, next_at = NULL WHERE id = ?1",
             params![delivery, next.name()],
         )?;
+    }
+    if !open.is_empty() {
+        record_is_late(db, id)?;
     }
     Ok(open.len())
 }

@@ -2,10 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::aftermath::record_is_late;
 use super::deliveries::{advance_delivery, query};
 use super::events::record;
 use super::{Pending, Result, Store};
-use crate::model::{AeTitle, Delivery, DeliveryEvent, Timestamp, Uid};
+use crate::model::{AeTitle, Delivery, DeliveryEvent, FailureReason, Timestamp, Uid};
 
 /// What was asked so far for a delivery, since it was last sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,6 +104,7 @@ impl Store {
             };
             if delivery.state.next(DeliveryEvent::Committed).is_some() {
                 keep(db, delivery.id, &answered)?;
+                record_is_late(db, &delivery.job)?;
                 conclude(db, delivery.id)?;
             } else {
                 contradict(db, &delivery, &answered)?;
@@ -201,7 +203,10 @@ fn conclude(db: &Connection, delivery: i64) -> Result<()> {
             [delivery],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        let error = format!("{failed} objects are not committed; {uid}: failure reason {reason:04X}");
+        let error = format!(
+            "{failed} objects are not committed; {uid}: failure reason {reason:04X}, {}",
+            FailureReason(reason).text()
+        );
         return conclude_with(db, delivery, DeliveryEvent::NotCommitted, Some(&error));
     }
     if open == 0 {
@@ -221,6 +226,7 @@ fn conclude_with(db: &Connection, id: i64, event: DeliveryEvent, error: Option<&
     let Some(delivery) = query(db, "d.id = ?1", [id])?.pop() else {
         return Ok(());
     };
+    record_is_late(db, &delivery.job)?;
     let why = error.map(|e| format!(": {e}")).unwrap_or_default();
     let text = format!("to {}: {}{why}", delivery.destination, state.name());
     record(db, &delivery.job, "delivery", &text)

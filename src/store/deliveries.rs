@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 
+use super::aftermath::may_copy;
 use super::events::record;
 use super::jobs::{advance, ae_title, job_id, set_verdict, state_of};
 use super::{Pending, Result, Store, StoreError, measures};
@@ -92,6 +93,7 @@ impl Store {
                 "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, next_at = NULL WHERE id = ?1",
                 [id],
             )?;
+            may_copy(db, id)?;
             Ok(true)
         })
     }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::aftermath::record_is_late;
 use super::events::record;
 use super::jobs::{advance, state_of};
 use super::{Pending, Result, Store, StoreError};
@@ -109,26 +110,33 @@ impl Store {
     /// # Errors
     /// What SQLite says.
     pub fn gate_findings(&self, delivery: i64) -> Result<Vec<GateFindings>> {
-        self.read(|db| {
-            let mut statement = db.prepare_cached(
-                "SELECT action, attribute, result, input, why, objects, file FROM gate_findings \
-                 WHERE delivery = ?1 ORDER BY rowid",
-            )?;
-            let rows = statement.query_map([delivery], |row| {
-                let action: String = row.get(0)?;
-                Ok(GateFindings {
-                    finding: GateFinding {
-                        action: GateAction::from_word(&action).unwrap_or(GateAction::Held),
-                        attribute: row.get(1)?,
-                        result: row.get(2)?,
-                        input: row.get(3)?,
-                        why: row.get(4)?,
-                    },
-                    objects: row.get(5)?,
-                    file: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
-                })
-            })?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        self.read(|db| findings(db, delivery))
+    }
+
+    /// What the gate decided on the same results for another destination of the job holds for this one too: the same files,
+    /// held against the same input in the same mode. Answers whether there was such a decision; the copies are the same.
+    pub fn gate_shared(&self, delivery: i64, job: &JobId) -> Pending<bool> {
+        let job = job.clone();
+        self.write(move |db| {
+            let files = |of: &str| format!("SELECT file FROM delivery_instances WHERE delivery = {of}");
+            let (own, others) = (files("d.id"), files("o.id"));
+            let sql = format!(
+                "SELECT o.id FROM deliveries d JOIN deliveries o ON o.job = d.job AND o.id <> d.id AND o.gate = d.gate \
+                 AND o.direction = d.direction AND o.gate_state = 'passed' \
+                 WHERE d.id = ?1 AND d.gate_state = 'open' AND d.direction = 'output' \
+                 AND NOT EXISTS ({own} EXCEPT {others}) AND NOT EXISTS ({others} EXCEPT {own}) ORDER BY o.id LIMIT 1"
+            );
+            let mut statement = db.prepare_cached(&sql)?;
+            let other: Option<i64> = statement.query_row([delivery], |row| row.get(0)).optional()?;
+            let Some(other) = other else { return Ok(false) };
+            db.prepare_cached(
+                "UPDATE delivery_instances SET copied = 1 WHERE delivery = ?1 AND file IN \
+                 (SELECT file FROM delivery_instances WHERE delivery = ?2 AND copied = 1)",
+            )?
+            .execute([delivery, other])?;
+            let findings = findings(db, other)?;
+            decided(db, delivery, &job, GateState::Passed, &findings)?;
+            Ok(true)
         })
     }
 
@@ -167,10 +175,34 @@ impl Store {
                  WHERE id = ?1",
                 params![delivery, next.name(), GateState::Released.word(), at.0],
             )?;
+            record_is_late(db, &job)?;
             let text = format!("to {destination}: released by {who}, goes as the bucket made it");
             record(db, &job, "gate", &text)
         })
     }
+}
+
+/// What was found of a delivery.
+fn findings(db: &Connection, delivery: i64) -> Result<Vec<GateFindings>> {
+    let mut statement = db.prepare_cached(
+        "SELECT action, attribute, result, input, why, objects, file FROM gate_findings \
+         WHERE delivery = ?1 ORDER BY rowid",
+    )?;
+    let rows = statement.query_map([delivery], |row| {
+        let action: String = row.get(0)?;
+        Ok(GateFindings {
+            finding: GateFinding {
+                action: GateAction::from_word(&action).unwrap_or(GateAction::Held),
+                attribute: row.get(1)?,
+                result: row.get(2)?,
+                input: row.get(3)?,
+                why: row.get(4)?,
+            },
+            objects: row.get(5)?,
+            file: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 fn uids_taken(db: &Connection, job: &JobId, result: &ResultUid) -> Result<UidsTaken> {

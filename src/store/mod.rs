@@ -7,6 +7,7 @@
 //! (`NORMAL`), and the next one that is takes them along, since a WAL lasts in its order. Reads use connections of their own and never wait for a writer (WAL).
 
 mod actions;
+mod aftermath;
 mod associations;
 pub mod backup;
 mod buckets;
@@ -23,6 +24,7 @@ mod instances;
 mod jobs;
 mod listing;
 mod measures;
+mod outstanding;
 mod pushes;
 mod retention;
 mod taken_over;
@@ -36,6 +38,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension};
 
+pub use aftermath::LateRecord;
 pub use associations::AssociationRow;
 pub use buckets::{BucketRow, Removed};
 pub use commitment_asks::{Asks, CommitmentHeard};
@@ -49,6 +52,7 @@ pub use instances::{InstanceRow, NewInstance, NumberedRow, Placed};
 pub use jobs::{JobFilter, Latecomers, NewJob, Occupancy};
 pub use listing::{JobDetails, ListedJob};
 pub use measures::{MeasuredRow, MeasuresFilter, MeasuresPlace};
+pub use outstanding::{Ahead, DeliveryCount};
 pub use pushes::{NewPush, PushRow, Pushed};
 pub use retention::Removable;
 pub use taken_over::FinishedJob;

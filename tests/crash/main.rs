@@ -29,6 +29,7 @@ mod store_file;
 mod study;
 #[path = "../support/mod.rs"]
 mod support;
+mod ways_out;
 
 /// Whether everything is run.
 fn is_full() -> bool {

@@ -64,6 +64,9 @@ pub struct Delivery {
     pub error: Option<String>,
     #[serde(default)]
     pub gate: Value,
+    /// The delivery that has to be over before it goes.
+    #[serde(default)]
+    pub behind: Value,
     #[serde(default)]
     pub instances: Vec<DeliveredInstance>,
 }

@@ -27,7 +27,12 @@ impl Pacs {
     /// Starts one of that AE title; `options` as `peers/pacs.py` says.
     #[track_caller]
     pub fn start(title: &str, log: &Path, options: &[&str]) -> Self {
-        let port = free_port();
+        Self::start_at(free_port(), title, log, options)
+    }
+
+    /// The same on a port that was known before.
+    #[track_caller]
+    pub fn start_at(port: u16, title: &str, log: &Path, options: &[&str]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/peers/pacs.py");
         let mut command = Command::new(python());
         command.arg(script).args([&port.to_string(), title]).args(options);

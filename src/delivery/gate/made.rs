@@ -8,21 +8,21 @@ use crate::dicom::part10::{self, FileMeta};
 use crate::dicom::transfer_syntax::Encoding;
 use crate::model::{AeTitle, Job, JobId, JobState, Timestamp, Uid};
 
-pub(super) const MR: &str = "1.2.840.10008.5.1.4.1.1.4";
-pub(super) const ENCODINGS: [(Encoding, &str); 4] = [
+pub(in crate::delivery) const MR: &str = "1.2.840.10008.5.1.4.1.1.4";
+pub(in crate::delivery) const ENCODINGS: [(Encoding, &str); 4] = [
     (Encoding::ImplicitLittle, "1.2.840.10008.1.2"),
     (Encoding::ExplicitLittle, "1.2.840.10008.1.2.1"),
     (Encoding::ExplicitBig, "1.2.840.10008.1.2.2"),
     (Encoding::Deflated, "1.2.840.10008.1.2.1.99"),
 ];
 
-pub(super) fn uid(text: &str) -> Uid {
+pub(in crate::delivery) fn uid(text: &str) -> Uid {
     Uid::parse(text.as_bytes()).unwrap()
 }
 
 /// An object: attributes by tag, in any order.
 #[derive(Clone)]
-pub(super) struct Made {
+pub(in crate::delivery) struct Made {
     pub encoding: Encoding,
     pub syntax: &'static str,
     pub class: &'static str,
@@ -107,7 +107,7 @@ impl Made {
             .collect()
     }
 
-    pub fn encoder(&self) -> Encoder {
+    pub(super) fn encoder(&self) -> Encoder {
         Encoder(match self.encoding {
             Encoding::Deflated => Encoding::ExplicitLittle,
             other => other,

@@ -27,6 +27,11 @@
 //! `repair` fills in what is missing and holds what contradicts. `strict` holds both. Either names the node, the bucket and
 //! its image in the object, which a bucket cannot do. `off` sends what is there.
 //!
+//! # Once for all destinations
+//! What is decided about the results of a job holds for every destination that gets the same files in the same mode: they are
+//! read, held against the input and copied once. Another mode, or a rule that chooses among the files by what they are, is
+//! another decision.
+//!
 //! # All or nothing
 //! One object that is held holds its delivery. Half of a result is read as the whole of it.
 //!
@@ -34,7 +39,8 @@
 //! What is sent instead of the bucket's file is a copy in `outgoing/`; OUTPUT stays as the bucket left it. Copies are made
 //! first, each whole or not at all, then the decision is one row with its findings, then it is sent. Cut off before the row,
 //! all of it is done again and comes to the same bytes, since nothing in a copy depends on the time or on this attempt. After
-//! the row the copies are there; one that is gone is made again.
+//! the row the copies are there; one that is gone is made again: they are removed as soon as nothing of the job is sent
+//! ([`super::aftermath`]). So that one that is made later is the same object, it names the program that made the first.
 
 mod attribute;
 mod characters;
@@ -43,7 +49,7 @@ mod encode;
 mod examine;
 mod input;
 #[cfg(test)]
-mod made;
+pub(super) mod made;
 mod object;
 mod provenance;
 mod rewrite;
@@ -64,7 +70,7 @@ use self::provenance::Equipment;
 use self::round::Round;
 use crate::dicom::upper_layer::Stop;
 use crate::files;
-use crate::model::{Delivery, DeliveryInstance, Direction, GateMode, GateState, Layout, Place};
+use crate::model::{COPIES_BY, Delivery, DeliveryInstance, Direction, GateMode, GateState, Layout, Place};
 use crate::store::{Store, StoreError};
 
 /// UIDs may be taken by another job between question and answer; after so many times it is tried again later.
@@ -126,9 +132,12 @@ impl Gate<'_> {
         if !is_looked_at {
             return Ok(Passage::Open(HashMap::new()));
         }
-        if delivery.gate_state == GateState::Passed
-            && let Some(copies) = self.copies(instances)?
-        {
+        let is_decided = match delivery.gate_state {
+            GateState::Passed => true,
+            GateState::Open => self.store.gate_shared(delivery.id, &delivery.job).wait()?,
+            GateState::Held | GateState::Released => false,
+        };
+        if is_decided && let Some(copies) = self.copies(instances)? {
             return Ok(Passage::Open(copies));
         }
         for _ in 0..TRIES {
@@ -160,7 +169,13 @@ impl Gate<'_> {
         let row = self.store.job(job)?;
         let row = row.ok_or_else(|| StoreError::State(format!("there is no job {job}")))?;
         let bucket = self.store.attempt_bucket(job)?;
-        let equipment = Equipment::of(self.store.node_id(), &row, bucket.as_ref().map(|b| &b.info));
+        let program = self.store.copies_by(job)?;
+        let equipment = Equipment::of(
+            self.store.node_id(),
+            &row,
+            bucket.as_ref().map(|b| &b.info),
+            program.as_deref().unwrap_or(COPIES_BY),
+        );
         let scratch = self.layout.path(Place::Outgoing(&self.delivery.stream, job));
         files::make_directory(&scratch).map_err(disk("make the directory of what is sent"))?;
         let mut round = Round::new(self, row, equipment);

@@ -32,13 +32,15 @@ pub(super) struct Equipment {
     pub version: String,
     /// `sha256:…`
     pub digest: String,
+    /// What makes the copy, with its version.
+    pub program: String,
     /// When the run ended. Not the time of sending: what is made again after a crash has to be the same object.
     pub at: Timestamp,
 }
 
 impl Equipment {
     /// Of a job's last run.
-    pub fn of(node: &str, job: &Job, info: Option<&serde_json::Value>) -> Self {
+    pub fn of(node: &str, job: &Job, info: Option<&serde_json::Value>, program: &str) -> Self {
         let word = |key: &str| {
             let value = info.and_then(|info| info.get(key));
             value.map_or_else(String::new, |v| {
@@ -51,13 +53,14 @@ impl Equipment {
             bucket: word("name"),
             version: word("version"),
             digest: job.image.clone().unwrap_or_default(),
+            program: program.to_owned(),
             at: job.run_ended_at.unwrap_or(job.received_at),
         }
     }
 
     /// The item of Contributing Equipment Sequence. ASCII, so that every character set can carry it.
     pub fn item(&self, encoder: Encoder) -> Option<Vec<u8>> {
-        let program = concat!("MagickBox ", env!("CARGO_PKG_VERSION"));
+        let program = &self.program;
         let mut purpose = Vec::new();
         purpose.extend(encoder.element(0x0008_0100, *b"SH", b"109102")?);
         purpose.extend(encoder.element(0x0008_0102, *b"SH", b"DCM")?);
@@ -72,7 +75,7 @@ impl Equipment {
         item.extend(encoder.element(0x0008_1010, *b"SH", &ascii(&self.stream, 16))?);
         item.extend(encoder.element(0x0008_1090, *b"LO", &ascii(&self.bucket, 64))?);
         item.extend(encoder.element(0x0018_1000, *b"LO", &ascii(&self.node, 64))?);
-        let versions = [ascii(&self.version, 64), program.as_bytes().to_vec()].join(&b'\\');
+        let versions = [ascii(&self.version, 64), ascii(program, 64)].join(&b'\\');
         item.extend(encoder.element(0x0018_1020, *b"LO", &versions)?);
         item.extend(encoder.element(0x0018_A002, *b"DT", date_time(self.at).as_bytes())?);
         item.extend(encoder.element(0x0018_A003, *b"ST", &ascii(&description, 1024))?);

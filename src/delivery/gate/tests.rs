@@ -313,6 +313,51 @@ fn each_destination_is_decided_on_and_the_copies_are_the_same() {
 }
 
 #[test]
+fn what_is_decided_once_is_decided_for_all_who_get_the_same() {
+    let results = [("a.dcm", Made::result().without(0x0010_0020))];
+    let scene = Scene::new(&[Made::input(1)], &results, GateMode::Repair, 3);
+    let open = |number: usize| match scene.pass(number).unwrap() {
+        Passage::Open(copies) => copies,
+        Passage::Held(why) => panic!("{why}"),
+    };
+    let first = open(0);
+    // Nobody reads it again: it would be held.
+    std::fs::write(scene.place("OUTPUT/a.dcm"), b"no DICOM").unwrap();
+    assert_eq!(open(1), first);
+    let found = |number: usize| scene.store.gate_findings(scene.delivery(number).id).unwrap();
+    assert_eq!(found(1), found(0));
+    assert!(!found(0).is_empty());
+    let told = scene.store.events(&scene.job).unwrap();
+    for to in ["to PACS0: filled", "to PACS1: filled"] {
+        assert!(told.iter().any(|e| e.text.starts_with(to)), "{to}: {told:#?}");
+    }
+    // What gets something else is looked at for itself.
+    let other = scene.delivery(2).id;
+    let change = scene
+        .store
+        .write(move |db| Ok(db.execute("UPDATE deliveries SET gate = 'strict' WHERE id = ?1", [other])?));
+    change.wait().unwrap();
+    assert!(matches!(scene.pass(2).unwrap(), Passage::Held(_)));
+}
+
+#[test]
+fn a_rule_that_chooses_among_the_files_has_a_decision_of_its_own() {
+    let results = [("a.dcm", Made::result()), ("b.dcm", named("2.25.80"))];
+    let scene = Scene::new(&[Made::input(1)], &results, GateMode::Repair, 2);
+    assert_eq!(scene.copies().len(), 2);
+    let fewer = scene.delivery(1).id;
+    let change = scene.store.write(move |db| {
+        Ok(db.execute(
+            "DELETE FROM delivery_instances WHERE delivery = ?1 AND file = 'a.dcm'",
+            [fewer],
+        )?)
+    });
+    change.wait().unwrap();
+    std::fs::write(scene.place("OUTPUT/b.dcm"), b"no DICOM").unwrap();
+    assert!(matches!(scene.pass(1).unwrap(), Passage::Held(_)));
+}
+
+#[test]
 fn a_node_that_stops_decides_nothing() {
     let scene = one(Made::result());
     let delivery = scene.delivery(0);
@@ -341,7 +386,7 @@ fn a_result_that_becomes_another_patients_after_it_was_looked_at_is_not_copied()
     };
     let instances = scene.store.delivery_instances(delivery.id).unwrap();
     let row = scene.store.job(&scene.job).unwrap().unwrap();
-    let equipment = Equipment::of("node", &row, None);
+    let equipment = Equipment::of("node", &row, None, COPIES_BY);
     let mut round = Round::new(&gate, row, equipment);
     std::fs::create_dir_all(scene.place("outgoing")).unwrap();
     round.look_at(&instances).unwrap();

@@ -1,7 +1,7 @@
 //! What is asked and what is answered (PS3.4 §J.3.2, §J.3.3), to bytes and back.
 
 use super::data_set::Elements;
-use crate::model::Uid;
+use crate::model::{FailureReason, Uid};
 
 /// References of one request or answer that are taken: the largest studies have some ten thousand.
 pub const MOST_REFERENCES: usize = 50_000;
@@ -39,33 +39,6 @@ pub struct Reference {
     pub sop_class_uid: Uid,
     /// Referenced SOP Instance UID.
     pub sop_instance_uid: Uid,
-}
-
-/// Why an object is not committed: Failure Reason (0008,1197), PS3.3 §C.14.1.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FailureReason(pub u16);
-
-impl FailureReason {
-    /// Processing failure: it is here and could not be looked at.
-    pub const PROCESSING_FAILURE: Self = Self(0x0110);
-    /// No such object instance.
-    pub const NO_SUCH_INSTANCE: Self = Self(0x0112);
-    /// Its SOP class is another one.
-    pub const CLASS_INSTANCE_CONFLICT: Self = Self(0x0119);
-
-    /// What the reason says, for people.
-    #[must_use]
-    pub const fn text(self) -> &'static str {
-        match self.0 {
-            0x0110 => "processing failure",
-            0x0112 => "no such object instance",
-            0x0119 => "class/instance conflict",
-            0x0122 => "referenced SOP class not supported",
-            0x0131 => "duplicate transaction UID",
-            0x0213 => "resource limitation",
-            _ => "a reason of its own",
-        }
-    }
 }
 
 /// The information of an N-ACTION request.

@@ -11,7 +11,7 @@ mod data_set;
 mod message;
 mod wire;
 
-pub use message::{Answer, FailureReason, LONGEST, MOST_REFERENCES, MessageError, Reference, Request};
+pub use message::{Answer, LONGEST, MOST_REFERENCES, MessageError, Reference, Request};
 pub use wire::{Asked, ask, information, is_explicit, report, send_report};
 
 use dicom_dictionary_std::uids;

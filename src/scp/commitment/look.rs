@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::dicom::commitment::{Answer, FailureReason, Reference};
-use crate::model::{JobId, Keep, Layout, Timestamp, Uid};
+use crate::dicom::commitment::{Answer, Reference};
+use crate::model::{FailureReason, JobId, Keep, Layout, Timestamp, Uid};
 use crate::stage::is_on_disk;
 use crate::store::{CommitmentObject, CommitmentRow, HeldObject, Store, StoreError};
 

@@ -66,3 +66,38 @@ fn a_store_of_a_newer_version_is_refused_by_name() {
         .to_string();
     assert!(error.contains("has schema 99"), "{error}");
 }
+
+#[test]
+fn copies_and_answers_of_an_earlier_schema_are_looked_after() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.sqlite");
+    let db = rusqlite::Connection::open(&path).unwrap();
+    for migration in &super::connection::MIGRATIONS[..10] {
+        db.execute_batch(migration).unwrap();
+    }
+    for (number, state, copied) in [
+        (1, "sent", 1),
+        (2, "sent", 0),
+        (3, "committed", 0),
+        (4, "waiting", 1),
+    ] {
+        db.execute_batch(&format!(
+            "INSERT INTO jobs (seq, id, stream, state, group_key, calling_ae_title, caller_address, study_instance_uid, \
+             received_at, last_object_at) VALUES ({number}, 'j{number}', 'A', 'done', '{number}', '', '', '', 0, 0); \
+             INSERT INTO deliveries (id, job, destination, route, direction, state, created_at) \
+             VALUES ({number}, {number}, 'PACS', 'r', 'output', '{state}', 0); \
+             INSERT INTO delivery_instances (delivery, file, sop_class_uid, sop_instance_uid, transfer_syntax_uid, state, \
+             copied) VALUES ({number}, 'f', '1', '1', '1', 'sent', {copied});"
+        ))
+        .unwrap();
+    }
+    db.pragma_update(None, "user_version", 10).unwrap();
+    drop(db);
+    let store = Store::open(&path).unwrap();
+    let idle = store.outgoing_idle().unwrap();
+    let idle: Vec<_> = idle.iter().map(|(job, _)| job.as_str()).collect();
+    assert_eq!(idle, ["j1"], "what waits still needs its copies");
+    let late = store.records_late().unwrap();
+    let late: Vec<_> = late.iter().map(|late| late.job.as_str()).collect();
+    assert_eq!(late, ["j3"]);
+}

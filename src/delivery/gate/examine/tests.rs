@@ -12,6 +12,7 @@ fn equipment() -> Equipment {
         bucket: "lungs".into(),
         version: "1.2".into(),
         digest: "sha256:00".into(),
+        program: crate::model::COPIES_BY.into(),
         at: Timestamp(0),
     }
 }

@@ -1,0 +1,193 @@
+//! Days of deliveries: the real worker and the real store, a PACS that is away, a clock whose hands are turned.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::*;
+use crate::config::Config;
+use crate::delivery::scene::{BEGIN, Hands, Pacs, Scene};
+use crate::model::JobId;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn config() -> DeliveryConfig {
+    let config = Config::load(None).unwrap().delivery;
+    let schedule = (config.first_retry, config.longest_retry, config.give_up);
+    assert_eq!(schedule, (Duration::from_secs(30), HOUR, 72 * HOUR));
+    config
+}
+
+fn hours(hours: u32) -> Timestamp {
+    BEGIN.plus(HOUR * hours)
+}
+
+/// How often each object came.
+fn times(pacs: &Pacs) -> BTreeMap<String, usize> {
+    let mut times = BTreeMap::new();
+    for (uid, _) in pacs.taken() {
+        *times.entry(uid).or_default() += 1;
+    }
+    times
+}
+
+#[test]
+fn a_pacs_that_is_away_for_sixty_hours_has_everything_once_soon_after_it_is_back() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let [pacs, healthy] = ["PACS", "HEALTHY"].map(Pacs::start);
+    let worker = scene.worker(config(), vec![pacs.remote(), healthy.remote()], &hands);
+    pacs.is_away(true);
+    // A study every second hour of the weekend, and one that is done twice.
+    let mut jobs = Vec::new();
+    for hour in (0..60).step_by(2) {
+        let study = format!("1.2.3.{}", hour.max(2));
+        jobs.push(scene.job(&study, 3, &["PACS", "HEALTHY"], hours(hour)));
+        hands.turn(&worker, hours(hour + 2));
+    }
+    assert_eq!((jobs.len(), hands.now()), (30, hours(60)));
+    assert_eq!(healthy.taken().len(), 90, "a sick destination delays no other");
+    assert_eq!(pacs.taken(), []);
+    // Bounded: eight attempts in the first two hours, then at most one every three quarters of an hour, of each.
+    let attempts: Vec<u32> = jobs.iter().map(|job| scene.states(job)[0].1).collect();
+    let sum: u32 = attempts.iter().sum();
+    assert_eq!(pacs.calls(), sum as usize);
+    // The second job of one study keeps its place, and does not ask.
+    assert_eq!(attempts[1], 0);
+    for (attempts, hour) in attempts.iter().zip((0..60).step_by(2)) {
+        let most = 9 + (60 - hour) * 4 / 3;
+        assert!(*attempts <= most, "{attempts} from {hour} h on");
+    }
+    assert!((60..=80).contains(&attempts[0]), "{}", attempts[0]);
+    let states = |job: &JobId| scene.states(job)[0].0;
+    assert!(
+        jobs.iter()
+            .all(|job| ["retrying", "waiting"].contains(&states(job)))
+    );
+
+    pacs.is_away(false);
+    hands.turn(&worker, hours(61));
+    assert!(jobs.iter().all(|job| states(job) == "sent"), "within an hour");
+    let times = times(&pacs);
+    assert_eq!(times.len(), 90, "none lost");
+    assert!(times.values().all(|times| *times == 1), "none twice: {times:?}");
+    // What the first of them sent came before what the second did.
+    let order: Vec<_> = pacs.taken().into_iter().map(|(uid, _)| uid).collect();
+    let of = |job: &JobId| {
+        scene
+            .store
+            .delivery_instances(scene.deliveries(job)[0].id)
+            .unwrap()
+    };
+    let place = |job: &JobId| {
+        let uid = &of(job)[0].sop_instance_uid;
+        order.iter().position(|each| each == uid).unwrap()
+    };
+    assert!(place(&jobs[0]) < place(&jobs[1]), "{order:?}");
+    // Both destinations were sent the same.
+    let objects = |pacs: &Pacs| pacs.taken().into_iter().collect::<HashSet<_>>();
+    assert!(objects(&pacs) == objects(&healthy));
+}
+
+#[test]
+fn what_cannot_be_delivered_for_72_hours_is_held_and_goes_when_an_operator_says_so() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let pacs = Pacs::start("PACS");
+    let worker = scene.worker(config(), vec![pacs.remote()], &hands);
+    pacs.is_away(true);
+    let job = scene.job("1.2.3", 2, &["PACS"], BEGIN);
+    hands.turn(&worker, hours(71));
+    assert_eq!(scene.states(&job)[0].0, "retrying");
+    hands.turn(&worker, hours(74));
+    let held = scene.deliveries(&job).remove(0);
+    assert_eq!(held.state, DeliveryState::Held);
+    assert!((70..=100).contains(&held.attempts), "{}", held.attempts);
+    assert!(held.error.unwrap().contains("127.0.0.1"));
+    assert_eq!(scene.store.job(&job).unwrap().unwrap().state.name(), "done");
+    // Nothing more happens by itself, for weeks; nothing is dropped.
+    let calls = pacs.calls();
+    pacs.is_away(false);
+    hands.turn(&worker, hours(1000));
+    assert_eq!((pacs.calls(), scene.states(&job)[0].0), (calls, "held"));
+    assert_eq!(scene.store.removable(None, 9).unwrap(), [], "retention keeps it");
+
+    scene.store.retry(&job, hands.now()).wait().unwrap();
+    hands.turn(&worker, hours(1001));
+    assert_eq!(scene.states(&job)[0].0, "sent");
+    assert_eq!(times(&pacs).values().collect::<Vec<_>>(), [&1, &1]);
+}
+
+#[test]
+fn what_is_tried_again_holds_back_its_own_study_there_and_nothing_else() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let [pacs, other] = ["PACS", "OTHER"].map(Pacs::start);
+    let worker = scene.worker(config(), vec![pacs.remote(), other.remote()], &hands);
+    pacs.is_away(true);
+    let first = scene.job("1.2.3", 1, &["PACS"], BEGIN);
+    hands.turn(&worker, BEGIN.plus(Duration::from_secs(1)));
+    assert_eq!(scene.states(&first), [("retrying", 1)]);
+    pacs.is_away(false);
+    let second = scene.job("1.2.3", 1, &["PACS", "OTHER"], hands.now());
+    let stranger = scene.job("1.2.9", 1, &["PACS"], hands.now());
+    hands.turn(&worker, BEGIN.plus(Duration::from_secs(2)));
+    assert_eq!(scene.states(&second), [("waiting", 0), ("sent", 1)]);
+    assert_eq!(scene.states(&stranger), [("sent", 1)]);
+    // Which it waits for is told.
+    let [behind, free] = scene.deliveries(&second).try_into().unwrap();
+    let ahead = scene.store.delivery_ahead(&behind).unwrap().unwrap();
+    assert_eq!(
+        (ahead.delivery, &ahead.job),
+        (scene.deliveries(&first)[0].id, &first)
+    );
+    assert_eq!(scene.store.delivery_ahead(&free).unwrap(), None);
+    hands.turn(&worker, BEGIN.plus(HOUR));
+    assert_eq!(scene.states(&first), [("sent", 2)]);
+    assert_eq!(scene.states(&second), [("sent", 1), ("sent", 1)]);
+}
+
+#[test]
+fn what_is_held_or_refused_or_of_a_job_that_is_held_is_passed() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let pacs = Pacs::start("PACS");
+    let config = DeliveryConfig {
+        give_up: Duration::from_secs(60),
+        ..config()
+    };
+    let worker = scene.worker(config, vec![pacs.remote()], &hands);
+    // Given up: the PACS was away.
+    pacs.is_away(true);
+    let given_up = scene.job("1.2.3", 1, &["PACS"], BEGIN);
+    hands.turn(&worker, BEGIN.plus(HOUR));
+    assert_eq!(scene.states(&given_up)[0].0, "held");
+    // Of a job that is held while it is tried again.
+    let paused = scene.job("1.2.3", 1, &["PACS"], hands.now());
+    hands.turn(&worker, hands.now().plus(Duration::from_secs(1)));
+    assert_eq!(scene.states(&paused), [("retrying", 1)]);
+    scene.store.hold(&paused).wait().unwrap();
+    pacs.is_away(false);
+    // Held at the gate: its result is of another patient.
+    let wrong = scene.job("1.2.3", 1, &["PACS"], hands.now());
+    let file = &scene
+        .store
+        .delivery_instances(scene.deliveries(&wrong)[0].id)
+        .unwrap()[0]
+        .file;
+    let path = scene.place(&wrong, "OUTPUT").join(file);
+    let bytes = std::fs::read(&path).unwrap();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    std::fs::write(&path, text.replace("Doe^John", "Roe^Jane")).unwrap();
+    // Refused for good.
+    let refused = scene.job("1.2.3", 1, &["PACS"], hands.now());
+    let delivery = scene.deliveries(&refused)[0].id;
+    let file = &scene.store.delivery_instances(delivery).unwrap()[0].file;
+    std::fs::remove_file(scene.place(&refused, "OUTPUT").join(file)).unwrap();
+    let open = "UPDATE deliveries SET gate = 'off' WHERE id = ?1";
+    let open = scene.store.write(move |db| Ok(db.execute(open, [delivery])?));
+    open.wait().unwrap();
+    let last = scene.job("1.2.3", 1, &["PACS"], hands.now());
+    hands.turn(&worker, hands.now().plus(Duration::from_secs(1)));
+    assert_eq!(scene.states(&wrong)[0].0, "held");
+    assert_eq!(scene.states(&refused)[0].0, "refused");
+    assert_eq!(scene.states(&last), [("sent", 1)]);
+    assert_eq!(scene.states(&paused), [("retrying", 1)]);
+    scene.store.release(&paused, hands.now()).wait().unwrap();
+    hands.turn(&worker, hands.now().plus(Duration::from_secs(60)));
+    assert_eq!(scene.states(&paused), [("sent", 2)]);
+}
