@@ -1,6 +1,7 @@
 //! The composition root: a [`Config`] becomes a running node, in named phases, and stops in named phases.
 
 mod https;
+mod trail;
 
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use crate::audit;
 use crate::bucket::uploads::Uploads;
 use crate::bucket::{Buckets, Capacity};
 use crate::config::{Config, EngineConfig, TlsConfig};
@@ -24,7 +26,7 @@ use crate::dicom::upper_layer::Stop;
 use crate::engine::{self, Engine};
 use crate::files;
 use crate::http;
-use crate::model::{Layout, Place, Remote, RemoteAe};
+use crate::model::{AuditKind, Layout, Place, Remote, RemoteAe};
 use crate::routing::{self, Routes, RoutesConfig};
 use crate::scp::{Keeper, Listener, Scp, SecurePort};
 use crate::stage::{Classifier, Keeps, Retention, Stage, load_rules};
@@ -86,6 +88,7 @@ impl Node {
         let opening = || format!("open {}", store_path.display());
         refuse_a_lost_store(&layout).with_context(opening)?;
         let store = Store::open(&store_path).with_context(opening)?;
+        store.know_destinations(trail::destinations(&remotes));
 
         let docker = Docker::connect(DockerConfig {
             endpoint: config.engine.docker.clone(),
@@ -196,7 +199,9 @@ impl Node {
         let completion = stage.completion().clone();
         let of_buckets = buckets.clone();
         let retention = Retention::new(&stage, &storage, move || keeps(&of_buckets));
-        let tasks = vec![
+        let trail = config.audit;
+        let mut tasks = vec![
+            tokio::spawn(audit::Keeper::new(store.clone(), &trail).run()),
             tokio::spawn(uploads.clone().expire()),
             tokio::spawn(routes.clone().watch()),
             tokio::spawn(retention.run()),
@@ -209,6 +214,10 @@ impl Node {
             tokio::spawn(engine::run(engine, taken_up)),
             tokio::spawn(listener.run()),
         ];
+        if let Some(collector) = trail.collector.clone() {
+            let sender = audit::Sender::new(store.clone(), audit::source(&trail), collector);
+            tasks.push(tokio::spawn(sender.run()));
+        }
         let scheme = if https.is_some() { "https" } else { "http" };
         let http_url = format!("{scheme}://{http_address}");
         if let Some(server) = https.clone() {
@@ -266,6 +275,7 @@ impl Node {
             http_url,
             lock,
         };
+        node.store.audit(trail::event(AuditKind::Started)).await?;
         node.announce()?;
         Ok(node)
     }
@@ -336,6 +346,9 @@ impl Node {
             tracing::warn!("HTTP requests were still under way");
         }
         files::remove_file(&self.layout.path(Place::NodeFile)).context("remove run/node.json")?;
+        if let Err(error) = self.store.audit(trail::event(AuditKind::Stopped)).await {
+            tracing::error!(%error, "tell the audit trail that the node stops");
+        }
         let store = self.store.clone();
         tokio::task::spawn_blocking(move || store.close()).await?;
         tracing::info!("stopped");
