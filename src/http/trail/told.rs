@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     /// Addresses that are not told, with the reason.
-    const UNTOLD: [(&str, &str); 22] = [
+    const UNTOLD: [(&str, &str); 23] = [
         ("GET /api/v1/node", "the node itself"),
         ("GET /api/v1/jobs", "a list that names no patient"),
         ("GET /api/v1/associations", "who called: no study"),
@@ -116,6 +116,7 @@ mod tests {
         ("GET /code/php/getRoutingLog.php", "what was sent where: UIDs"),
         ("PATCH /api/v1/uploads/{}", "a piece: its end is told"),
         ("GET /api/v1/uploads/{}", "how far it is"),
+        ("DELETE /api/v1/uploads/{}", "it came to nothing"),
     ];
 
     /// Every address of the API, as the sources write them down.

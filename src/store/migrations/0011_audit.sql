@@ -21,6 +21,10 @@ CREATE TABLE audit_pruned (
 
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+-- Taking the place of a row fires no trigger of its deletion.
+CREATE TRIGGER audit_is_not_replaced BEFORE INSERT ON audit
+WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
 CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
 WHEN OLD.id > (SELECT coalesce(max(upto), 0) FROM audit_pruned)
 BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
