@@ -61,6 +61,9 @@ pub const OF_PUSHING: [&str; 2] = ["push-unpacked", "push-queued"];
 /// A point in the harvest of a bucket that gets a report; `tests/black_box/reports.rs` kills a node there.
 pub const OF_REPORTS: [&str; 1] = ["report-written"];
 
+/// A point on the way of the audit trail to its collector; `tests/black_box/audit.rs` kills a node there.
+pub const OF_AUDITING: [&str; 1] = ["audit-collected"];
+
 /// Every point there is.
 #[cfg(any(debug_assertions, test))]
 fn names() -> impl Iterator<Item = &'static str> {
@@ -70,6 +73,7 @@ fn names() -> impl Iterator<Item = &'static str> {
         .chain(OF_PUSHING)
         .chain(OF_REPORTS)
         .chain(OF_COMMITTING)
+        .chain(OF_AUDITING)
 }
 
 /// The process dies here if it was told to.

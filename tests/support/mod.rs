@@ -4,6 +4,7 @@
 //! and return errors. The rest panics, as tests do.
 
 pub mod api;
+pub mod collector;
 pub mod commitment;
 pub mod daemon;
 pub mod http_script;
