@@ -31,6 +31,12 @@ pub(super) enum SendError {
     /// A file of ours.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Its end was closed by somebody else than itself.
+    #[error(
+        "the collector {0} was cut off before it said that it has everything (TLS close_notify); where it never says so, \
+         say confirm = false in [audit]"
+    )]
+    Gone(String),
     /// It took the bytes and never closed its end.
     #[error(
         "the collector {address} did not close its end within {} s, so nobody knows what it has; where it never does, \
@@ -137,8 +143,10 @@ fn wait_for_the_end(from: &mut impl Read, config: &CollectorConfig, limit: Durat
         match from.read(&mut ignored) {
             Ok(0) => return Ok(()),
             Ok(_) => {}
-            // Closed without a goodbye of TLS, as some do who were told goodbye.
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(()),
+            // Without the goodbye of TLS: a process that dies ends like that too.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                return Err(SendError::Gone(config.address.clone()));
+            }
             Err(error)
                 if matches!(
                     error.kind(),

@@ -124,6 +124,8 @@ fn serve(socket: TcpStream, config: Arc<ServerConfig>, state: &State) {
             let mut bytes = Vec::new();
             let ended = stream.read_to_end(&mut bytes);
             if ended.is_ok() {
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
                 state.messages.lock().unwrap().extend(messages(&bytes));
             }
         }
