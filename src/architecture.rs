@@ -12,10 +12,7 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("dicom", &["model", "config"]),
     ("store", &["model"]),
     ("container", &[]),
-    (
-        "audit",
-        &["model", "config", "telemetry", "dicom", "store"],
-    ),
+    ("audit", &["model", "config", "telemetry", "dicom", "store"]),
     ("routing", &["model", "files", "telemetry", "dicom"]),
     (
         "stage",

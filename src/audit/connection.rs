@@ -63,7 +63,9 @@ pub(super) fn send(config: &CollectorConfig, messages: &[Vec<u8>]) -> Result<(),
             let limit = config.response;
             let bytes = Bytes::of(messages);
             bytes.write(&mut socket, config)?;
-            socket.shutdown(Shutdown::Write).map_err(network("tell", config))?;
+            socket
+                .shutdown(Shutdown::Write)
+                .map_err(network("tell", config))?;
             wait_for_the_end(&mut socket, config, limit)
         }
         AuditTransport::Tls(tls) => {
@@ -133,7 +135,11 @@ impl Bytes {
 }
 
 /// Reads until the collector has closed its end; what it says meanwhile is of no meaning.
-fn wait_for_the_end(from: &mut impl Read, config: &CollectorConfig, limit: Duration) -> Result<(), SendError> {
+fn wait_for_the_end(
+    from: &mut impl Read,
+    config: &CollectorConfig,
+    limit: Duration,
+) -> Result<(), SendError> {
     if !config.confirm {
         return Ok(());
     }

@@ -83,7 +83,9 @@ impl Sender {
             .await
             .map_err(|error| error.to_string())?
             .map_err(|error| error.to_string())?;
-        METRICS.audit_backlog.set(i64::try_from(backlog).unwrap_or(i64::MAX));
+        METRICS
+            .audit_backlog
+            .set(i64::try_from(backlog).unwrap_or(i64::MAX));
         let Some(AuditRow { id: last, .. }) = rows.last() else {
             return Ok(false);
         };
@@ -119,7 +121,9 @@ mod tests {
     #[test]
     fn waits_double_up_to_the_longest() {
         let longest = Duration::from_secs(300);
-        let waits: Vec<_> = [0, 1, 2, 8, 9, 1000].map(|n| wait_after(n, longest).as_secs()).into();
+        let waits: Vec<_> = [0, 1, 2, 8, 9, 1000]
+            .map(|n| wait_after(n, longest).as_secs())
+            .into();
         assert_eq!(waits, [1, 2, 4, 256, 300, 300]);
     }
 }

@@ -96,7 +96,11 @@ impl List {
         if self.json {
             return print(&answer);
         }
-        let events = answer.get("events").and_then(Value::as_array).into_iter().flatten();
+        let events = answer
+            .get("events")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         let rows: Vec<_> = events.map(row).collect();
         print_table(&["EVENT", "WHEN", "WHAT", "OUTCOME", "WHO", "OF"], &rows);
         Ok(())
@@ -106,14 +110,24 @@ impl List {
 /// One event in one line.
 fn row(event: &Value) -> [String; 6] {
     let text = |value: &Value, key: &str| plain(value.get(key).and_then(Value::as_str).unwrap_or("-"));
-    let list = |key: &str| event.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let list = |key: &str| {
+        event
+            .get(key)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
     let who: Vec<_> = list("participants").iter().map(|p| text(p, "user")).collect();
     let study = event.get("study").map(|study| text(study, "uid"));
     let of = list("objects")
         .iter()
         .map(|o| format!("{} {}", text(o, "what"), text(o, "name")))
         .collect::<Vec<_>>();
-    let of: Vec<_> = study.map(|uid| format!("study {uid}")).into_iter().chain(of).collect();
+    let of: Vec<_> = study
+        .map(|uid| format!("study {uid}"))
+        .into_iter()
+        .chain(of)
+        .collect();
     [
         event.get("id").map(ToString::to_string).unwrap_or_default(),
         text(event, "at"),
@@ -145,7 +159,10 @@ impl Check {
                 "problem": checked.breaks.as_ref().map(ToString::to_string),
             }))?;
         } else {
-            println!("{} events, the last is number {last} with the hash {hash}", checked.rows);
+            println!(
+                "{} events, the last is number {last} with the hash {hash}",
+                checked.rows
+            );
         }
         match checked.breaks {
             None => Ok(()),

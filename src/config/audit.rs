@@ -78,7 +78,11 @@ pub(super) fn read(r: &Reader<'_>) -> AuditConfig {
     });
     let word = |text: &str| {
         let fits = (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        if fits { Ok(text.to_owned()) } else { Err("1 to 64 characters") }
+        if fits {
+            Ok(text.to_owned())
+        } else {
+            Err("1 to 64 characters")
+        }
     };
     let (source_id, site) = (r.text("source_id", word), r.text("site", word));
     let collector = collector(r);
@@ -131,9 +135,16 @@ fn collector(r: &Reader<'_>) -> Option<CollectorConfig> {
         }
         Kind::Tcp | Kind::Udp => {
             if ca.is_some() || identity.is_some() || name.is_some() {
-                r.find("transport", "has to be \"tls\" where ca, certificate, key or name are given");
+                r.find(
+                    "transport",
+                    "has to be \"tls\" where ca, certificate, key or name are given",
+                );
             }
-            if matches!(kind, Kind::Tcp) { AuditTransport::Tcp } else { AuditTransport::Udp }
+            if matches!(kind, Kind::Tcp) {
+                AuditTransport::Tcp
+            } else {
+                AuditTransport::Udp
+            }
         }
     };
     Some(CollectorConfig {
@@ -154,7 +165,9 @@ mod tests {
 
     fn read(text: &str) -> Result<AuditConfig, String> {
         let config = Config::parse(Path::new("x.toml"), text);
-        config.map(|config| config.audit).map_err(|error| error.to_string())
+        config
+            .map(|config| config.audit)
+            .map_err(|error| error.to_string())
     }
 
     #[test]

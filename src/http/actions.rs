@@ -119,7 +119,11 @@ async fn cancel(
 ) -> Shown {
     let job = known(&context.store, &id)?;
     let reason = "cancelled by an operator".to_owned();
-    let done = context.store.acting(&act).cancel(&job, reason, Timestamp::now()).await;
+    let done = context
+        .store
+        .acting(&act)
+        .cancel(&job, reason, Timestamp::now())
+        .await;
     done.map_err(refused)?;
     tracing::info!(job.id = %job, "job cancelled by an operator");
     context.completion.cancel(&job);
@@ -230,7 +234,12 @@ async fn priority(
         let words = Priority::ALL.map(Priority::word).join(", ");
         Problem::bad_request(format!("{:?} is no priority; one of: {words}", wanted.priority))
     })?;
-    context.store.acting(&act).prioritize(&job, priority).await.map_err(refused)?;
+    context
+        .store
+        .acting(&act)
+        .prioritize(&job, priority)
+        .await
+        .map_err(refused)?;
     tell(&context);
     show(State(context), Path(id)).await
 }

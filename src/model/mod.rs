@@ -41,7 +41,8 @@ pub use access::{Permission, Token};
 pub use ae_title::{AeTitle, CalledAeTitle, CallingAeTitle};
 pub use association_end::{AssociationEnd, AssociationOutcome};
 pub use audit::{
-    AuditAction, AuditEvent, AuditKind, AuditOutcome, AuditParticipant, AuditRole, AuditSource, AuditStudy, AuditThing,
+    AuditAction, AuditEvent, AuditKind, AuditOutcome, AuditParticipant, AuditRole, AuditSource, AuditStudy,
+    AuditThing,
 };
 pub use bucket::{Complete, Level, Network, Resources, Root};
 pub use caller::{AddressRange, Caller};

@@ -22,6 +22,8 @@ pub(super) fn destinations(remotes: &[Remote]) -> HashMap<String, AuditDestinati
         Remote::Folder(folder) => AuditDestination::Uri(folder.path.display().to_string()),
         Remote::Web(web) => AuditDestination::Uri(web.url.clone()),
     };
-    let named = remotes.iter().map(|remote| (remote.name().to_string(), reached(remote)));
+    let named = remotes
+        .iter()
+        .map(|remote| (remote.name().to_string(), reached(remote)));
     named.collect()
 }

@@ -256,7 +256,11 @@ impl Receiver {
     fn count(&mut self, object: &Unsettled, job: &JobId, again: bool) {
         let key = (job.clone(), object.header.study_instance_uid.to_string());
         let receipt = self.receipts.entry(key).or_default();
-        let side = if again { &mut receipt.again } else { &mut receipt.new };
+        let side = if again {
+            &mut receipt.again
+        } else {
+            &mut receipt.new
+        };
         *side.entry(object.header.sop_class_uid.to_string()).or_insert(0) += 1;
     }
 

@@ -114,7 +114,11 @@ fn whatever_a_person_or_a_peer_does_has_its_event_and_the_collector_gets_all_in_
         let found = wait_until(PATIENCE, what, || {
             let events = trail(&node).split_off(before);
             // That the test looks is an event too.
-            let told: Vec<_> = events.iter().filter(|e| e["kind"] != "trail_read").map(shown).collect();
+            let told: Vec<_> = events
+                .iter()
+                .filter(|e| e["kind"] != "trail_read")
+                .map(shown)
+                .collect();
             (told.len() >= expected.len()).then_some(told)
         });
         assert_eq!(found.unwrap(), expected, "{what}");
@@ -130,8 +134,16 @@ fn whatever_a_person_or_a_peer_does_has_its_event_and_the_collector_gets_all_in_
     for (what, path, expected) in [
         // The wait for its end has looked at it many times: that is one look.
         ("a look at a job again", format!("/api/v1/jobs/{job}"), vec![]),
-        ("a look at a log", format!("/api/v1/jobs/{job}/log"), vec![looked.clone()]),
-        ("a look at series", format!("/api/v1/jobs/{job}/series"), vec![looked.clone()]),
+        (
+            "a look at a log",
+            format!("/api/v1/jobs/{job}/log"),
+            vec![looked.clone()],
+        ),
+        (
+            "a look at series",
+            format!("/api/v1/jobs/{job}/series"),
+            vec![looked.clone()],
+        ),
         (
             "a log of the original",
             format!("/scratch/tmp.{job}/processing.log"),
@@ -161,7 +173,10 @@ fn whatever_a_person_or_a_peer_does_has_its_event_and_the_collector_gets_all_in_
     expect(
         "a page of somebody else",
         &|| {
-            let headers = [("Origin", "http://evil.example"), ("Sec-Fetch-Site", "cross-site")];
+            let headers = [
+                ("Origin", "http://evil.example"),
+                ("Sec-Fetch-Site", "cross-site"),
+            ];
             let target = format!("/code/php/deleteStudy.php?scratchdir=tmp.{job}");
             drop(web.get_with(&target, &headers, PATIENCE));
         },
@@ -180,9 +195,14 @@ fn whatever_a_person_or_a_peer_does_has_its_event_and_the_collector_gets_all_in_
 
     let events = trail(&node);
     let look = json!({ "what": "request", "name": format!("GET /api/v1/jobs/{job}") });
-    let looks = events.iter().filter(|e| e["objects"].as_array().is_some_and(|o| o.contains(&look)));
+    let looks = events
+        .iter()
+        .filter(|e| e["objects"].as_array().is_some_and(|o| o.contains(&look)));
     assert_eq!(looks.count(), 1);
-    let of_study: Vec<_> = events.iter().filter(|e| e["study"]["uid"] == json!(object.study)).collect();
+    let of_study: Vec<_> = events
+        .iter()
+        .filter(|e| e["study"]["uid"] == json!(object.study))
+        .collect();
     let told: Vec<_> = of_study.iter().map(|e| shown(e)).collect();
     for expected in [
         words("transferred", "create", "success"),
@@ -205,14 +225,26 @@ fn whatever_a_person_or_a_peer_does_has_its_event_and_the_collector_gets_all_in_
     .unwrap();
     validate(messages.iter().map(|m| document(m)));
     for (message, event) in messages.iter().zip(&events) {
-        assert!(message.contains(event["at"].as_str().unwrap()), "{message}\n{event}");
+        assert!(
+            message.contains(event["at"].as_str().unwrap()),
+            "{message}\n{event}"
+        );
     }
     let all = format!("{messages:?}{events:?}{}", node.log());
     assert!(!all.contains(NAME) && !all.contains("Test"), "{all}");
     assert!(!node.log().contains(&format!("\"{ID}\"")), "{}", node.log());
     let said = run(
         MAGICKBOX,
-        &["audit", "list", "--node", &node.ready().http, "--study", &object.study, "--kind", "deleted"],
+        &[
+            "audit",
+            "list",
+            "--node",
+            &node.ready().http,
+            "--study",
+            &object.study,
+            "--kind",
+            "deleted",
+        ],
     );
     assert!(said.stdout.contains("deleted (delete)"), "{said:#?}");
 }
@@ -226,7 +258,10 @@ fn a_push_is_told_with_its_patient() {
     assert_eq!(web.push(&zip, &fields("Copy")).unwrap().status, 200);
     let told = trail(&node);
     let push = told.iter().find(|e| e["kind"] == "imported").unwrap();
-    assert_eq!((&push["study"]["patient_id"], &push["action"]), (&json!(ID), &json!("create")));
+    assert_eq!(
+        (&push["study"]["patient_id"], &push["action"]),
+        (&json!(ID), &json!("create"))
+    );
     assert_eq!(told.iter().filter(|e| e["kind"] == "imported").count(), 1);
     assert_eq!(web.push(b"no zip", &fields("Copy")).unwrap().status, 422);
     let failed = trail(&node);
@@ -322,12 +357,16 @@ fn what_is_changed_by_hand_is_found_by_verify() {
     assert_eq!(verify().code, Some(0));
     node.terminate().unwrap();
     let said = verify();
-    assert!(said.code == Some(0) && said.stdout.contains("2 events"), "{said:#?}");
+    assert!(
+        said.code == Some(0) && said.stdout.contains("2 events"),
+        "{said:#?}"
+    );
     let file = Connection::open(data.join("store/magickbox.sqlite")).unwrap();
     let change = "UPDATE audit SET event = replace(event, 'success', 'minor_failure') WHERE id = 1";
     let refused = file.execute_batch(change).unwrap_err().to_string();
     assert!(refused.contains("append-only"), "{refused}");
-    file.execute_batch(&format!("DROP TRIGGER audit_is_not_changed; {change}")).unwrap();
+    file.execute_batch(&format!("DROP TRIGGER audit_is_not_changed; {change}"))
+        .unwrap();
     let said = verify();
     assert_eq!(said.code, Some(1), "{said:#?}");
     assert!(said.stderr.contains("event 1 of the audit trail"), "{said:#?}");

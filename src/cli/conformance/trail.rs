@@ -27,12 +27,10 @@ pub(super) fn write(d: &mut Document) {
     );
     let rows = AuditKind::ALL.map(|kind| {
         let event = kind.event_id();
-        let of = kind.event_type().map_or_else(String::new, |code| format!("{} {}", code.0, code.1));
-        [
-            format!("{} {}", event.0, event.1),
-            of,
-            when(kind).to_owned(),
-        ]
+        let of = kind
+            .event_type()
+            .map_or_else(String::new, |code| format!("{} {}", code.0, code.1));
+        [format!("{} {}", event.0, event.1), of, when(kind).to_owned()]
     });
     d.table("Audit Messages", ["EventID", "EventTypeCode", "When"], rows);
     d.text(
@@ -65,9 +63,15 @@ const fn when(kind: AuditKind) -> &'static str {
         AuditKind::Accessed => {
             "somebody looked at a job, its series or a log (R; within ten minutes once), or decided about a job (U)"
         }
-        AuditKind::Deleted => "the files of a job are given up: by a person, by age, to make room, with their bucket",
-        AuditKind::NodeRefused => "an association was refused for its AE titles or address, or TLS for its certificate",
-        AuditKind::RequestRefused => "a request to the API had no token, a wrong one, or one that may not do this",
+        AuditKind::Deleted => {
+            "the files of a job are given up: by a person, by age, to make room, with their bucket"
+        }
+        AuditKind::NodeRefused => {
+            "an association was refused for its AE titles or address, or TLS for its certificate"
+        }
+        AuditKind::RequestRefused => {
+            "a request to the API had no token, a wrong one, or one that may not do this"
+        }
         AuditKind::NetworkChanged => "the rules that say where results go were changed over the API",
         AuditKind::SoftwareChanged => "a bucket was installed, replaced, switched or removed",
         AuditKind::TrailPruned => "events older than `keep` were taken out of the node's trail",
@@ -147,7 +151,12 @@ fn of_collector(collector: Option<&CollectorConfig>) -> Vec<Setting> {
         setting("ca", "the CAs that vouch for it", "a PEM file", ca),
         setting("certificate", "what the node shows it", "a PEM file", own),
         setting("key", "its private key, not encrypted", "a PEM file", key),
-        setting("name", "whose certificate it has to show", "a host or address", name),
+        setting(
+            "name",
+            "whose certificate it has to show",
+            "a host or address",
+            name,
+        ),
         setting(
             "confirm",
             "whether a batch counts as taken only when the collector closes its end too",

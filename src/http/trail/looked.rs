@@ -49,15 +49,23 @@ mod tests {
     #[test]
     fn a_caller_that_looks_again_soon_has_looked_once() {
         let (looked, now) = (Looked::default(), Instant::now());
-        let answers = [("a", "x", 0), ("a", "x", 599), ("b", "x", 0), ("a", "y", 0), ("a", "x", 600)]
-            .map(|(who, what, s)| looked.again_at(who, what, now + Duration::from_secs(s)));
+        let answers = [
+            ("a", "x", 0),
+            ("a", "x", 599),
+            ("b", "x", 0),
+            ("a", "y", 0),
+            ("a", "x", 600),
+        ]
+        .map(|(who, what, s)| looked.again_at(who, what, now + Duration::from_secs(s)));
         assert_eq!(answers, [false, true, false, false, false]);
     }
 
     #[test]
     fn many_callers_take_no_memory_and_none_is_left_out() {
         let (looked, now) = (Looked::default(), Instant::now());
-        let told = (0..10_000).filter(|n| !looked.again_at(&n.to_string(), "x", now)).count();
+        let told = (0..10_000)
+            .filter(|n| !looked.again_at(&n.to_string(), "x", now))
+            .count();
         assert_eq!((told, looked.0.lock().unwrap().len()), (10_000, REMEMBERED));
     }
 }

@@ -75,7 +75,9 @@ pub(super) async fn tell(
     };
     let event = match outcome {
         AuditOutcome::Success => event,
-        outcome => event.ended(outcome).saying(format!("answered {}", response.status())),
+        outcome => event
+            .ended(outcome)
+            .saying(format!("answered {}", response.status())),
     };
     match trail.store.audit(event).await {
         Ok(()) => response,

@@ -97,10 +97,16 @@ mod tests {
         ("GET /api/v1/node", "the node itself"),
         ("GET /api/v1/jobs", "a list that names no patient"),
         ("GET /api/v1/associations", "who called: no study"),
-        ("GET /api/v1/commitments", "who asked for what to be kept: no study"),
+        (
+            "GET /api/v1/commitments",
+            "who asked for what to be kept: no study",
+        ),
         ("GET /api/v1/routes", "the configuration"),
         ("GET /api/v1/routes/file", "the configuration"),
-        ("POST /api/v1/routes/explain", "what rules would do; changes nothing"),
+        (
+            "POST /api/v1/routes/explain",
+            "what rules would do; changes nothing",
+        ),
         ("GET /api/v1/buckets", "what is installed"),
         ("GET /api/v1/buckets/{}", "what is installed"),
         ("GET /api/v1/remote-aes", "the configuration"),
@@ -136,11 +142,16 @@ mod tests {
                     let handlers = route.split(&format!("\"{address}\"")).nth(1).unwrap();
                     let handlers = &handlers[..handlers.find("\n        .").unwrap_or(handlers.len())];
                     let in_place = path.ends_with("http/mod.rs") || address.starts_with("/scratch/");
-                    let address = if in_place { address.to_owned() } else { format!("{before}{address}") };
+                    let address = if in_place {
+                        address.to_owned()
+                    } else {
+                        format!("{before}{address}")
+                    };
                     for method in ["get", "post", "put", "delete", "patch"] {
                         let calls = [format!("{method}("), format!("{method}::<")];
                         let used = handlers.match_indices(&calls[0]).any(|(at, _)| {
-                            !handlers[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':')
+                            !handlers[..at]
+                                .ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':')
                         });
                         if used {
                             found.push(format!("{} {address}", method.to_uppercase()));
@@ -164,7 +175,9 @@ mod tests {
                 .collect::<Vec<_>>()
                 .join("/");
             let told = told(&method.parse().unwrap(), &shape.replace("{}", "x1"), "");
-            let untold = UNTOLD.iter().any(|(known, _)| *known == format!("{method} {shape}"));
+            let untold = UNTOLD
+                .iter()
+                .any(|(known, _)| *known == format!("{method} {shape}"));
             assert!(told.is_some() != untold, "{method} {shape}: {told:?}");
         }
     }
@@ -172,10 +185,34 @@ mod tests {
     #[test]
     fn what_a_person_does_to_a_study_names_its_job() {
         for (method, path, query, kind, action) in [
-            ("GET", "/api/v1/jobs/j1", "", AuditKind::Accessed, AuditAction::Read),
-            ("GET", "/api/v1/jobs/j1/log", "", AuditKind::Accessed, AuditAction::Read),
-            ("GET", "/api/v1/jobs/j1/series", "", AuditKind::Accessed, AuditAction::Read),
-            ("POST", "/api/v1/jobs/j1/cancel", "", AuditKind::Accessed, AuditAction::Update),
+            (
+                "GET",
+                "/api/v1/jobs/j1",
+                "",
+                AuditKind::Accessed,
+                AuditAction::Read,
+            ),
+            (
+                "GET",
+                "/api/v1/jobs/j1/log",
+                "",
+                AuditKind::Accessed,
+                AuditAction::Read,
+            ),
+            (
+                "GET",
+                "/api/v1/jobs/j1/series",
+                "",
+                AuditKind::Accessed,
+                AuditAction::Read,
+            ),
+            (
+                "POST",
+                "/api/v1/jobs/j1/cancel",
+                "",
+                AuditKind::Accessed,
+                AuditAction::Update,
+            ),
             (
                 "POST",
                 "/api/v1/jobs/j1/deliveries/7/release",

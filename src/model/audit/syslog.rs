@@ -53,6 +53,10 @@ pub fn framed(message: &[u8]) -> Vec<u8> {
 
 /// Printable ASCII without spaces, so long at most; `-` for nothing.
 fn header_field(text: &str, longest: usize) -> String {
-    let field: String = text.chars().filter(char::is_ascii_graphic).take(longest).collect();
+    let field: String = text
+        .chars()
+        .filter(char::is_ascii_graphic)
+        .take(longest)
+        .collect();
     if field.is_empty() { "-".to_owned() } else { field }
 }

@@ -29,7 +29,11 @@ fn event(kind: AuditKind) -> AuditEvent {
         ..AuditEvent::new(kind, AuditAction::Create, participants)
     };
     let event = event.about(AuditThing::Job, "j1").saying("because \"x\" & y\n");
-    if kind.names_a_patient() { event.of_study(study) } else { event }
+    if kind.names_a_patient() {
+        event.of_study(study)
+    } else {
+        event
+    }
 }
 
 #[test]
@@ -63,7 +67,10 @@ fn every_kind_has_the_codes_of_the_standard() {
         (AuditKind::TrailPruned, "110113", "110129"),
     ] {
         let xml = document(&event(kind), &source());
-        assert!(xml.contains(&format!("<EventID csd-code=\"{id}\" codeSystemName=\"DCM\"")), "{xml}");
+        assert!(
+            xml.contains(&format!("<EventID csd-code=\"{id}\" codeSystemName=\"DCM\"")),
+            "{xml}"
+        );
         let typed = xml.contains("<EventTypeCode");
         assert_eq!(typed, !type_code.is_empty(), "{kind:?}");
         assert!(xml.contains(type_code));
@@ -126,5 +133,8 @@ fn no_line_break_and_no_quote_of_a_peer_leaves_its_place() {
     let who = AuditParticipant::caller("a\"><x/>\r\n\u{0}\u{ffff}", "::1");
     let event = AuditEvent::new(AuditKind::RequestRefused, AuditAction::Execute, vec![who]);
     let text = String::from_utf8(message(&event, &source())).unwrap();
-    assert!(!text.contains("<x/>") && !text.contains(['\n', '\r', '\0', '\u{ffff}']), "{text}");
+    assert!(
+        !text.contains("<x/>") && !text.contains(['\n', '\r', '\0', '\u{ffff}']),
+        "{text}"
+    );
 }

@@ -54,11 +54,7 @@ fn active(x: &mut String, who: &AuditParticipant, source: &AuditSource) {
         // PS3.15 §A.5.2.2
         attribute(x, "AlternativeUserID", &format!("AETITLES={title}"));
     }
-    attribute(
-        x,
-        "UserIsRequestor",
-        if who.requestor { "true" } else { "false" },
-    );
+    attribute(x, "UserIsRequestor", if who.requestor { "true" } else { "false" });
     let address = who.address.as_deref().or(own.then_some(source.host.as_str()));
     if let Some(address) = address {
         attribute(x, "NetworkAccessPointID", address);
@@ -177,7 +173,11 @@ fn typed(x: &mut String, code: &str, meaning: &str) {
 }
 
 fn name(x: &mut String, text: &str) {
-    let _ = write!(x, "<ParticipantObjectName>{}</ParticipantObjectName>", escaped(text));
+    let _ = write!(
+        x,
+        "<ParticipantObjectName>{}</ParticipantObjectName>",
+        escaped(text)
+    );
 }
 
 fn coded(x: &mut String, element: &str, AuditCode(value, meaning): AuditCode) {
@@ -225,7 +225,11 @@ fn base64(bytes: &[u8]) -> String {
         for place in 0..4 {
             let digit = usize::try_from(group >> (18 - 6 * place) & 63).unwrap_or(0);
             let padded = place > chunk.len();
-            let c = if padded { b'=' } else { DIGITS.get(digit).copied().unwrap_or(b'=') };
+            let c = if padded {
+                b'='
+            } else {
+                DIGITS.get(digit).copied().unwrap_or(b'=')
+            };
             out.push(char::from(c));
         }
     }

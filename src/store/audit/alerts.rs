@@ -57,7 +57,9 @@ impl AlertLimit {
             (0, _) => event,
             (n, text) => {
                 let said = text.clone().unwrap_or_default();
-                event.saying(format!("{said}; {n} more alerts before it came too fast to be written"))
+                event.saying(format!(
+                    "{said}; {n} more alerts before it came too fast to be written"
+                ))
             }
         };
         append(db, &event)
@@ -102,7 +104,9 @@ pub(in crate::store) fn refused(end: &AssociationEnd) -> AuditEvent {
         at: end.at,
         ..AuditEvent::new(AuditKind::NodeRefused, AuditAction::Execute, vec![caller, us])
     };
-    let event = event.ended(AuditOutcome::MinorFailure).saying(end.reason.as_str());
+    let event = event
+        .ended(AuditOutcome::MinorFailure)
+        .saying(end.reason.as_str());
     match &end.called {
         Some(called) => event.about(AuditThing::Called, called.as_str()),
         None => event,
@@ -123,7 +127,9 @@ mod tests {
         let (mut limit, now) = (AlertLimit::new(), Instant::now());
         let taken = (0..50).filter(|_| limit.takes(&alert("x"), now)).count();
         assert_eq!(taken, 10);
-        let taken = (0..5000).filter(|n| limit.takes(&alert(&n.to_string()), now)).count();
+        let taken = (0..5000)
+            .filter(|n| limit.takes(&alert(&n.to_string()), now))
+            .count();
         assert_eq!(taken, 990);
         assert!(limit.seen.len() <= STRANGERS);
         assert!(limit.takes(&alert("x"), now + WINDOW));

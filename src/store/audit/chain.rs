@@ -128,9 +128,11 @@ fn check(db: &Connection) -> Result<TrailChecked> {
         checked.last = Some((id, hex(&before)));
     }
     let given: i64 = db
-        .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'audit'", [], |row| {
-            row.get(0)
-        })
+        .query_row(
+            "SELECT seq FROM sqlite_sequence WHERE name = 'audit'",
+            [],
+            |row| row.get(0),
+        )
         .optional()?
         .unwrap_or(0);
     if checked.breaks.is_none() && given != last {

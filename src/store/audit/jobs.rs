@@ -10,7 +10,9 @@ use crate::model::{
 
 /// Writes an event; one about a job and of a kind that is about studies becomes one for each study of the job.
 pub(in crate::store) fn about_job(db: &Connection, event: &AuditEvent) -> Result<()> {
-    let job = event.job().filter(|_| event.study.is_none() && event.kind.names_a_patient());
+    let job = event
+        .job()
+        .filter(|_| event.study.is_none() && event.kind.names_a_patient());
     let Some(job) = job else {
         return append(db, event);
     };
@@ -83,7 +85,8 @@ pub(in crate::store) fn deleted(db: &Connection, job: &JobId, why: &str) -> Resu
 
 /// The files of all jobs of a bucket go with it.
 pub(in crate::store) fn all_of_bucket(db: &Connection, stream: &AeTitle) -> Result<()> {
-    let mut statement = db.prepare("SELECT id FROM jobs WHERE stream = ?1 AND removed_at IS NULL ORDER BY seq")?;
+    let mut statement =
+        db.prepare("SELECT id FROM jobs WHERE stream = ?1 AND removed_at IS NULL ORDER BY seq")?;
     let rows = statement.query_map([stream.as_str()], |row| row.get::<_, String>(0))?;
     let jobs: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
     for job in jobs {

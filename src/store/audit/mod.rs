@@ -96,8 +96,7 @@ impl Store {
 
     /// Writes an event; what it is about changes no row of the store.
     pub fn audit(&self, event: AuditEvent) -> Pending<()> {
-        self.writer
-            .submit(When::Synced, move |db| about_job(db, &event))
+        self.writer.submit(When::Synced, move |db| about_job(db, &event))
     }
 
     /// Hands over an event that strangers cause, to be written soon. Never waits: when too many wait already it is counted.

@@ -48,7 +48,10 @@ impl Store {
             };
             let us = vec![AuditParticipant::node(None).asking()];
             let event = AuditEvent::new(AuditKind::TrailPruned, AuditAction::Execute, us);
-            append(db, &event.about(AuditThing::Trail, "/api/v1/audit").saying(upto(last)))?;
+            append(
+                db,
+                &event.about(AuditThing::Trail, "/api/v1/audit").saying(upto(last)),
+            )?;
             db.execute(
                 "INSERT INTO audit_pruned (upto, at, hash) VALUES (?1, ?2, ?3)",
                 params![last, Timestamp::now().0, hash],

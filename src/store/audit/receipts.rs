@@ -66,7 +66,10 @@ impl Store {
                     uid: study,
                     ..AuditStudy::default()
                 });
-                let sides = [(AuditAction::Create, receipt.new), (AuditAction::Read, receipt.again)];
+                let sides = [
+                    (AuditAction::Create, receipt.new),
+                    (AuditAction::Read, receipt.again),
+                ];
                 for (action, sop_classes) in sides.into_iter().filter(|(_, classes)| !classes.is_empty()) {
                     let of = AuditStudy {
                         sop_classes,

@@ -98,7 +98,14 @@ pub(in crate::store) fn settled(
     };
     let there = classes(db, id, arrived)?;
     if !there.is_empty() {
-        tell(db, &sent, kind, AuditAction::Read, (AuditOutcome::Success, None), there)?;
+        tell(
+            db,
+            &sent,
+            kind,
+            AuditAction::Read,
+            (AuditOutcome::Success, None),
+            there,
+        )?;
     }
     let left = classes(db, id, |state| !arrived(state))?;
     if !left.is_empty() {
@@ -111,7 +118,10 @@ pub(in crate::store) fn settled(
 
 /// Whether an object of that state is at the destination.
 fn arrived(state: &str) -> bool {
-    !matches!(InstanceState::from_name(state), None | Some(InstanceState::Waiting | InstanceState::Refused))
+    !matches!(
+        InstanceState::from_name(state),
+        None | Some(InstanceState::Waiting | InstanceState::Refused)
+    )
 }
 
 fn classes(db: &Connection, id: i64, counts: impl Fn(&str) -> bool) -> Result<BTreeMap<String, u64>> {

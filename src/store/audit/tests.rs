@@ -8,8 +8,8 @@ use rusqlite::params;
 use super::super::*;
 use super::*;
 use crate::model::{
-    AeTitle, AuditAction, AuditKind, AuditOutcome, AuditParticipant, AuditThing, CalledAeTitle, CallingAeTitle,
-    JobId, Origin, Priority, Timestamp, Uid,
+    AeTitle, AuditAction, AuditKind, AuditOutcome, AuditParticipant, AuditThing, CalledAeTitle,
+    CallingAeTitle, JobId, Origin, Priority, Timestamp, Uid,
 };
 
 struct Trail {
@@ -50,7 +50,10 @@ impl Trail {
     }
 
     fn check(&self) -> TrailChecked {
-        StoreReader::open(&self.path).unwrap().check_audit_trail().unwrap()
+        StoreReader::open(&self.path)
+            .unwrap()
+            .check_audit_trail()
+            .unwrap()
     }
 
     fn sql(&self, sql: &'static str) -> Result<()> {
@@ -68,7 +71,11 @@ impl Trail {
 fn event(kind: AuditKind, at: i64) -> AuditEvent {
     AuditEvent {
         at: Timestamp(at),
-        ..AuditEvent::new(kind, AuditAction::Execute, vec![AuditParticipant::caller("anna", "::1")])
+        ..AuditEvent::new(
+            kind,
+            AuditAction::Execute,
+            vec![AuditParticipant::caller("anna", "::1")],
+        )
     }
 }
 
@@ -126,7 +133,10 @@ fn received(trail: &Trail) -> JobId {
         .place_first(&job, set(), object(1), now, When::Synced, mark)
         .wait()
         .unwrap();
-    store.place(&job, set(), object(2), now, When::Lazy).wait().unwrap();
+    store
+        .place(&job, set(), object(2), now, When::Lazy)
+        .wait()
+        .unwrap();
     job
 }
 
@@ -154,14 +164,26 @@ fn rows_are_neither_changed_nor_deleted() {
 #[test]
 fn what_is_changed_by_hand_is_found() {
     for (sql, expected) in [
-        ("UPDATE audit SET event = replace(event, 'anna', 'bert') WHERE id = 3", TrailBreak::Changed(3)),
-        ("UPDATE audit SET kind = 'stopped' WHERE id = 3", TrailBreak::Changed(3)),
+        (
+            "UPDATE audit SET event = replace(event, 'anna', 'bert') WHERE id = 3",
+            TrailBreak::Changed(3),
+        ),
+        (
+            "UPDATE audit SET kind = 'stopped' WHERE id = 3",
+            TrailBreak::Changed(3),
+        ),
         ("UPDATE audit SET job = 'x' WHERE id = 3", TrailBreak::Changed(3)),
         ("UPDATE audit SET at = 9 WHERE id = 3", TrailBreak::Changed(3)),
-        ("UPDATE audit SET hash = x'00' WHERE id = 3", TrailBreak::Changed(3)),
+        (
+            "UPDATE audit SET hash = x'00' WHERE id = 3",
+            TrailBreak::Changed(3),
+        ),
         ("DELETE FROM audit WHERE id = 3", TrailBreak::Missing(4)),
         ("DELETE FROM audit WHERE id = 1", TrailBreak::Missing(2)),
-        ("DELETE FROM audit WHERE id = 5", TrailBreak::CutOff { found: 4, given: 5 }),
+        (
+            "DELETE FROM audit WHERE id = 5",
+            TrailBreak::CutOff { found: 4, given: 5 },
+        ),
         (
             "INSERT INTO audit_pruned SELECT id, 0, hash FROM audit WHERE id = 2; DELETE FROM audit WHERE id < 3",
             TrailBreak::Pruned(2),
@@ -213,7 +235,12 @@ fn a_change_and_its_event_are_one_step() {
     let refused = trail.store.acting(&held).release(&job, Timestamp::now()).wait();
     assert!(refused.is_err() && !held.is_told());
     assert_eq!(trail.told().len(), before);
-    trail.store.acting(&held).prioritize(&job, Priority::Urgent).wait().unwrap();
+    trail
+        .store
+        .acting(&held)
+        .prioritize(&job, Priority::Urgent)
+        .wait()
+        .unwrap();
     assert!(held.is_told());
     let told = trail.told();
     let study = told.last().unwrap().study.clone().unwrap();
@@ -230,7 +257,11 @@ fn an_association_is_told_once_for_each_study_with_what_was_there_apart() {
         again: classes(1),
     };
     let receipts = vec![((job.clone(), "1.2".to_owned()), receipt)];
-    trail.store.association_received(&origin(), receipts).wait().unwrap();
+    trail
+        .store
+        .association_received(&origin(), receipts)
+        .wait()
+        .unwrap();
     let told = trail.told();
     let shown: Vec<_> = told
         .iter()
@@ -257,7 +288,11 @@ fn what_a_crash_kept_from_being_told_is_told_at_the_next_start() {
     };
     // One association told of one object, another died with the node.
     let receipts = vec![((job.clone(), "1.2".to_owned()), receipt)];
-    trail.store.association_received(&origin(), receipts).wait().unwrap();
+    trail
+        .store
+        .association_received(&origin(), receipts)
+        .wait()
+        .unwrap();
     let Trail {
         _directory,
         path,
@@ -293,7 +328,11 @@ fn an_earlier_job_s_patient_is_the_later_one_s() {
         Ok(())
     };
     trail.store.write(made).wait().unwrap();
-    trail.store.removal_begins(&later, "30 days old".into()).wait().unwrap();
+    trail
+        .store
+        .removal_begins(&later, "30 days old".into())
+        .wait()
+        .unwrap();
     let looked = event(AuditKind::Accessed, 9).about(AuditThing::Job, later.as_str());
     trail.store.audit(looked).wait().unwrap();
     let last = trail.told().pop().unwrap();
@@ -310,9 +349,18 @@ fn retention_says_what_it_deletes() {
         Ok(())
     };
     trail.store.write(over).wait().unwrap();
-    assert!(trail.store.removal_begins(&job, "30 days old".into()).wait().unwrap());
+    assert!(
+        trail
+            .store
+            .removal_begins(&job, "30 days old".into())
+            .wait()
+            .unwrap()
+    );
     let last = trail.told().pop().unwrap();
-    assert_eq!((last.kind, last.action), (AuditKind::Deleted, AuditAction::Delete));
+    assert_eq!(
+        (last.kind, last.action),
+        (AuditKind::Deleted, AuditAction::Delete)
+    );
     assert_eq!(last.text.as_deref(), Some("30 days old"));
     assert_eq!(last.study.unwrap().uid, "1.2");
 }
@@ -321,10 +369,16 @@ fn retention_says_what_it_deletes() {
 fn the_collector_gets_what_it_does_not_have_in_its_order() {
     let trail = five();
     let (rows, backlog) = trail.store.audit_uncollected(2).unwrap();
-    assert_eq!((rows.iter().map(|r| r.id).collect::<Vec<_>>(), backlog), (vec![1, 2], 5));
+    assert_eq!(
+        (rows.iter().map(|r| r.id).collect::<Vec<_>>(), backlog),
+        (vec![1, 2], 5)
+    );
     trail.store.audit_collected(2).wait().unwrap();
     let (rows, backlog) = trail.store.audit_uncollected(9).unwrap();
-    assert_eq!((rows.iter().map(|r| r.id).collect::<Vec<_>>(), backlog), (vec![3, 4, 5], 3));
+    assert_eq!(
+        (rows.iter().map(|r| r.id).collect::<Vec<_>>(), backlog),
+        (vec![3, 4, 5], 3)
+    );
 }
 
 #[test]
@@ -335,15 +389,52 @@ fn events_are_found_by_time_kind_study_and_job() {
     trail.store.audit(looked).wait().unwrap();
     let ids = |filter: AuditFilter| -> Vec<i64> {
         let filter = AuditFilter { limit: 9, ..filter };
-        trail.store.audit_events(&filter).unwrap().iter().map(|r| r.id).collect()
+        trail
+            .store
+            .audit_events(&filter)
+            .unwrap()
+            .iter()
+            .map(|r| r.id)
+            .collect()
     };
     let none = AuditFilter::default();
     let (since, until) = (Some(Timestamp(2)), Some(Timestamp(4)));
-    assert_eq!(ids(AuditFilter { since, until, ..none.clone() }), [3, 2]);
-    assert_eq!(ids(AuditFilter { before: Some(2), ..none.clone() }), [1]);
-    assert_eq!(ids(AuditFilter { kind: Some(AuditKind::Accessed), ..none.clone() }), [6]);
-    assert_eq!(ids(AuditFilter { study: Some("1.2".into()), ..none.clone() }), [6]);
-    assert_eq!(ids(AuditFilter { job: Some(job.to_string()), ..none }), [6]);
+    assert_eq!(
+        ids(AuditFilter {
+            since,
+            until,
+            ..none.clone()
+        }),
+        [3, 2]
+    );
+    assert_eq!(
+        ids(AuditFilter {
+            before: Some(2),
+            ..none.clone()
+        }),
+        [1]
+    );
+    assert_eq!(
+        ids(AuditFilter {
+            kind: Some(AuditKind::Accessed),
+            ..none.clone()
+        }),
+        [6]
+    );
+    assert_eq!(
+        ids(AuditFilter {
+            study: Some("1.2".into()),
+            ..none.clone()
+        }),
+        [6]
+    );
+    assert_eq!(
+        ids(AuditFilter {
+            job: Some(job.to_string()),
+            ..none
+        }),
+        [6]
+    );
 }
 
 #[test]
@@ -355,6 +446,11 @@ fn strangers_are_told_without_anybody_waiting() {
     }
     trail.store.close();
     let store = Store::open(&trail.path).unwrap();
-    let rows = store.audit_events(&AuditFilter { limit: 99, ..AuditFilter::default() }).unwrap();
+    let rows = store
+        .audit_events(&AuditFilter {
+            limit: 99,
+            ..AuditFilter::default()
+        })
+        .unwrap();
     assert_eq!(rows.len(), 10);
 }
