@@ -15,7 +15,7 @@ use crate::store::{NewInstance, NewJob, Pending, Placed, Receipt, ReceiptMark, S
 use super::file_name::DataSetHash;
 use super::incoming::{Incoming, Object, Stored};
 use super::object_file::{Gathering, ObjectFile};
-use super::refused_rows::RefusedRow;
+use super::refused_rows::{NOBODY, RefusedRow};
 use super::syncs::Mark;
 use super::{Stage, StageError, io};
 
@@ -264,10 +264,16 @@ impl Receiver {
         *side.entry(object.header.sop_class_uid.to_string()).or_insert(0) += 1;
     }
 
+    /// Whether what it takes is told to the audit trail. A row that the store had refused was counted by the association that
+    /// brought its object.
+    fn tells(&self) -> bool {
+        self.origin.association != NOBODY
+    }
+
     /// Tells the audit trail what came. Nothing waits for it: what is not written is told at the next start.
     fn tell(&mut self) {
         let receipts: Vec<_> = std::mem::take(&mut self.receipts).into_iter().collect();
-        if !receipts.is_empty() {
+        if self.tells() && !receipts.is_empty() {
             drop(self.stage.store.association_received(&self.origin, receipts));
         }
     }
@@ -376,7 +382,7 @@ impl Receiver {
         };
         let new = new_instance(object);
         let key = (job.clone(), set.study_instance_uid.clone());
-        if self.receipts.contains_key(&key) {
+        if !self.tells() || self.receipts.contains_key(&key) {
             return self.stage.store.place(job, set, new, Timestamp::now(), when);
         }
         self.receipts.insert(key, Receipt::default());
