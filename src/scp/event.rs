@@ -226,6 +226,24 @@ mod tests {
     }
 
     #[test]
+    fn a_stranger_is_who_was_turned_away_for_who_it_is() {
+        let refused = |rejection| {
+            let mut event = event();
+            event.reject(No::because(rejection, "x"));
+            event.refused(&Error::Refused(rejection)).unwrap().stranger
+        };
+        assert!(refused(Rejection::CALLING_AE_TITLE) && refused(Rejection::CALLED_AE_TITLE));
+        assert!(!refused(Rejection::CONGESTION) && !refused(Rejection::LOCAL_LIMIT));
+        let failed = |kind| Error::Io(std::io::Error::new(kind, "x"));
+        let untrusted = std::io::ErrorKind::InvalidData;
+        assert!(event().refused(&failed(untrusted)).unwrap().stranger);
+        let reset = failed(std::io::ErrorKind::ConnectionReset);
+        assert!(!event().refused(&reset).unwrap().stranger);
+        let plain = Event::new(7, IpAddr::from([192, 0, 2, 1]), false);
+        assert!(!plain.refused(&failed(untrusted)).unwrap().stranger);
+    }
+
+    #[test]
     fn what_a_peer_gives_as_its_title_is_plain_text() {
         assert_eq!(plain("\0 MR\n1\u{1b}[2J \0"), "MR?1?[2J");
         assert_eq!(plain("ä".repeat(99).as_str()), "?".repeat(16));

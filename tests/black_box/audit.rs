@@ -350,6 +350,43 @@ fn what_was_received_before_a_kill_9_is_told_once_after_it() {
 }
 
 #[test]
+fn a_wrong_token_is_told_and_who_may_only_read_does_not_see_the_trail() {
+    let made = run(MAGICKBOX, &["token", "ben", "--may", "read"]).stdout;
+    let token = made
+        .split("MAGICKBOX_TOKEN=")
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
+    let lines = &made[made.find("[[http.token]]").unwrap()..];
+    let mut node = TestNode::start(&format!("[http]\nnetworks = [\"127.0.0.2\"]\n{lines}"));
+    let asked = |token: &str| {
+        let list = ["audit", "list", "--node", &node.ready().http, "--token", token];
+        run(MAGICKBOX, &list)
+    };
+    assert!(asked("mbx_wrong").stderr.contains("does not know this token"));
+    let said = asked(token);
+    assert!(said.stderr.contains("needs \"operate\""), "{said:#?}");
+    node.terminate().unwrap();
+    let file = Connection::open(node.data().join("store/magickbox.sqlite")).unwrap();
+    let mut statement = file
+        .prepare("SELECT event FROM audit WHERE kind = 'request_refused' ORDER BY id")
+        .unwrap();
+    let told: Vec<String> = statement
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let [unknown, not_that] = told.as_slice() else {
+        panic!("{told:#?}");
+    };
+    assert!(unknown.contains("its token is not known") && unknown.contains("\"user\":\"127.0.0.1\""));
+    assert!(not_that.contains("its token may not operate") && not_that.contains("\"user\":\"ben\""));
+    assert!(!told.concat().contains("mbx_"));
+}
+
+#[test]
 fn what_is_changed_by_hand_is_found_by_verify() {
     let mut node = TestNode::start("");
     let data = node.data();
