@@ -154,17 +154,18 @@ docker_answers || start_docker
 docker_answers || die "the Docker daemon does not answer this user; as root run: usermod -aG docker $(id -un), then log in again"
 
 # --- Python packages of the tests -------------------------------------------------------------------------
-# pynetdicom pulls in the pydicom that fits it; highdicom reads the reports that the node makes. The stamp is written
-# last, so a broken venv is made anew.
+# pynetdicom pulls in the pydicom that fits it; highdicom reads the reports that the node makes; lxml holds audit messages
+# against their schema. The stamp is written last, so a broken venv is made anew.
 if [ "$purpose" = test ]; then
     venv=$root/target/venv
-    stamp=$venv/pynetdicom-3.0.4-highdicom-0.28.2
+    stamp=$venv/pynetdicom-3.0.4-highdicom-0.28.2-lxml-6.0.2
     if [ ! -e "$stamp" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
-        say "making target/venv with pynetdicom and highdicom"
+        say "making target/venv with pynetdicom, highdicom and lxml"
         rm -rf "$venv"
         mkdir -p "$root/target"
         python3 -m venv "$venv"
-        "$venv/bin/pip" install -q --disable-pip-version-check 'pynetdicom==3.0.4' 'highdicom==0.28.2' >&2
+        "$venv/bin/pip" install -q --disable-pip-version-check 'pynetdicom==3.0.4' 'highdicom==0.28.2' \
+            'lxml==6.0.2' >&2
         : >"$stamp"
     fi
 fi

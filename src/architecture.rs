@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Who may import whom; what is not listed may be imported by `node` and `cli` only.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("model", &[]),
     ("files", &[]),
     ("telemetry", &[]),
@@ -12,6 +12,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("dicom", &["model", "config"]),
     ("store", &["model"]),
     ("container", &[]),
+    ("audit", &["model", "config", "telemetry", "dicom", "store"]),
     ("routing", &["model", "files", "telemetry", "dicom"]),
     (
         "stage",

@@ -64,6 +64,9 @@ pub const OF_REPORTS: [&str; 1] = ["report-written"];
 /// A point behind the last delivery of a job; `tests/black_box/copies.rs` kills a node there.
 pub const OF_AFTERMATH: [&str; 1] = ["copies-removed"];
 
+/// A point on the way of the audit trail to its collector; `tests/black_box/audit.rs` kills a node there.
+pub const OF_AUDITING: [&str; 1] = ["audit-collected"];
+
 /// Every point there is.
 #[cfg(any(debug_assertions, test))]
 fn names() -> impl Iterator<Item = &'static str> {
@@ -74,6 +77,7 @@ fn names() -> impl Iterator<Item = &'static str> {
         .chain(OF_REPORTS)
         .chain(OF_COMMITTING)
         .chain(OF_AFTERMATH)
+        .chain(OF_AUDITING)
 }
 
 /// The process dies here if it was told to.

@@ -19,6 +19,7 @@
 //! stage      the only code that writes DICOM to disk; when a set is complete; what its series are; INPUT
 //! bucket     what an image says of itself, and what is wrong with it; installed buckets and the streams they open; what a
 //!            new one begins with
+//! audit      the audit trail to its collector, and what of it is too old
 //! scp        services as acceptor
 //! engine     one driver per job: scheduler, driver, harvest, recovery
 //! delivery   results out
@@ -32,7 +33,7 @@
 //! `store` import `model`; `dicom` imports `model` and, for TLS, `config`. `routing` imports `dicom`, `files`, `telemetry`.
 //! `stage` imports `config`, `dicom`, `store`,
 //! `telemetry`. `bucket` imports `store`, `container`.
-//! `scp` imports `dicom`, `store`, `stage`. `engine` imports `stage`, `bucket`, `container`, `store`, `dicom`, `routing`. `delivery`
+//! `audit` imports `config`, `dicom` (for TLS), `store`, `telemetry`. `scp` imports `dicom`, `store`, `stage`. `engine` imports `stage`, `bucket`, `container`, `store`, `dicom`, `routing`. `delivery`
 //! imports `dicom`, `store`. `http` imports `bucket`, `container`, `delivery`, `files`, `routing`, `stage`, `store`, `telemetry`. `node` wires them; `cli`
 //! starts the node, talks HTTP to one, or runs a bucket by `engine` without one. A unit test below holds the
 //! `use crate::` lines against this.
@@ -70,6 +71,7 @@
 //! An association is a thread with a blocking socket, on either side: it is 98 % kernel time, and a task would only
 //! add copies and wake-ups. Everything else that waits is a task. The store has one thread that writes.
 
+pub mod audit;
 pub mod bucket;
 pub mod cli;
 pub mod config;

@@ -2,6 +2,7 @@
 
 mod announce;
 mod https;
+mod trail;
 
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use announce::Announcement;
 
+use crate::audit;
 use crate::bucket::uploads::Uploads;
 use crate::bucket::{Buckets, Capacity};
 use crate::config::{Config, EngineConfig, TlsConfig};
@@ -27,7 +29,7 @@ use crate::dicom::upper_layer::Stop;
 use crate::engine::{self, Engine};
 use crate::files;
 use crate::http;
-use crate::model::{Layout, Place, Remote, RemoteAe, Timestamp};
+use crate::model::{AuditKind, Layout, Place, Remote, RemoteAe, Timestamp};
 use crate::routing::{self, Routes, RoutesConfig};
 use crate::scp::{Keeper, Listener, Scp, SecurePort};
 use crate::stage::{Classifier, Keeps, Retention, Stage, load_rules};
@@ -91,6 +93,7 @@ impl Node {
         let opening = || format!("open {}", store_path.display());
         refuse_a_lost_store(&layout).with_context(opening)?;
         let store = Store::open(&store_path).with_context(opening)?;
+        store.know_destinations(trail::destinations(&remotes));
 
         let docker = Docker::connect(DockerConfig {
             endpoint: config.engine.docker.clone(),
@@ -211,7 +214,9 @@ impl Node {
         let completion = stage.completion().clone();
         let of_buckets = buckets.clone();
         let retention = Retention::new(&stage, &storage, move || keeps(&of_buckets));
-        let tasks = vec![
+        let trail = config.audit;
+        let mut tasks = vec![
+            tokio::spawn(audit::Keeper::new(store.clone(), &trail).run()),
             tokio::spawn(uploads.clone().expire()),
             tokio::spawn(routes.clone().watch()),
             tokio::spawn(retention.run()),
@@ -225,6 +230,10 @@ impl Node {
             tokio::spawn(engine::run(engine, taken_up)),
             tokio::spawn(listener.run()),
         ];
+        if let Some(collector) = trail.collector.clone() {
+            let sender = audit::Sender::new(store.clone(), audit::source(&trail), collector);
+            tasks.push(tokio::spawn(sender.run()));
+        }
         let scheme = if https.is_some() { "https" } else { "http" };
         let http_url = format!("{scheme}://{http_address}");
         if let Some(server) = https.clone() {
@@ -286,6 +295,7 @@ impl Node {
             announcement,
             lock,
         };
+        node.store.audit(trail::event(AuditKind::Started)).await?;
         node.announce()?;
         Ok(node)
     }
@@ -359,6 +369,9 @@ impl Node {
             tracing::warn!("HTTP requests were still under way");
         }
         files::remove_file(&self.layout.path(Place::NodeFile)).context("remove run/node.json")?;
+        if let Err(error) = self.store.audit(trail::event(AuditKind::Stopped)).await {
+            tracing::error!(%error, "tell the audit trail that the node stops");
+        }
         let store = self.store.clone();
         tokio::task::spawn_blocking(move || store.close()).await?;
         tracing::info!("stopped");

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use magickbox::cli::adopt::Adopt;
+use magickbox::cli::audit::AuditCommand;
 use magickbox::cli::backup::Backup;
 use magickbox::cli::conformance::Conformance;
 use magickbox::cli::echo::Echo;
@@ -33,6 +34,7 @@ enum Command {
     Route(RouteCommand),
     Echo(Echo),
     Verify(Verify),
+    Audit(AuditCommand),
     Token(TokenCommand),
 }
 
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Route(route) => route.run(),
         Command::Echo(echo) => return end(echo.run()),
         Command::Verify(verify) => verify.run(),
+        Command::Audit(audit) => audit.run(),
         Command::Token(token) => token.run(),
     };
     end(done.map(|()| ExitCode::SUCCESS))

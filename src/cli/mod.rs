@@ -1,6 +1,7 @@
 //! The programs: one file per subcommand; nothing here knows how a thing is done, only how it is asked for.
 
 pub mod adopt;
+pub mod audit;
 pub mod backup;
 pub mod buckets;
 pub mod conformance;

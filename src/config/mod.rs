@@ -3,6 +3,7 @@
 //! Every key has a default; unknown keys are refused; all findings are told at once, each with its line and what
 //! is allowed. Command line and environment win over the file.
 
+mod audit;
 mod callers;
 mod classify;
 mod delivery;
@@ -24,6 +25,7 @@ use serde_json::Value;
 
 use crate::model::{AeTitle, Caller, Reader, Remote, Route, Settings};
 
+pub use audit::{AuditConfig, AuditTransport, CollectorConfig};
 pub use classify::ClassifyConfig;
 pub use delivery::DeliveryConfig;
 pub use dicom::DicomConfig;
@@ -48,6 +50,8 @@ pub struct Config {
     pub classify: ClassifyConfig,
     /// `[http]`
     pub http: HttpConfig,
+    /// `[audit]`
+    pub audit: AuditConfig,
     /// `[engine]`
     pub engine: EngineConfig,
     /// `[delivery]`
@@ -164,6 +168,7 @@ impl Config {
             storage: storage::read(&top.table("storage")),
             classify: classify::read(&top.table("classify")),
             http: http::read(&top.table("http")),
+            audit: audit::read(&top.table("audit")),
             engine: engine::read(&top.table("engine")),
             delivery,
             routing: routes::read_routing(&top.table("routing"), &remote_aes),

@@ -62,7 +62,7 @@ fn read_tls(r: &Reader<'_>) -> Option<RemoteTls> {
 }
 
 /// The certificate that we show, and its key; both or none.
-fn read_identity(r: &Reader<'_>) -> Option<(PathBuf, PathBuf)> {
+pub(super) fn read_identity(r: &Reader<'_>) -> Option<(PathBuf, PathBuf)> {
     let (certificate, key) = (pem_file(r, "certificate"), pem_file(r, "key"));
     match (&certificate, &key) {
         (Some(_), None) if r.raw("key").is_none() => r.find("key", "is missing: the certificate's key"),

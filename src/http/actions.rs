@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::model::{JobId, JobState, Priority, Timestamp};
 use crate::stage::{StageError, Versions, disinherit, inherit};
-use crate::store::{Store, StoreError};
+use crate::store::{Act, Store, StoreError};
 use crate::telemetry::field;
 
 use super::Context;
@@ -59,17 +59,26 @@ fn known(store: &Store, id: &str) -> Result<JobId, Problem> {
     }
 }
 
-async fn hold(State(context): State<Context>, Path(id): Path<String>) -> Shown {
+async fn hold(
+    State(context): State<Context>,
+    Extension(act): Extension<Act>,
+    Path(id): Path<String>,
+) -> Shown {
     let job = known(&context.store, &id)?;
-    context.store.hold(&job).await.map_err(refused)?;
+    context.store.acting(&act).hold(&job).await.map_err(refused)?;
     tracing::info!(job.id = %job, "job held by an operator");
     show(State(context), Path(id)).await
 }
 
-async fn release(State(context): State<Context>, Path(id): Path<String>) -> Shown {
+async fn release(
+    State(context): State<Context>,
+    Extension(act): Extension<Act>,
+    Path(id): Path<String>,
+) -> Shown {
     let job = known(&context.store, &id)?;
     context
         .store
+        .acting(&act)
         .release(&job, Timestamp::now())
         .await
         .map_err(refused)?;
@@ -82,6 +91,7 @@ async fn release(State(context): State<Context>, Path(id): Path<String>) -> Show
 async fn release_delivery(
     State(context): State<Context>,
     Extension(Caller(who)): Extension<Caller>,
+    Extension(act): Extension<Act>,
     Path((id, delivery)): Path<(String, String)>,
 ) -> Shown {
     let job = known(&context.store, &id)?;
@@ -93,6 +103,7 @@ async fn release_delivery(
     let delivery: i64 = number?;
     let released = context
         .store
+        .acting(&act)
         .gate_release(&job, delivery, who, Timestamp::now())
         .await;
     released.map_err(refused)?;
@@ -101,10 +112,18 @@ async fn release_delivery(
     show(State(context), Path(id)).await
 }
 
-async fn cancel(State(context): State<Context>, Path(id): Path<String>) -> Shown {
+async fn cancel(
+    State(context): State<Context>,
+    Extension(act): Extension<Act>,
+    Path(id): Path<String>,
+) -> Shown {
     let job = known(&context.store, &id)?;
     let reason = "cancelled by an operator".to_owned();
-    let done = context.store.cancel(&job, reason, Timestamp::now()).await;
+    let done = context
+        .store
+        .acting(&act)
+        .cancel(&job, reason, Timestamp::now())
+        .await;
     done.map_err(refused)?;
     tracing::info!(job.id = %job, "job cancelled by an operator");
     context.completion.cancel(&job);
@@ -112,11 +131,16 @@ async fn cancel(State(context): State<Context>, Path(id): Path<String>) -> Shown
     show(State(context), Path(id)).await
 }
 
-async fn retry(State(context): State<Context>, Path(id): Path<String>) -> Shown {
+async fn retry(
+    State(context): State<Context>,
+    Extension(act): Extension<Act>,
+    Path(id): Path<String>,
+) -> Shown {
     let job = known(&context.store, &id)?;
     has_files(&context.store, &job)?;
     context
         .store
+        .acting(&act)
         .retry(&job, Timestamp::now())
         .await
         .map_err(refused)?;
@@ -126,7 +150,11 @@ async fn retry(State(context): State<Context>, Path(id): Path<String>) -> Shown 
 }
 
 /// A new job from the original input of one that is over. Answers the new one.
-async fn restart(State(context): State<Context>, Path(id): Path<String>) -> Shown {
+async fn restart(
+    State(context): State<Context>,
+    Extension(act): Extension<Act>,
+    Path(id): Path<String>,
+) -> Shown {
     let from = known(&context.store, &id)?;
     has_files(&context.store, &from)?;
     let to = JobId::generate(Timestamp::now());
@@ -153,6 +181,7 @@ async fn restart(State(context): State<Context>, Path(id): Path<String>) -> Show
     let (job, rows) = linked.await??;
     let restarted = context
         .store
+        .acting(&act)
         .restart(job.clone(), &to, rows.clone(), Timestamp::now())
         .await;
     // Links without a row go: of a restart that was refused, all of them. Cut off here, the next start removes them.
@@ -195,6 +224,7 @@ struct Wanted {
 
 async fn priority(
     State(context): State<Context>,
+    Extension(act): Extension<Act>,
     Path(id): Path<String>,
     body: Result<Json<Wanted>, JsonRejection>,
 ) -> Shown {
@@ -204,7 +234,12 @@ async fn priority(
         let words = Priority::ALL.map(Priority::word).join(", ");
         Problem::bad_request(format!("{:?} is no priority; one of: {words}", wanted.priority))
     })?;
-    context.store.prioritize(&job, priority).await.map_err(refused)?;
+    context
+        .store
+        .acting(&act)
+        .prioritize(&job, priority)
+        .await
+        .map_err(refused)?;
     tell(&context);
     show(State(context), Path(id)).await
 }

@@ -35,6 +35,7 @@ pub fn router() -> Router<Context> {
         .route("/jobs/{id}/series", get(super::series::list))
         .route("/associations", get(associations::list))
         .route("/commitments", get(commitments::list))
+        .route("/audit", get(super::trail::list))
         .merge(super::buckets::router())
         .merge(super::actions::router())
         .merge(super::routes::router())

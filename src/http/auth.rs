@@ -1,6 +1,6 @@
 //! Who may use the API: free from some networks, elsewhere with a token.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,9 +11,11 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
 use crate::model::{AddressRange, Permission, Token};
+use crate::store::Store;
 
 use super::door::Peer;
 use super::problem::Problem;
+use super::trail;
 
 /// Who may use the API.
 #[derive(Clone, Debug)]
@@ -22,6 +24,15 @@ pub struct Access {
     pub networks: Vec<AddressRange>,
     /// With one of these from elsewhere.
     pub tokens: Vec<Token>,
+}
+
+/// Lets requests in, and tells of those that it does not.
+#[derive(Clone)]
+pub struct Guard {
+    /// Who may.
+    pub access: Arc<Access>,
+    /// Where it is told.
+    pub store: Store,
 }
 
 /// Who sent a request: the name of a token, or an address.
@@ -132,6 +143,8 @@ fn permission(method: &Method, path: &str) -> Option<Permission> {
         _ if path == "/readyz" => None,
         _ if path == DELETES => Some(Permission::Operate),
         _ if path == PUSHES => Some(Permission::Operate),
+        // It tells who looked at whose study.
+        ["audit"] => Some(Permission::Operate),
         ["buckets", _, "memory"] => Some(Permission::Install),
         _ if sees || parts == ["routes", "explain"] => Some(Permission::Read),
         ["jobs", ..] | ["buckets", _, "enable" | "disable"] => Some(Permission::Operate),
@@ -174,7 +187,7 @@ fn foreign_page(method: &Method, path: &str, headers: &HeaderMap) -> Option<Stri
 
 /// Lets a request in or not, and writes down who changed what.
 pub async fn check(
-    State(access): State<Arc<Access>>,
+    State(Guard { access, store }): State<Guard>,
     ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     mut request: Request,
     next: Next,
@@ -183,6 +196,7 @@ pub async fn check(
     if let Some(origin) = foreign_page(&method, &path, request.headers()) {
         let refusal = Refusal::ForeignPage(origin);
         tracing::warn!(peer.addr = %peer, %method, path, ?refusal, "a request was refused");
+        tell(&store, peer, &method, &path, &refusal);
         return refusal.into_response();
     }
     let needed = needed(&method, &path);
@@ -190,6 +204,7 @@ pub async fn check(
         Ok(caller) => caller,
         Err(refusal) => {
             tracing::warn!(peer.addr = %peer, %method, path, ?refusal, "a request was refused");
+            tell(&store, peer, &method, &path, &refusal);
             return refusal.into_response();
         }
     };
@@ -206,6 +221,18 @@ pub async fn check(
         tracing::info!(caller = caller.0, peer.addr = %peer, %method, path, status, ms, "request");
     }
     response
+}
+
+/// Tells the audit trail of a refusal; strangers do not wait for it.
+fn tell(store: &Store, peer: SocketAddr, method: &Method, path: &str, refusal: &Refusal) {
+    let address = peer.ip().to_canonical().to_string();
+    let (name, why) = match refusal {
+        Refusal::NoToken(_) => (address.as_str(), "it came without a token".to_owned()),
+        Refusal::UnknownToken => (address.as_str(), "its token is not known".to_owned()),
+        Refusal::ForeignPage(origin) => (address.as_str(), format!("a page of {origin} asked for it")),
+        Refusal::NotThat { name, needed } => (name.as_str(), format!("its token may not {needed}")),
+    };
+    store.note_alert(trail::refused(name, &address, &format!("{method} {path}"), &why));
 }
 
 /// An address of the original.

@@ -19,6 +19,7 @@ mod push;
 mod remotes;
 mod routes;
 mod series;
+mod trail;
 mod uploads;
 mod view;
 
@@ -93,7 +94,11 @@ pub struct Context {
 
 /// Every request this node answers.
 pub fn router(context: Context) -> Router {
-    let access = Arc::new(context.access.clone());
+    let access = auth::Guard {
+        access: Arc::new(context.access.clone()),
+        store: context.store.clone(),
+    };
+    let trail = trail::Trail::new(context.store.clone());
     Router::new()
         .route("/readyz", get(async || "ready\n"))
         .route("/metrics", get(metrics::show))
@@ -102,6 +107,7 @@ pub fn router(context: Context) -> Router {
         .fallback(async || {
             problem::Problem::not_found("there is no such page here; the API is below /api/v1")
         })
+        .layer(from_fn_with_state(trail, trail::tell))
         .layer(from_fn_with_state(access, auth::check))
         .with_state(context)
 }

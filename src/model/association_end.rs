@@ -77,6 +77,8 @@ pub struct AssociationEnd {
     pub called: Option<String>,
     /// Whether it ran over TLS.
     pub tls: bool,
+    /// Whether it was turned away for who it is: its AE title, its address, its certificate.
+    pub stranger: bool,
     /// How it ended.
     pub outcome: AssociationOutcome,
     /// Why, for people.

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod ae_title;
 pub mod association_end;
+pub mod audit;
 pub mod bucket;
 pub mod caller;
 pub mod classify;
@@ -39,6 +40,10 @@ pub mod upload;
 pub use access::{Permission, Token};
 pub use ae_title::{AeTitle, CalledAeTitle, CallingAeTitle};
 pub use association_end::{AssociationEnd, AssociationOutcome};
+pub use audit::{
+    AuditAction, AuditEvent, AuditKind, AuditOutcome, AuditParticipant, AuditRole, AuditSource, AuditStudy,
+    AuditThing,
+};
 pub use bucket::{Complete, Level, Network, Resources, Root};
 pub use caller::{AddressRange, Caller};
 pub use code::Code;

@@ -75,13 +75,29 @@ impl Event {
 
     /// No association came about.
     pub(super) fn refused(self, error: &Error) -> Option<AssociationEnd> {
+        let stranger = self.is_a_stranger(error);
         if let Some(reason) = self.reason_of_rejection(error) {
-            return Some(self.row(AssociationOutcome::Rejected, reason, Account::default()));
+            let row = self.row(AssociationOutcome::Rejected, reason, Account::default());
+            return Some(AssociationEnd { stranger, ..row });
         }
         match error {
             // A port that is looked at and left is no event: load balancers do it every second.
             Error::Closed | Error::Stopping => None,
-            error => Some(self.row(outcome(error), error.to_string(), Account::default())),
+            error => Some(AssociationEnd {
+                stranger,
+                ..self.row(outcome(error), error.to_string(), Account::default())
+            }),
+        }
+    }
+
+    /// Whether the peer was turned away for who it is: its titles, its address, or what it showed over TLS.
+    fn is_a_stranger(&self, error: &Error) -> bool {
+        let strange = [Rejection::CALLING_AE_TITLE, Rejection::CALLED_AE_TITLE];
+        match (&self.rejected, error) {
+            (Some(no), _) => strange.contains(&no.rejection),
+            (None, Error::Refused(rejection)) => strange.contains(rejection),
+            (None, Error::Io(error)) => self.tls && error.kind() == std::io::ErrorKind::InvalidData,
+            (None, _) => false,
         }
     }
 
@@ -108,6 +124,7 @@ impl Event {
             calling: calling.and_then(given),
             called: called.and_then(given),
             tls: self.tls,
+            stranger: false,
             outcome,
             reason,
             stored: account.stored,
@@ -206,6 +223,24 @@ mod tests {
             (row.association, row.tls, row.stored, row.bytes),
             (7, true, 3, 30)
         );
+    }
+
+    #[test]
+    fn a_stranger_is_who_was_turned_away_for_who_it_is() {
+        let refused = |rejection| {
+            let mut event = event();
+            event.reject(No::because(rejection, "x"));
+            event.refused(&Error::Refused(rejection)).unwrap().stranger
+        };
+        assert!(refused(Rejection::CALLING_AE_TITLE) && refused(Rejection::CALLED_AE_TITLE));
+        assert!(!refused(Rejection::CONGESTION) && !refused(Rejection::LOCAL_LIMIT));
+        let failed = |kind| Error::Io(std::io::Error::new(kind, "x"));
+        let untrusted = std::io::ErrorKind::InvalidData;
+        assert!(event().refused(&failed(untrusted)).unwrap().stranger);
+        let reset = failed(std::io::ErrorKind::ConnectionReset);
+        assert!(!event().refused(&reset).unwrap().stranger);
+        let plain = Event::new(7, IpAddr::from([192, 0, 2, 1]), false);
+        assert!(!plain.refused(&failed(untrusted)).unwrap().stranger);
     }
 
     #[test]

@@ -155,6 +155,10 @@ impl Stage {
                 "cleaned up behind the last run"
             );
         }
+        let untold = store.tell_what_was_received().wait()?;
+        if untold > 0 {
+            tracing::info!(jobs = untold, "told the audit trail what the last run received");
+        }
         let open_sets = OpenSets::default();
         let syncs = match storage.durability {
             Durability::Association => {

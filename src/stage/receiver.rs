@@ -1,6 +1,6 @@
 //! What one association stores, from its first object to its last.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
@@ -10,12 +10,12 @@ use crate::dicom::header::Header;
 use crate::dicom::part10;
 use crate::files;
 use crate::model::{Durability, JobId, Origin, Place, Stream, Timestamp, Uid};
-use crate::store::{NewInstance, NewJob, Pending, Placed, StoreError, When};
+use crate::store::{NewInstance, NewJob, Pending, Placed, Receipt, ReceiptMark, StoreError, When};
 
 use super::file_name::DataSetHash;
 use super::incoming::{Incoming, Object, Stored};
 use super::object_file::{Gathering, ObjectFile};
-use super::refused_rows::RefusedRow;
+use super::refused_rows::{NOBODY, RefusedRow};
 use super::syncs::Mark;
 use super::{Stage, StageError, io};
 
@@ -34,6 +34,8 @@ pub struct Receiver {
     unsynced: Option<Mark>,
     /// Bytes that may still come before the disk is asked again how much room it has.
     until_asked: u64,
+    /// What came, by job and study: told when the association is over.
+    receipts: BTreeMap<(JobId, String), Receipt>,
 }
 
 /// The directory that the last object went to: the next one mostly goes there too.
@@ -78,6 +80,7 @@ impl Receiver {
             gathering: Gathering::default(),
             unsynced: None,
             until_asked: 0,
+            receipts: BTreeMap::new(),
         }
     }
 
@@ -218,6 +221,7 @@ impl Receiver {
             Err(error) => {
                 tracing::error!(%error, job.id = %job, "an object that was answered has no row; trying again");
                 object.file.keep(true);
+                self.count(&object, &job, false);
                 let row = RefusedRow {
                     object,
                     job,
@@ -236,6 +240,7 @@ impl Receiver {
     /// kept all the same.
     pub fn finish(mut self) -> Result<(), StageError> {
         self.settle_all();
+        self.tell();
         let Some(since) = self.unsynced.take() else {
             return Ok(());
         };
@@ -245,6 +250,32 @@ impl Receiver {
             .as_ref()
             .map_or(Ok(()), |syncs| syncs.sync(since));
         synced.map_err(io("sync what an association stored"))
+    }
+
+    /// One more object of that job and study.
+    fn count(&mut self, object: &Unsettled, job: &JobId, again: bool) {
+        let key = (job.clone(), object.header.study_instance_uid.to_string());
+        let receipt = self.receipts.entry(key).or_default();
+        let side = if again {
+            &mut receipt.again
+        } else {
+            &mut receipt.new
+        };
+        *side.entry(object.header.sop_class_uid.to_string()).or_insert(0) += 1;
+    }
+
+    /// Whether what it takes is told to the audit trail. A row that the store had refused was counted by the association that
+    /// brought its object.
+    fn tells(&self) -> bool {
+        self.origin.association != NOBODY
+    }
+
+    /// Tells the audit trail what came. Nothing waits for it: what is not written is told at the next start.
+    fn tell(&mut self) {
+        let receipts: Vec<_> = std::mem::take(&mut self.receipts).into_iter().collect();
+        if self.tells() && !receipts.is_empty() {
+            drop(self.stage.store.association_received(&self.origin, receipts));
+        }
     }
 
     /// Acts on the store's word; `Err` inside names the set to try instead.
@@ -279,6 +310,7 @@ impl Receiver {
                     object.hash = uuid::Uuid::new_v4().into_bytes();
                     return Ok(Err(job.clone()));
                 }
+                self.count(object, job, matches!(placed, Placed::Duplicate(_)));
                 object.file.keep(!matches!(placed, Placed::Duplicate(_)));
                 self.stage
                     .completion
@@ -339,7 +371,7 @@ impl Receiver {
     }
 
     /// The row; with it the file belongs to the set.
-    fn submit(&self, object: &Unsettled, job: &JobId, when: When) -> Pending<Placed> {
+    fn submit(&mut self, object: &Unsettled, job: &JobId, when: When) -> Pending<Placed> {
         let set = NewJob {
             stream: self.stream.ae_title.clone(),
             group_key: object.group_key.clone(),
@@ -349,7 +381,18 @@ impl Receiver {
             priority: self.stream.priority,
         };
         let new = new_instance(object);
-        self.stage.store.place(job, set, new, Timestamp::now(), when)
+        let key = (job.clone(), set.study_instance_uid.clone());
+        if !self.tells() || self.receipts.contains_key(&key) {
+            return self.stage.store.place(job, set, new, Timestamp::now(), when);
+        }
+        self.receipts.insert(key, Receipt::default());
+        let mark = ReceiptMark {
+            association: self.origin.association,
+            study: set.study_instance_uid.clone(),
+            patient_id: String::from_utf8_lossy(&object.header.patient_id).into_owned(),
+        };
+        let now = Timestamp::now();
+        self.stage.store.place_first(job, set, new, now, when, mark)
     }
 }
 
@@ -368,6 +411,7 @@ fn new_instance(object: &Unsettled) -> NewInstance {
 impl Drop for Receiver {
     fn drop(&mut self) {
         self.settle_all();
+        self.tell();
     }
 }
 

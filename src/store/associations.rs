@@ -1,4 +1,4 @@
-//! Rows of associations that did not end well.
+//! Rows of associations that did not end well, and events of the audit trail that strangers cause.
 //!
 //! Peers cause them, at any rate they like, so nobody waits for one: a row is handed over or, when too many wait,
 //! counted. A thread of its own passes what has come to the writer, many rows a request.
@@ -10,9 +10,10 @@ use std::thread::JoinHandle;
 
 use rusqlite::{Connection, params};
 
+use super::audit::{self, AlertLimit};
 use super::writer::{When, Writer};
 use super::{Result, Store, StoreError};
-use crate::model::{AssociationEnd, Timestamp};
+use crate::model::{AssociationEnd, AuditEvent, Timestamp};
 
 /// Rows waiting to be written; more are counted only.
 const QUEUE: usize = 1000;
@@ -97,11 +98,17 @@ impl Store {
     }
 }
 
+/// What waits for the writer.
+pub(super) enum Entry {
+    End(AssociationEnd),
+    Alert(AuditEvent),
+}
+
 /// Where ends of associations wait for the writer.
 #[derive(Clone)]
 pub(super) struct Journal {
     /// `None` once the store is closed.
-    waiting: Arc<Mutex<Option<SyncSender<AssociationEnd>>>>,
+    waiting: Arc<Mutex<Option<SyncSender<Entry>>>>,
     unrecorded: Arc<AtomicU64>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
@@ -123,8 +130,16 @@ impl Journal {
     }
 
     fn submit(&self, end: AssociationEnd) {
+        self.hand_over(Entry::End(end));
+    }
+
+    pub(super) fn submit_alert(&self, event: AuditEvent) {
+        self.hand_over(Entry::Alert(event));
+    }
+
+    fn hand_over(&self, entry: Entry) {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = waiting.as_ref().is_some_and(|w| w.try_send(end).is_ok());
+        let taken = waiting.as_ref().is_some_and(|w| w.try_send(entry).is_ok());
         if !taken {
             self.unrecorded.fetch_add(1, Ordering::Relaxed);
         }
@@ -142,21 +157,49 @@ impl Journal {
     }
 }
 
-fn run(writer: &Writer, waiting: &Receiver<AssociationEnd>, unrecorded: &AtomicU64) {
+fn run(writer: &Writer, waiting: &Receiver<Entry>, unrecorded: &AtomicU64) {
+    let limit = Arc::new(Mutex::new(AlertLimit::new()));
     while let Ok(first) = waiting.recv() {
-        let ends: Vec<_> = std::iter::once(first)
+        let entries: Vec<_> = std::iter::once(first)
             .chain(waiting.try_iter().take(BATCH - 1))
             .collect();
         // Peers cause them: they cost no sync of the disk, and nothing was answered by them.
-        let (rows, missing) = (ends.len() as u64, unrecorded.swap(0, Ordering::Relaxed));
-        if let Err(error) = writer
-            .submit(When::Unsynced, move |db| write(db, &ends, missing))
-            .wait()
-        {
+        let (rows, missing) = (entries.len() as u64, unrecorded.swap(0, Ordering::Relaxed));
+        let limit = limit.clone();
+        let request = move |db: &Connection| {
+            alert(db, &entries, missing, &limit)?;
+            let ends: Vec<_> = entries.into_iter().filter_map(Entry::end).collect();
+            write(db, &ends, missing)
+        };
+        if let Err(error) = writer.submit(When::Unsynced, request).wait() {
             tracing::error!(%error, rows, "write the events of associations");
             unrecorded.fetch_add(rows + missing, Ordering::Relaxed);
         }
     }
+}
+
+impl Entry {
+    fn end(self) -> Option<AssociationEnd> {
+        match self {
+            Self::End(end) => Some(end),
+            Self::Alert(_) => None,
+        }
+    }
+}
+
+/// Writes the events that are for the audit trail too.
+fn alert(db: &Connection, entries: &[Entry], missing: u64, limit: &Mutex<AlertLimit>) -> Result<()> {
+    let mut limit = limit.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut missing = missing;
+    for entry in entries {
+        let event = match entry {
+            Entry::End(end) if end.stranger => audit::refused(end),
+            Entry::End(_) => continue,
+            Entry::Alert(event) => event.clone(),
+        };
+        limit.write(db, event, std::mem::take(&mut missing))?;
+    }
+    Ok(())
 }
 
 /// Writes rows, the first of them with the count of those that are missing, and removes what is too old.
@@ -210,6 +253,7 @@ mod tests {
             calling: Some("SCANNER".into()),
             called: None,
             tls: false,
+            stranger: false,
             outcome: AssociationOutcome::ObjectsRefused,
             reason: "x".repeat(1000),
             stored: 1,

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 use super::aftermath::may_copy;
 use super::events::record;
 use super::jobs::{advance, ae_title, job_id, set_verdict, state_of};
-use super::{Pending, Result, Store, StoreError, measures};
+use super::{Pending, Result, Store, StoreError, audit, measures};
 use crate::model::{
     Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, Direction, GateMode, GateState, InstanceState,
     JobEvent, JobId, JobState, Measure, Peer, RemoteAe, Timestamp, Verdict,
@@ -80,6 +80,7 @@ impl Store {
     /// Takes a delivery in hand: state sending, one more attempt. Answers whether it is to be sent at all: an operator may
     /// have cancelled or held it meanwhile.
     pub fn delivery_begins(&self, id: i64) -> Pending<bool> {
+        let destinations = self.destinations.clone();
         self.write(move |db| {
             let job: String = db.query_row(
                 "SELECT j.state FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE d.id = ?1",
@@ -94,6 +95,7 @@ impl Store {
                 [id],
             )?;
             may_copy(db, id)?;
+            audit::begun(db, id, &destinations)?;
             Ok(true)
         })
     }
@@ -121,6 +123,7 @@ impl Store {
         at: Timestamp,
     ) -> Pending<()> {
         let (id, job, destination) = (delivery.id, delivery.job.clone(), delivery.destination.clone());
+        let destinations = self.destinations.clone();
         self.write(move |db| {
             let Some(state) = advance_delivery(db, id, event)? else {
                 // An operator cancelled it meanwhile: what was sent was sent.
@@ -142,6 +145,7 @@ impl Store {
                 "delivery",
                 &format!("to {destination}: {}{why}", state.name()),
             )?;
+            audit::settled(db, id, state, &destinations)?;
             follow(db, &job, id, state)?;
             if state.is_settled() {
                 settle(db, &job, at)

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::events::record;
 use super::jobs::{NewJob, job_id};
 use super::writer::When;
-use super::{Pending, Result, Store};
+use super::{Pending, ReceiptMark, Result, Store, audit};
 use crate::model::{JobId, JobState, Timestamp, Uid};
 
 /// An object whose file is on disk under its final name.
@@ -88,6 +88,27 @@ impl Store {
         self.writer
             .submit(when, move |db| match open_set(db, &job, &set, at)? {
                 Set::Open(seq) => insert_instance(db, &job, seq, &new, at),
+                Set::Other(placed) => Ok(placed),
+            })
+    }
+
+    /// The same for the first object of a study that an association brings into a set, with a note that it is to be told.
+    pub fn place_first(
+        &self,
+        job: &JobId,
+        set: NewJob,
+        new: NewInstance,
+        at: Timestamp,
+        when: When,
+        mark: ReceiptMark,
+    ) -> Pending<Placed> {
+        let job = job.clone();
+        self.writer
+            .submit(when, move |db| match open_set(db, &job, &set, at)? {
+                Set::Open(seq) => {
+                    audit::mark(db, seq, &mark)?;
+                    insert_instance(db, &job, seq, &new, at)
+                }
                 Set::Other(placed) => Ok(placed),
             })
     }

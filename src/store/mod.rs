@@ -9,6 +9,7 @@
 mod actions;
 mod aftermath;
 mod associations;
+mod audit;
 pub mod backup;
 mod buckets;
 mod commitment_asks;
@@ -33,6 +34,7 @@ mod versions;
 mod waiting;
 mod writer;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -40,6 +42,9 @@ use rusqlite::{Connection, OptionalExtension};
 
 pub use aftermath::LateRecord;
 pub use associations::AssociationRow;
+pub use audit::{
+    Act, AuditDestination, AuditFilter, AuditRow, Receipt, ReceiptMark, TrailBreak, TrailChecked,
+};
 pub use buckets::{BucketRow, Removed};
 pub use commitment_asks::{Asks, CommitmentHeard};
 pub use commitments::{CommitmentObject, CommitmentRow, HeldObject, NewCommitment};
@@ -117,6 +122,10 @@ pub struct Store {
     associations: associations::Journal,
     readers: Arc<Readers>,
     node_id: Arc<str>,
+    /// Where deliveries go, for the events that tell of them.
+    destinations: audit::AuditDestinations,
+    /// What the next change is told as.
+    act: Option<Act>,
 }
 
 /// Idle connections for reading. There are never more than readers at one moment.
@@ -143,6 +152,8 @@ impl Store {
                 idle: Mutex::default(),
             }),
             node_id: node_id.into(),
+            destinations: audit::AuditDestinations::default(),
+            act: None,
         })
     }
 
@@ -170,7 +181,18 @@ impl Store {
         &self,
         request: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Pending<T> {
-        self.writer.submit(When::Synced, request)
+        let act = self.act.clone();
+        self.writer.submit(When::Synced, move |db| {
+            let answer = request(db)?;
+            act.map_or(Ok(()), |act| act.tell(db))?;
+            Ok(answer)
+        })
+    }
+
+    /// Says how destinations are reached, once, before anything is delivered.
+    pub fn know_destinations(&self, all: HashMap<String, AuditDestination>) {
+        // A second time would be a node that is started twice.
+        let _ = self.destinations.set(all);
     }
 
     /// Makes lazy requests that were submitted before commit at once.

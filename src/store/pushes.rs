@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::events::record;
 use super::instances::insert_instance;
 use super::jobs::job_id;
-use super::{NewInstance, NewJob, Pending, Result, Store};
+use super::{NewInstance, NewJob, Pending, Result, Store, audit};
 use crate::model::{JobId, JobState, Timestamp};
 
 /// What is known of a push beside its objects.
@@ -25,6 +25,8 @@ pub struct NewPush {
     pub arguments: Option<String>,
     /// Files in it that are no objects.
     pub others: u64,
+    /// Patient ID of its first object, for the audit trail.
+    pub patient_id: String,
 }
 
 /// What became of a push.
@@ -156,6 +158,7 @@ fn insert(
     for new in instances {
         insert_instance(db, job, seq, new, at)?;
     }
+    audit::pushed(db, seq, job, row, push, instances)?;
     record(db, job, "complete", "it came whole")?;
     Ok(Pushed::Queued)
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::events::record;
 use super::jobs::{ae_title, job_id};
-use super::{Pending, Result, Store, StoreError};
+use super::{Pending, Result, Store, StoreError, audit};
 use crate::model::{AeTitle, JobId, Timestamp};
 
 /// A job that is over and may lose its files: nothing of it is to be delivered, nobody else needs them, and no
@@ -77,10 +77,14 @@ impl Store {
                 "UPDATE jobs SET removed_why = ?2 WHERE id = ?1 AND {}",
                 may_be_removed("?3")
             );
-            Ok(db
+            let begun = db
                 .prepare_cached(&sql)?
                 .execute(params![id.as_str(), why, Timestamp::now().0])?
-                > 0)
+                > 0;
+            if begun {
+                audit::deleted(db, &id, &why)?;
+            }
+            Ok(begun)
         })
     }
 
@@ -142,6 +146,7 @@ pub(super) fn has_files(db: &Connection, id: &JobId) -> Result<()> {
 
 /// All jobs of a bucket lost their files with it.
 pub(super) fn removed_with_bucket(db: &Connection, stream: &AeTitle, at: Timestamp) -> Result<()> {
+    audit::all_of_bucket(db, stream)?;
     db.execute(
         "UPDATE jobs SET removed_at = ?2, removed_why = 'its bucket was removed' \
          WHERE stream = ?1 AND removed_at IS NULL",

@@ -59,6 +59,10 @@ impl StoreReader {
         Ok(Self(connection))
     }
 
+    pub(super) const fn connection(&self) -> &Connection {
+        &self.0
+    }
+
     /// How many jobs there are.
     ///
     /// # Errors

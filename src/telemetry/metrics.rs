@@ -55,6 +55,12 @@ impl Gauge {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// What it is now.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// This, whatever it was.
     pub fn set(&self, value: i64) {
         self.0.store(value, Ordering::Relaxed);
@@ -100,6 +106,8 @@ pub struct Metrics {
     pub deliveries_held: Counter,
     /// When the TLS certificate expires, in seconds since 1970; 0 where there is none.
     pub tls_certificate_expiry: Gauge,
+    /// Events of the audit trail that the collector does not have yet.
+    pub audit_backlog: Gauge,
     /// Rules in force that say where results go.
     pub routing_rules: Gauge,
     /// 1 while the newest routing.json is not in force.
@@ -137,6 +145,7 @@ impl Metrics {
             deliveries_refused: Counter::new(),
             deliveries_held: Counter::new(),
             tls_certificate_expiry: Gauge::new(),
+            audit_backlog: Gauge::new(),
             routing_rules: Gauge::new(),
             routing_refused: Gauge::new(),
         }
@@ -217,6 +226,12 @@ impl Metrics {
                 (r#"{result="refused"}"#, self.deliveries_refused.value()),
                 (r#"{result="held"}"#, self.deliveries_held.value()),
             ],
+        );
+        family(
+            "audit_backlog",
+            "gauge",
+            "Events of the audit trail that the collector does not have yet; 0 without a collector.",
+            &[("", self.audit_backlog.value())],
         );
         family(
             "routing_rules",

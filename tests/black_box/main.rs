@@ -16,6 +16,7 @@ mod access;
 mod adopt;
 mod again;
 mod associations;
+mod audit;
 mod buckets_cli;
 mod check;
 mod classify;

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod bad_archive;
 pub mod bad_pacs;
+pub mod collector;
 pub mod commitment;
 pub mod daemon;
 pub mod http_script;

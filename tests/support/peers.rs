@@ -13,6 +13,7 @@ pub enum Peer {
     Dcmtk,
     Dicom3tools,
     Highdicom,
+    Lxml,
     Openssl,
     Orthanc,
     OrthancDicomWeb,
@@ -30,6 +31,8 @@ static DCMTK: LazyLock<bool> = LazyLock::new(|| {
 static DICOM3TOOLS: LazyLock<bool> = LazyLock::new(|| Command::new("dciodvfy").output().is_ok());
 static HIGHDICOM: LazyLock<bool> =
     LazyLock::new(|| succeeds(&python().to_string_lossy(), &["-c", "import highdicom"]));
+static LXML: LazyLock<bool> =
+    LazyLock::new(|| succeeds(&python().to_string_lossy(), &["-c", "import lxml.etree"]));
 static OPENSSL: LazyLock<bool> = LazyLock::new(|| succeeds("openssl", &["version"]));
 static PYNETDICOM: LazyLock<bool> =
     LazyLock::new(|| succeeds(&python().to_string_lossy(), &["-c", "import pynetdicom"]));
@@ -41,6 +44,7 @@ impl Peer {
             Self::Dcmtk => *DCMTK,
             Self::Dicom3tools => *DICOM3TOOLS,
             Self::Highdicom => *HIGHDICOM,
+            Self::Lxml => *LXML,
             Self::Openssl => *OPENSSL,
             Self::Orthanc => orthanc::program().is_some(),
             Self::OrthancDicomWeb => orthanc::program().is_some() && orthanc::dicomweb_plugin().is_some(),
@@ -49,7 +53,7 @@ impl Peer {
     }
 }
 
-/// The interpreter that has pynetdicom and highdicom.
+/// The interpreter that has pynetdicom, highdicom and lxml.
 pub fn python() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/python")
 }

@@ -46,6 +46,7 @@ pub(super) fn write(d: &mut Document, site: &Site) {
     ae_titles(d, site);
     table(d, site, "Storing, `[storage]`", storage);
     table(d, site, "What a series is, `[classify]`", classify);
+    table(d, site, "The audit trail, `[audit]`", super::trail::settings);
     d.heading("6.2", "Configuration of DIMSE Services");
     for (number, service) in [
         ("6.2.1", "Basic Worklist Management Service"),

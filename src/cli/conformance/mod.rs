@@ -26,6 +26,7 @@ mod security;
 mod services;
 mod site;
 mod status;
+mod trail;
 
 use std::io::Write;
 use std::path::PathBuf;

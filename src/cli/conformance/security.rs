@@ -5,6 +5,7 @@ use std::path::Path;
 use super::configuration::{Setting, code, setting};
 use super::markdown::Document;
 use super::site::Site;
+use super::trail;
 use crate::config::{ClientCertificate, Config, TlsConfig, TlsVersion};
 use crate::dicom::tls::cipher_suite_names;
 use crate::model::{Caller, Remote};
@@ -101,7 +102,8 @@ fn security(d: &mut Document) {
          the peer's certificate has to be of a CA of `ca` and for the host of its address, or for `name`; the node shows the \
          certificate of `certificate` and `key` where they are given. Nothing is sent without TLS to such a peer.",
     );
-    d.text("No digital signatures, no encrypted media, no audit trail messages.");
+    trail::write(d);
+    d.text("No digital signatures, no encrypted media.");
 }
 
 fn ports(d: &mut Document, site: &Site) {
@@ -131,10 +133,12 @@ fn ports(d: &mut Document, site: &Site) {
             Remote::Folder(_) => None,
         })
         .map(|(address, what)| row(address, "out", what));
+    let collector = site.config.audit.collector.as_ref();
+    let collector = collector.map(|c| row(c.address.clone(), "out", "syslog, audit messages"));
     d.table(
         "TCP Ports",
         ["Address and Port", "Direction", "For"],
-        own.into_iter().chain(tls).chain(remote),
+        own.into_iter().chain(tls).chain(remote).chain(collector),
     );
 }
 

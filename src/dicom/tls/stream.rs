@@ -146,6 +146,17 @@ impl TlsStream {
         }
     }
 
+    /// Says that nothing more will come from here; what the peer still says can be read.
+    ///
+    /// # Errors
+    /// What the network says.
+    pub fn finish(&mut self) -> Result<()> {
+        self.check()?;
+        self.session.send_close_notify();
+        self.send_records()?;
+        self.wire.get_ref().shutdown(Shutdown::Write)
+    }
+
     fn check(&self) -> Result<()> {
         if self.failed {
             return Err(ErrorKind::BrokenPipe.into());

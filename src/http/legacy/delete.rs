@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::model::Timestamp;
-use crate::store::{Deletion, StoreError};
+use crate::store::{Act, Deletion, StoreError};
 
 use super::super::Context;
 use super::super::api::ask;
@@ -25,6 +25,7 @@ pub struct Which {
 pub async fn delete(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
+    Extension(act): Extension<Act>,
     query: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(which) = query?;
@@ -38,6 +39,7 @@ pub async fn delete(
     }
     let deleted = context
         .store
+        .acting(&act)
         .delete(&job, caller.0.clone(), Timestamp::now())
         .await;
     match deleted {

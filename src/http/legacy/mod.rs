@@ -74,6 +74,15 @@ fn job_of(scratchdir: &str) -> Result<JobId, Problem> {
         .ok_or_else(|| Problem::bad_request("this is no scratchdir: give one that getScratch.php lists"))
 }
 
+/// The job that the query of an address names, if it names one.
+pub fn job_in(query: &str) -> Option<JobId> {
+    let values = query.split('&').filter_map(|pair| pair.split_once('='));
+    let named = |(key, _): &(&str, &str)| matches!(*key, "scratchdir" | "folder");
+    let (_, value) = values.clone().find(named)?;
+    let value = percent_encoding::percent_decode_str(value).decode_utf8().ok()?;
+    JobId::parse(value.strip_prefix(PREFIX)?).ok()
+}
+
 /// The job of a directory's name, if its files are there.
 async fn known(context: &Context, scratchdir: &str) -> Result<Job, Problem> {
     let (id, store) = (job_of(scratchdir)?, context.store.clone());

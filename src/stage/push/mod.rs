@@ -169,6 +169,7 @@ impl Stage {
             description: push.description,
             arguments: push.arguments,
             others: unpacked.others,
+            patient_id: unpacked.patient_id,
         };
         let objects = unpacked.instances.len();
         let placed = self

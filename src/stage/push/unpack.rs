@@ -35,6 +35,8 @@ pub(super) struct Unpacked {
     pub instances: Vec<NewInstance>,
     /// Study Instance UID of the first.
     pub study: Option<String>,
+    /// Patient ID of the first object, for the audit trail.
+    pub patient_id: String,
     /// Files that are no objects.
     pub others: u64,
 }
@@ -267,6 +269,9 @@ impl Run<'_> {
         self.objects.insert((uid, hash));
         let name = file_name(&header.sop_instance_uid, &hash);
         fs::rename(part, self.with.set.join(&name)).map_err(PushError::io("name a pushed file"))?;
+        if self.out.study.is_none() {
+            self.out.patient_id = String::from_utf8_lossy(&header.patient_id).into_owned();
+        }
         self.out
             .study
             .get_or_insert_with(|| header.study_instance_uid.to_string());

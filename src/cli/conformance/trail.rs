@@ -1,0 +1,179 @@
+//! The audit trail: what section 8.4 says of it, and its settings.
+
+use std::path::Path;
+
+use super::configuration::{Setting, code, setting};
+use super::markdown::Document;
+use super::site::duration;
+use crate::config::{AuditConfig, AuditTransport, CollectorConfig, Config};
+use crate::model::{AuditKind, RemoteTls};
+
+/// What the node tells, and how.
+pub(super) fn write(d: &mut Document) {
+    d.text(
+        "The Audit Trail Message Format Profile (PS3.15 §A.5) and, where `[audit] collector` is configured (6.1), the Audit \
+         Trail Message Transmission Profile – SYSLOG-TLS (PS3.15 §A.6), as sender: RFC 5424 messages with facility 10, \
+         severity 5 (4 for what failed), MSGID `DICOM+RFC3881`, no STRUCTURED-DATA, and the XML behind a byte order mark, \
+         octet-counted over TLS 1.2 or 1.3 (RFC 5425). Bare TCP and the Syslog-UDP profile (PS3.15 §A.7) only where \
+         `transport` says so. A batch has a connection of its own, of at most 200 messages; it counts as taken when the \
+         collector closes its end behind it, and is sent again until then, so that a message may come twice and none is \
+         lost, also over a crash of the node. The order is kept. Nothing waits for the collector.",
+    );
+    d.text(
+        "UserID is the AE title of an AE (also as AETITLES in AlternativeUserID), the name of a token of the API, as in the \
+         log, or else the address it was called from; for the node itself AuditSourceID, which is `source_id` or the name of \
+         the machine. Study and patient are named by Study Instance UID and Patient ID where the profile asks for both, with \
+         SOP classes and numbers of objects; never with the patient's name. These messages are sent:",
+    );
+    let rows = AuditKind::ALL.map(|kind| {
+        let event = kind.event_id();
+        let of = kind
+            .event_type()
+            .map_or_else(String::new, |code| format!("{} {}", code.0, code.1));
+        [format!("{} {}", event.0, event.1), of, when(kind).to_owned()]
+    });
+    d.table("Audit Messages", ["EventID", "EventTypeCode", "When"], rows);
+    d.text(
+        "Not sent: User Authentication (a token comes with each request, nobody logs in), Network Entry, Order Record, \
+         Patient Record and Procedure Record (the node keeps none), Query (it answers none of DICOM's). Not each object: the \
+         association and the delivery. What strangers cause is told at most ten times an hour for each of them, the rest \
+         is counted.",
+    );
+    d.text(
+        "The trail is kept in the node too, append-only, each event bound by SHA-256 to the one before it; \
+         `magickbox audit verify` finds what was changed or removed by hand. Reading it over the API needs the permission \
+         `operate`.",
+    );
+}
+
+const fn when(kind: AuditKind) -> &'static str {
+    match kind {
+        AuditKind::Started => "the node serves",
+        AuditKind::Stopped => "the node stops in order",
+        AuditKind::TrailRead => "the trail was read over the API",
+        AuditKind::TransferBegun => "the first attempt of a delivery to an AE begins",
+        AuditKind::Transferred => {
+            "an association is over, for each study: new objects (C) and those that were there (R); a delivery to an AE is \
+             settled (R): what arrived and what did not"
+        }
+        AuditKind::Imported => "a study was pushed over HTTP",
+        AuditKind::Exported => {
+            "results, measures or a bucket's memory were fetched over HTTP; a delivery into a folder or to a DICOMweb server is settled"
+        }
+        AuditKind::Accessed => {
+            "somebody looked at a job, its series or a log (R; within ten minutes once), or decided about a job (U)"
+        }
+        AuditKind::Deleted => {
+            "the files of a job are given up: by a person, by age, to make room, with their bucket"
+        }
+        AuditKind::NodeRefused => {
+            "an association was refused for its AE titles or address, or TLS for its certificate"
+        }
+        AuditKind::RequestRefused => {
+            "a request to the API had no token, a wrong one, or one that may not do this"
+        }
+        AuditKind::NetworkChanged => "the rules that say where results go were changed over the API",
+        AuditKind::SoftwareChanged => "a bucket was installed, replaced, switched or removed",
+        AuditKind::TrailPruned => "events older than `keep` were taken out of the node's trail",
+    }
+}
+
+pub(super) fn settings(config: &Config) -> Vec<Setting> {
+    let AuditConfig {
+        keep,
+        source_id,
+        site,
+        collector,
+    } = &config.audit;
+    let given = |text: &Option<String>, absent: &str| text.clone().unwrap_or_else(|| absent.to_owned());
+    let mut settings = vec![
+        setting(
+            "keep",
+            "how long an event stays in the node's own trail",
+            "1 hour to 100 years, as `400d`, `10y`",
+            format!("{} days", keep.as_secs() / (24 * 3600)),
+        ),
+        setting(
+            "source_id",
+            "AuditSourceID",
+            "1 to 64 characters",
+            given(source_id, "the name of the machine"),
+        ),
+        setting(
+            "site",
+            "AuditEnterpriseSiteID",
+            "1 to 64 characters",
+            given(site, "none"),
+        ),
+    ];
+    settings.extend(of_collector(collector.as_ref()));
+    settings
+}
+
+/// What is said of the collector, or what would hold for one.
+fn of_collector(collector: Option<&CollectorConfig>) -> Vec<Setting> {
+    let file = |path: &Path| code(&path.display().to_string());
+    let absent = || "none".to_owned();
+    let (mut at, mut over, mut closes) = (absent(), "tls", true);
+    let (mut ca, mut own, mut key, mut name) = (absent(), absent(), absent(), "of the address".to_owned());
+    let (mut limit, mut longest) = ("20s".to_owned(), "5m".to_owned());
+    if let Some(CollectorConfig {
+        address,
+        transport,
+        confirm,
+        response,
+        longest_retry,
+    }) = collector
+    {
+        (at, closes) = (address.clone(), *confirm);
+        (limit, longest) = (duration(*response), duration(*longest_retry));
+        over = match transport {
+            AuditTransport::Tls(_) => "tls",
+            AuditTransport::Tcp => "tcp",
+            AuditTransport::Udp => "udp",
+        };
+        if let AuditTransport::Tls(RemoteTls {
+            ca: of,
+            identity,
+            name: host,
+        }) = transport
+        {
+            ca = file(of);
+            if let Some((certificate, secret)) = identity {
+                (own, key) = (file(certificate), file(secret));
+            }
+            name = host.clone().unwrap_or(name);
+        }
+    }
+    vec![
+        setting("collector", "who collects audit messages", "host and port", at),
+        setting("transport", "how it is reached", "`tls`, `tcp`, `udp`", over),
+        setting("ca", "the CAs that vouch for it", "a PEM file", ca),
+        setting("certificate", "what the node shows it", "a PEM file", own),
+        setting("key", "its private key, not encrypted", "a PEM file", key),
+        setting(
+            "name",
+            "whose certificate it has to show",
+            "a host or address",
+            name,
+        ),
+        setting(
+            "confirm",
+            "whether a batch counts as taken only when the collector closes its end too",
+            "`true`, `false`",
+            closes,
+        ),
+        setting(
+            "response",
+            "for each step: connection, handshake, a batch, the collector's end",
+            "a length of time, as `30s`",
+            limit,
+        ),
+        setting(
+            "longest_retry",
+            "the longest wait between two tries; the first is 1 s, then doubled",
+            "a length of time, as `5m`",
+            longest,
+        ),
+    ]
+}

@@ -1,0 +1,71 @@
+//! Who looked at what shortly before: a page that asks each second is one look.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A caller that looks at the same within this time has looked once.
+const WINDOW: Duration = Duration::from_secs(600);
+
+/// Looks that are remembered; beyond, each is told.
+const REMEMBERED: usize = 4096;
+
+/// Who looked at what, and when it was told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Looked(Arc<Mutex<HashMap<(String, String), Instant>>>);
+
+impl Looked {
+    /// Whether that was told within the window; if not, it is now.
+    pub(super) fn again(&self, who: &str, what: &str) -> bool {
+        self.again_at(who, what, Instant::now())
+    }
+
+    fn again_at(&self, who: &str, what: &str, now: Instant) -> bool {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (who.to_owned(), what.to_owned());
+        if seen.get(&key).is_some_and(|at| now.duration_since(*at) < WINDOW) {
+            return true;
+        }
+        if seen.len() >= REMEMBERED {
+            seen.retain(|_, at| now.duration_since(*at) < WINDOW);
+        }
+        if seen.len() < REMEMBERED {
+            seen.insert(key, now);
+        }
+        false
+    }
+
+    /// It was not told after all.
+    pub(super) fn forget(&self, who: &str, what: &str) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.remove(&(who.to_owned(), what.to_owned()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_that_looks_again_soon_has_looked_once() {
+        let (looked, now) = (Looked::default(), Instant::now());
+        let answers = [
+            ("a", "x", 0),
+            ("a", "x", 599),
+            ("b", "x", 0),
+            ("a", "y", 0),
+            ("a", "x", 600),
+        ]
+        .map(|(who, what, s)| looked.again_at(who, what, now + Duration::from_secs(s)));
+        assert_eq!(answers, [false, true, false, false, false]);
+    }
+
+    #[test]
+    fn many_callers_take_no_memory_and_none_is_left_out() {
+        let (looked, now) = (Looked::default(), Instant::now());
+        let told = (0..10_000)
+            .filter(|n| !looked.again_at(&n.to_string(), "x", now))
+            .count();
+        assert_eq!((told, looked.0.lock().unwrap().len()), (10_000, REMEMBERED));
+    }
+}

@@ -1,0 +1,114 @@
+//! The audit trail: rows that are only added, each bound to the one before it.
+//!
+//! ```text
+//! alerts    what strangers cause, at a bounded rate
+//! chain     appending, and whether the chain still holds
+//! jobs      events about a job: whose studies they are
+//! receipts  what an association brought, told once for each study
+//! sending   what became of a delivery
+//! listing   reading, and how far the collector is
+//! pruning   the one way in which rows go
+//! ```
+//!
+//! An event about a row of the store is written in the transaction that changes the row ([`Store::acting`]). What was
+//! received is told when its association is over; until then a row of `audit_receiving` says that it is to be told, so that
+//! a start after a crash tells it ([`Store::tell_what_was_received`]).
+
+mod alerts;
+mod chain;
+mod jobs;
+mod listing;
+mod pruning;
+mod receipts;
+mod sending;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rusqlite::Connection;
+
+use super::writer::When;
+use super::{Pending, Result, Store};
+use crate::model::AuditEvent;
+
+pub use chain::{TrailBreak, TrailChecked};
+pub use listing::{AuditFilter, AuditRow};
+pub use receipts::{Receipt, ReceiptMark};
+pub use sending::{AuditDestination, AuditDestinations};
+
+pub(super) use alerts::{AlertLimit, refused};
+pub(super) use jobs::{about_job, all_of_bucket, deleted};
+pub(super) use receipts::{mark, pushed};
+pub(super) use sending::{begun, settled};
+
+/// An event that is written with the next change, and whether it was.
+#[derive(Clone, Debug)]
+pub struct Act {
+    event: Arc<AuditEvent>,
+    told: Arc<AtomicBool>,
+}
+
+impl Act {
+    /// An event that is to be written with a change.
+    #[must_use]
+    pub fn new(event: AuditEvent) -> Self {
+        Self {
+            event: Arc::new(event),
+            told: Arc::default(),
+        }
+    }
+
+    /// The event.
+    #[must_use]
+    pub fn event(&self) -> &AuditEvent {
+        &self.event
+    }
+
+    /// Whether it was written.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.told.load(Ordering::Acquire)
+    }
+
+    /// Writes it within a request of the writer, once.
+    pub(super) fn tell(&self, db: &Connection) -> Result<()> {
+        if !self.told.swap(true, Ordering::AcqRel) {
+            about_job(db, &self.event)?;
+        }
+        Ok(())
+    }
+
+    /// It is told elsewhere: by what it is about.
+    pub fn leave(&self) {
+        self.told.store(true, Ordering::Release);
+    }
+}
+
+impl Store {
+    /// The same store, whose next change writes this event in the same transaction.
+    #[must_use]
+    pub fn acting(&self, act: &Act) -> Self {
+        Self {
+            act: Some(act.clone()),
+            ..self.clone()
+        }
+    }
+
+    /// Writes an event; what it is about changes no row of the store.
+    pub fn audit(&self, event: AuditEvent) -> Pending<()> {
+        self.writer.submit(When::Synced, move |db| about_job(db, &event))
+    }
+
+    /// Hands over an event that strangers cause, to be written soon. Never waits: when too many wait already it is counted.
+    pub fn note_alert(&self, event: AuditEvent) {
+        self.associations.submit_alert(event);
+    }
+}
+
+/// Writes an event as it is, within a request of the writer.
+pub(super) fn append(db: &Connection, event: &AuditEvent) -> Result<()> {
+    chain::append(db, event)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! What came: one event for each association and study, never one for each object.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+
+use super::super::instances::NewInstance;
+use super::super::jobs::NewJob;
+use super::super::pushes::NewPush;
+use super::super::writer::When;
+use super::super::{Pending, Result, Store};
+use super::append;
+use super::jobs::studies;
+use crate::model::{
+    AuditAction, AuditEvent, AuditKind, AuditParticipant, AuditRole, AuditStudy, AuditThing, JobId, Origin,
+};
+
+/// Goes with the first object of a study that an association brings into a job.
+#[derive(Clone, Debug)]
+pub struct ReceiptMark {
+    /// The association.
+    pub association: u64,
+    /// Study Instance UID.
+    pub study: String,
+    /// Patient ID.
+    pub patient_id: String,
+}
+
+/// What an association brought of a study into a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// Objects that were not there, by SOP class.
+    pub new: BTreeMap<String, u64>,
+    /// Objects that were there already.
+    pub again: BTreeMap<String, u64>,
+}
+
+/// Notes, beside the row of an object, what is to be told when its association is over.
+pub(in crate::store) fn mark(db: &Connection, job: i64, mark: &ReceiptMark) -> Result<()> {
+    is_of(db, job, &mark.study, &mark.patient_id)?;
+    db.prepare_cached("INSERT OR IGNORE INTO audit_receiving (association, job) VALUES (?1, ?2)")?
+        .execute(params![mark.association, job])?;
+    Ok(())
+}
+
+fn is_of(db: &Connection, job: i64, study: &str, patient_id: &str) -> Result<()> {
+    db.prepare_cached("INSERT OR IGNORE INTO audit_studies (job, study, patient_id) VALUES (?1, ?2, ?3)")?
+        .execute(params![job, study, patient_id])?;
+    Ok(())
+}
+
+impl Store {
+    /// Tells what an association brought, now that it is over: by job and study. Nobody has to wait for it: until it is
+    /// written, the rows say that it is to be told.
+    pub fn association_received(
+        &self,
+        origin: &Origin,
+        receipts: Vec<((JobId, String), Receipt)>,
+    ) -> Pending<()> {
+        let origin = origin.clone();
+        self.writer.submit(When::Unsynced, move |db| {
+            for ((job, study), receipt) in receipts {
+                let mut known = studies(db, job.as_str())?;
+                known.retain(|s| s.uid == study);
+                let of = known.pop().unwrap_or(AuditStudy {
+                    uid: study,
+                    ..AuditStudy::default()
+                });
+                let sides = [
+                    (AuditAction::Create, receipt.new),
+                    (AuditAction::Read, receipt.again),
+                ];
+                for (action, sop_classes) in sides.into_iter().filter(|(_, classes)| !classes.is_empty()) {
+                    let of = AuditStudy {
+                        sop_classes,
+                        ..of.clone()
+                    };
+                    let (calling, called) = (origin.calling.0.as_str(), origin.called.0.as_str());
+                    let event = received(action, calling, called, &origin.address.to_string());
+                    append(db, &event.of_study(of).about(AuditThing::Job, job.as_str()))?;
+                }
+            }
+            db.prepare_cached("DELETE FROM audit_receiving WHERE association = ?1")?
+                .execute([origin.association])?;
+            Ok(())
+        })
+    }
+
+    /// Tells, at a start, what an earlier run received and did not come to tell: objects of jobs that were receiving, more
+    /// than events tell of. Answers of how many jobs.
+    pub fn tell_what_was_received(&self) -> Pending<usize> {
+        self.write(|db| {
+            let mut statement = db.prepare(
+                "SELECT seq, id, stream, calling_ae_title, caller_address FROM jobs \
+                 WHERE state = 'receiving' OR seq IN (SELECT job FROM audit_receiving) ORDER BY seq",
+            )?;
+            let rows = statement.query_map([], |row| {
+                Ok((
+                    row.get::<_, i64>(0)?,
+                    [row.get::<_, String>(1)?, row.get(2)?, row.get(3)?, row.get(4)?],
+                ))
+            })?;
+            let mut told = 0;
+            for (seq, [id, stream, calling, address]) in rows.collect::<rusqlite::Result<Vec<_>>>()? {
+                let sop_classes = untold(db, seq, &id)?;
+                if sop_classes.is_empty() {
+                    continue;
+                }
+                let Some(of) = studies(db, &id)?.into_iter().next() else {
+                    continue;
+                };
+                let event = received(AuditAction::Create, &calling, &stream, &address);
+                let text = "counted at the start after the node had stopped within the association";
+                let event = event.of_study(AuditStudy { sop_classes, ..of }).saying(text);
+                append(db, &event.about(AuditThing::Job, id))?;
+                told += 1;
+            }
+            db.execute("DELETE FROM audit_receiving", [])?;
+            Ok(told)
+        })
+    }
+}
+
+/// The objects of a job that no event tells of, by SOP class. Those that it has from an earlier job were received before it
+/// began.
+fn untold(db: &Connection, seq: i64, id: &str) -> Result<BTreeMap<String, u64>> {
+    let mut statement = db.prepare_cached(
+        "SELECT sop_class_uid, count(*) FROM instances WHERE job = ?1 \
+         AND received_at >= (SELECT received_at FROM jobs WHERE seq = ?1) GROUP BY sop_class_uid",
+    )?;
+    let rows = statement.query_map([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut left: BTreeMap<String, u64> = rows.collect::<rusqlite::Result<_>>()?;
+    let mut told = db.prepare_cached("SELECT event FROM audit WHERE job = ?1 AND kind = 'transferred'")?;
+    let mut rows = told.query([id])?;
+    while let Some(row) = rows.next()? {
+        let event: AuditEvent = super::listing::event(&row.get::<_, String>(0)?)?;
+        // What was there already, and what was sent on, is Read.
+        if event.action == AuditAction::Create {
+            for (class, objects) in event.study.iter().flat_map(|study| &study.sop_classes) {
+                if let Some(left) = left.get_mut(class) {
+                    *left = left.saturating_sub(*objects);
+                }
+            }
+        }
+    }
+    left.retain(|_, objects| *objects > 0);
+    Ok(left)
+}
+
+fn received(action: AuditAction, calling: &str, called: &str, address: &str) -> AuditEvent {
+    let sender = AuditParticipant::ae(calling, Some(address), AuditRole::Source).asking();
+    let us = AuditParticipant::ae(called, None, AuditRole::Destination);
+    AuditEvent::new(AuditKind::Transferred, action, vec![sender, us])
+}
+
+/// A study was pushed, in the transaction that makes its job.
+pub(in crate::store) fn pushed(
+    db: &Connection,
+    seq: i64,
+    job: &JobId,
+    row: &NewJob,
+    push: &NewPush,
+    instances: &[NewInstance],
+) -> Result<()> {
+    is_of(db, seq, &row.study_instance_uid, &push.patient_id)?;
+    let mut sop_classes = BTreeMap::new();
+    for instance in instances {
+        *sop_classes.entry(instance.sop_class_uid.to_string()).or_insert(0) += 1;
+    }
+    let of = AuditStudy {
+        uid: row.study_instance_uid.clone(),
+        patient_id: push.patient_id.clone(),
+        sop_classes,
+    };
+    let who = AuditParticipant {
+        role: Some(AuditRole::Destination),
+        ..AuditParticipant::caller(&push.by, &row.caller_address)
+    };
+    let from = AuditParticipant::medium("HTTP push", &row.caller_address, AuditRole::SourceMedia);
+    let event = AuditEvent::new(AuditKind::Imported, AuditAction::Create, vec![who, from]);
+    let event = event.of_study(of).about(AuditThing::Job, job.as_str());
+    append(db, &event.about(AuditThing::Bucket, row.stream.as_str()))
+}
