@@ -78,9 +78,7 @@ impl Node {
         files::remove_file(&layout.path(Place::NodeFile)).context("remove run/node.json")?;
         let rules = RoutesConfig {
             fixed,
-            site: routing::Site {
-                default_pacs: given.default_pacs,
-            },
+            site: routing::Site::new(given.default_pacs, &remotes),
             required: given.file.is_some(),
             file: layout
                 .root()

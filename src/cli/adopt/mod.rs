@@ -111,7 +111,7 @@ impl Adopt {
         let images = self.images();
         let mut report = self.report(config, tree);
         if let Some(from) = &tree.routing {
-            report.rules_fit(rules::look(from, &config.data, &config.routing));
+            report.rules_fit(rules::look(from, &config.data, config));
         }
         let id = JobId::generate(Timestamp::now());
         for stream in &tree.streams {
@@ -142,7 +142,7 @@ impl Adopt {
         let mut report = self.report(&config, tree);
         report.done = true;
         if let Some(from) = &tree.routing {
-            let looked = rules::look(from, &config.data, &config.routing);
+            let looked = rules::look(from, &config.data, &config);
             report.rules_fit(looked.and_then(|fitting| fitting.take_over().map(|()| fitting)));
         }
         let capacity = node::capacity(engine.as_ref(), &config.engine).await?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::config::RoutingConfig;
+use crate::config::Config;
 use crate::engine::output;
 use crate::files;
 use crate::routing::{LARGEST, Site, parse_rules};
@@ -19,8 +19,14 @@ pub struct Fitting {
 }
 
 /// Reads rules and says whether this node would take them; nothing is changed.
-pub fn look(from: &Path, data: &Path, config: &RoutingConfig) -> Result<Fitting> {
-    let to = data.join(config.file.as_deref().unwrap_or(Path::new("routing.json")));
+pub fn look(from: &Path, data: &Path, config: &Config) -> Result<Fitting> {
+    let to = data.join(
+        config
+            .routing
+            .file
+            .as_deref()
+            .unwrap_or(Path::new("routing.json")),
+    );
     ensure!(
         !to.exists(),
         "there are rules already in {}: they stay",
@@ -28,9 +34,7 @@ pub fn look(from: &Path, data: &Path, config: &RoutingConfig) -> Result<Fitting>
     );
     let text = output::read_small(from, LARGEST)?
         .with_context(|| format!("it is no file of at most {LARGEST} bytes"))?;
-    let site = Site {
-        default_pacs: config.default_pacs.clone(),
-    };
+    let site = Site::new(config.routing.default_pacs.clone(), &config.remotes);
     let (rules, _) = parse_rules(&text, &site)?;
     Ok(Fitting {
         rules: rules.len(),

@@ -17,6 +17,7 @@ fn pacs() -> RemoteAe {
 fn rules(text: &str) -> Vec<Route> {
     let site = Site {
         default_pacs: Some(pacs()),
+        ..Site::default()
     };
     parse(text.as_bytes(), &site).unwrap().0
 }

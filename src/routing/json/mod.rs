@@ -12,7 +12,7 @@ use std::fmt::Display;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde::Serialize;
 
-use crate::model::{RemoteAe, Route};
+use crate::model::{Remote, RemoteAe, Route};
 
 use table::{Notes, Table};
 
@@ -30,6 +30,23 @@ const MOST_PATTERNS: usize = 2000;
 pub struct Site {
     /// Where `$me` and `$port` are.
     pub default_pacs: Option<RemoteAe>,
+    /// Those that the configuration names.
+    pub remote_aes: Vec<RemoteAe>,
+}
+
+impl Site {
+    /// That of a configuration.
+    #[must_use]
+    pub fn new(default_pacs: Option<RemoteAe>, remotes: &[Remote]) -> Self {
+        let dicom = |remote: &Remote| match remote {
+            Remote::Dicom(remote) => Some(remote.clone()),
+            Remote::Folder(_) | Remote::Web(_) => None,
+        };
+        Self {
+            default_pacs,
+            remote_aes: remotes.iter().filter_map(dicom).collect(),
+        }
+    }
 }
 
 /// Something to say about a file.

@@ -100,30 +100,20 @@ fn destination(table: &Table<'_>, site: &Site) -> Option<Destination> {
             table.error(key, "is missing");
         }
     }
-    // What the site calls over TLS is not called without by a rule that says less.
-    let over_tls = site
-        .default_pacs
-        .as_ref()
-        .filter(|pacs| meant.get() && pacs.tls.is_some());
-    if let (Some(pacs), Some(title)) = (over_tls, &ae_title)
-        && pacs.ae_title != *title
-    {
-        table.error(
-            "AETitleTo",
-            &format!(
-                "the default PACS is called over TLS: it has to be its AE title, {}",
-                pacs.ae_title
-            ),
-        );
-    }
+    let known = match (&host, &port, &ae_title) {
+        (Some(host), Some(port), Some(ae_title)) => {
+            known(table, site, meant.get(), &format!("{host}:{port}"), ae_title)
+        }
+        _ => None,
+    };
     let stops = table.switch("break").unwrap_or_default();
     let which = which(table);
     let error_report = table.switch("sendErrorAsDcm").unwrap_or_default();
     table.warn_unknown();
     Some(Destination {
         outcome: None,
-        peer: match over_tls {
-            Some(pacs) => Peer::Named(pacs.ae_title.clone()),
+        peer: match known {
+            Some(remote) => Peer::Named(remote.ae_title.clone()),
             None => Peer::Given(RemoteAe::plain(
                 ae_title?,
                 format!("{}:{}", host?, port?),
@@ -134,6 +124,31 @@ fn destination(table: &Table<'_>, site: &Site) -> Option<Destination> {
         stops,
         error_report,
     })
+}
+
+/// The remote AE of the configuration that a destination means, where that is called over TLS: it is not called without by a
+/// rule that says less.
+fn known<'s>(
+    table: &Table<'_>,
+    site: &'s Site,
+    default: bool,
+    address: &str,
+    ae_title: &AeTitle,
+) -> Option<&'s RemoteAe> {
+    let there = |remote: &&RemoteAe| remote.address.eq_ignore_ascii_case(address) && remote.tls.is_some();
+    let default = site.default_pacs.iter().filter(|_| default);
+    let all: Vec<_> = default.chain(&site.remote_aes).filter(there).collect();
+    let meant = all.iter().find(|remote| remote.ae_title == *ae_title);
+    if let (None, Some(other)) = (meant, all.first()) {
+        table.error(
+            "AETitleTo",
+            &format!(
+                "{address} is called over TLS: it has to be its AE title, {}",
+                other.ae_title
+            ),
+        );
+    }
+    meant.copied()
 }
 
 /// Host and port of an address that the configuration checked.

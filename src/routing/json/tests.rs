@@ -28,6 +28,7 @@ fn site() -> Site {
             "pacs.example:104".into(),
             title("NODE"),
         )),
+        ..Site::default()
     }
 }
 
@@ -204,23 +205,35 @@ proptest! {
 }
 
 #[test]
-fn a_default_pacs_that_is_called_over_tls_is_never_called_without() {
-    let mut site = site();
-    if let Some(pacs) = &mut site.default_pacs {
-        pacs.tls = Some(crate::model::RemoteTls {
-            ca: "ca.pem".into(),
-            identity: None,
-            name: None,
-        });
-    }
-    let rule = |to: &str| {
+fn what_is_called_over_tls_is_never_called_without() {
+    let mut over_tls = site().default_pacs.unwrap();
+    over_tls.tls = Some(crate::model::RemoteTls {
+        ca: "ca.pem".into(),
+        identity: None,
+        name: None,
+    });
+    let default = Site::new(Some(over_tls.clone()), &[]);
+    let named = Site::new(None, &[crate::model::Remote::Dicom(over_tls)]);
+    let rule = |host: &str, port: &str, to: &str| {
         format!(
-            r#"{{ "routing": [ {{ "name": "r", "send": [ {{ "success": {{ "IP": "$me", "PORT": "$port", "AETitleSender": "me",
-            "AETitleTo": "{to}" }} }} ] }} ] }}"#
+            r#"{{ "routing": [ {{ "name": "r", "send": [ {{ "success": {{ "IP": "{host}", "PORT": "{port}",
+            "AETitleSender": "me", "AETitleTo": "{to}" }} }} ] }} ] }}"#
         )
     };
-    let (rules, _) = parse(rule("PACS").as_bytes(), &site).unwrap();
-    assert!(matches!(&rules[0].to[0].peer, crate::model::Peer::Named(title) if title.as_str() == "PACS"));
-    let said = parse(rule("OTHER").as_bytes(), &site).unwrap_err().to_string();
-    assert!(said.contains("AETitleTo") && said.contains("over TLS"), "{said}");
+    for (site, host, port) in [
+        (&default, "$me", "$port"),
+        (&named, "pacs.example", "104"),
+        (&named, "PACS.example", "104"),
+    ] {
+        let (rules, _) = parse(rule(host, port, "PACS").as_bytes(), site).unwrap();
+        assert!(
+            matches!(&rules[0].to[0].peer, crate::model::Peer::Named(title) if title.as_str() == "PACS"),
+            "{host}"
+        );
+        let other = parse(rule(host, port, "OTHER").as_bytes(), site);
+        let said = other.unwrap_err().to_string();
+        assert!(said.contains("AETitleTo") && said.contains("over TLS"), "{said}");
+    }
+    let (rules, _) = parse(rule("pacs.example", "11112", "OTHER").as_bytes(), &named).unwrap();
+    assert!(matches!(&rules[0].to[0].peer, crate::model::Peer::Given(_)));
 }
