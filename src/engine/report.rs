@@ -190,39 +190,12 @@ fn put(wanted: &Wanted, bytes: &[u8]) -> io::Result<Made> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::bucket::Manifest;
     use crate::container::ImageId;
-    use crate::dicom::secondary_capture::{self, Capture, Image};
-    use crate::engine::tests::job;
-    use crate::model::{AttributeTag, Timestamp, Uid};
+    use crate::engine::tests::{job, write_object};
+    use crate::model::Timestamp;
     use crate::store::BucketRow;
-
-    /// An object of a patient.
-    fn write(path: &std::path::Path, patient: &str) {
-        let tag = |group, element| AttributeTag { group, element };
-        let study = BTreeMap::from([
-            (tag(0x0020, 0x000D), "1.2.3".to_owned()),
-            (tag(0x0010, 0x0020), patient.to_owned()),
-        ]);
-        let uid = |text: &str| Uid::parse(text.as_bytes()).unwrap();
-        let capture = Capture {
-            study: &study,
-            series: uid("1.2.1"),
-            description: "x",
-            instance: uid("1.2.2"),
-            number: 1,
-            at: Timestamp(0),
-        };
-        let image = Image {
-            columns: 2,
-            rows: 1,
-            pixels: vec![0, 0],
-        };
-        fs::write(path, secondary_capture::file(&capture, image).unwrap().1).unwrap();
-    }
 
     #[test]
     fn of_two_patients_there_is_no_report_whatever_the_gate_lets_go() {
@@ -260,9 +233,9 @@ mod tests {
         for place in [&wanted.input, &wanted.output] {
             fs::create_dir(place).unwrap();
         }
-        write(&wanted.input.join("1.dcm"), "A1");
+        write_object(&wanted.input.join("1.dcm"), "A1");
         for (second, is_made) in [("A1 ", true), ("", true), ("A2", false)] {
-            write(&wanted.input.join("2.dcm"), second);
+            write_object(&wanted.input.join("2.dcm"), second);
             let made = make(&wanted).unwrap();
             assert_eq!(matches!(made, Made::Written(_)), is_made, "{second}: {made:?}");
         }

@@ -1,6 +1,10 @@
 //! What tests of this module share.
 
-use crate::model::{AeTitle, Job, JobId, JobState, Timestamp, Uid};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::dicom::secondary_capture::{self, Capture, Image};
+use crate::model::{AeTitle, AttributeTag, Job, JobId, JobState, Timestamp, Uid};
 use crate::store::{BucketRow, NewInstance, NewJob, Store, When};
 
 /// A job that is being harvested.
@@ -55,4 +59,29 @@ pub fn queued() -> (tempfile::TempDir, Store, JobId) {
         .unwrap();
     store.complete(&job.id, "quiet".into(), now, None).wait().unwrap();
     (dir, store, job.id)
+}
+
+/// Writes an object of a patient, who is John Doe.
+pub fn write_object(path: &Path, patient_id: &str) {
+    let tag = |group, element| AttributeTag { group, element };
+    let study = BTreeMap::from([
+        (tag(0x0020, 0x000D), "1.2.3".to_owned()),
+        (tag(0x0010, 0x0010), "Doe^John".to_owned()),
+        (tag(0x0010, 0x0020), patient_id.to_owned()),
+    ]);
+    let uid = |text: &str| Uid::parse(text.as_bytes()).unwrap();
+    let capture = Capture {
+        study: &study,
+        series: uid("1.2.1"),
+        description: "x",
+        instance: uid("1.2.2"),
+        number: 1,
+        at: Timestamp(0),
+    };
+    let image = Image {
+        columns: 2,
+        rows: 1,
+        pixels: vec![0, 0],
+    };
+    std::fs::write(path, secondary_capture::file(&capture, image).unwrap().1).unwrap();
 }

@@ -178,7 +178,7 @@ fn uid(job: &Job, number: u16) -> io::Result<Uid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::tests::job;
+    use crate::engine::tests::{job, write_object};
 
     #[test]
     fn the_end_of_a_long_log_is_kept_and_long_lines_are_broken() {
@@ -261,23 +261,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         let object = |name: &str, patient: &str| {
-            let tag = |group, element| crate::model::AttributeTag { group, element };
-            let study = std::collections::BTreeMap::from([
-                (tag(0x0020, 0x000D), "1.2.3".to_owned()),
-                (tag(0x0010, 0x0010), "Doe^John".to_owned()),
-                (tag(0x0010, 0x0020), patient.to_owned()),
-            ]);
-            let uid = |text: &str| Uid::parse(text.as_bytes()).unwrap();
-            let capture = Capture {
-                study: &study,
-                series: uid("1.2.1"),
-                description: "x",
-                instance: uid("1.2.2"),
-                number: 1,
-                at: Timestamp(0),
-            };
-            let image = page::page(&[]);
-            std::fs::write(at(name), secondary_capture::file(&capture, image).unwrap().1).unwrap();
+            write_object(&at(name), patient);
             at(name)
         };
         let job = Job {
