@@ -1,22 +1,23 @@
 //! The composition root: a [`Config`] becomes a running node, in named phases, and stops in named phases.
 
 mod announce;
+mod data;
 mod https;
 mod trail;
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use announce::Announcement;
+use data::{make_parent, refuse_a_lost_store};
 
 use crate::audit;
 use crate::bucket::uploads::Uploads;
@@ -34,6 +35,8 @@ use crate::routing::{self, Routes, RoutesConfig};
 use crate::scp::{Keeper, Listener, Scp, SecurePort};
 use crate::stage::{Classifier, Keeps, Retention, Stage, load_rules};
 use crate::store::Store;
+
+pub use data::lock;
 
 /// Time that open associations have to end when the node stops.
 const ASSOCIATIONS_GRACE: Duration = Duration::from_secs(30);
@@ -377,11 +380,6 @@ impl Node {
     }
 }
 
-fn make_parent(path: &Path) -> Result<()> {
-    let parent = path.parent().unwrap_or(Path::new("/"));
-    files::make_directory(parent).with_context(|| format!("make {}", parent.display()))
-}
-
 /// How long each installed bucket wants its jobs kept. A store in trouble names none, and then nothing is removed.
 fn keeps(buckets: &Buckets) -> Keeps {
     let listed = buckets.list().unwrap_or_else(|error| {
@@ -394,56 +392,11 @@ fn keeps(buckets: &Buckets) -> Keeps {
         .collect()
 }
 
-/// A store that is gone while jobs are there is not made anew: nobody would know of them any more.
-fn refuse_a_lost_store(layout: &Layout) -> Result<()> {
-    let path = layout.path(Place::Store);
-    let streams = layout.root().join("streams");
-    if !Store::is_there(&path)? && !files::entries(&streams)?.is_empty() {
-        bail!(
-            "the job store is missing or empty, but {} has data: put a backup of it in its place, or move {} away to begin \
-             anew",
-            streams.display(),
-            streams.display()
-        );
-    }
-    Ok(())
-}
-
 /// What is shown on the TLS port, and where that is to be.
 fn open_tls(config: TlsConfig) -> Result<(tls::Server, SocketAddr)> {
     let address = config.address;
     let server = tls::Server::open(config).context("set DICOM over TLS up")?;
     Ok((server, address))
-}
-
-/// One node per data directory: nobody else works on it as long as the file is held.
-///
-/// # Errors
-/// That a node runs on it, naming its process; what the system says.
-pub fn lock(layout: &Layout) -> Result<File> {
-    let path = layout.path(Place::Lock);
-    make_parent(&path)?;
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .with_context(|| format!("open {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            let holder = std::fs::read_to_string(layout.path(Place::NodeFile)).unwrap_or_default();
-            let holder: serde_json::Value = serde_json::from_str(&holder).unwrap_or_default();
-            let pid = holder
-                .get("pid")
-                .map_or("unknown".to_owned(), ToString::to_string);
-            bail!(
-                "the data directory {} is in use by another magickbox (pid {pid}): stop it, or give --data another directory",
-                layout.root().display()
-            )
-        }
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("lock {}", path.display())),
-    }
 }
 
 /// What may be promised to runs: the configuration's word, else all that the engine's machine has.
