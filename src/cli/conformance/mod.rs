@@ -9,6 +9,7 @@
 //! model          4  application entities and what flows between them
 //! services       5  what each service does
 //! configuration  6  every key, with its default
+//! destinations   6  where results go, and by which rules
 //! network        7  associations, presentation contexts
 //! status         7.3  every status, rejection and abort
 //! security       8  who may connect, ports, TLS
@@ -17,6 +18,7 @@
 
 mod annexes;
 mod configuration;
+mod destinations;
 mod introduction;
 mod markdown;
 mod model;
