@@ -177,7 +177,8 @@ impl Gate<'_> {
             program.as_deref().unwrap_or(COPIES_BY),
         );
         let scratch = self.layout.path(Place::Outgoing(&self.delivery.stream, job));
-        files::make_directory(&scratch).map_err(disk("make the directory of what is sent"))?;
+        // Not with what is above it: the files of a job that was deleted meanwhile do not come back.
+        files::add_directory(&scratch).map_err(disk("make the directory of what is sent"))?;
         let mut round = Round::new(self, row, equipment);
         round.look_at(instances)?;
         if round.is_held() {
