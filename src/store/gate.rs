@@ -40,8 +40,8 @@ pub struct UidsTaken {
 }
 
 impl Store {
-    /// Whether something else has the UIDs of a result of a job: an object that another job received, or another job's
-    /// result. The same data set under the same name in the same study is the same object, whoever made it again; in
+    /// Whether something else has the UIDs of a result of a job: an object that another job received, another job's
+    /// result, or another one of this job. The same data set under the same name in the same study is the same object, whoever made it again; in
     /// another study it is another, as soon as what it left out is filled in.
     ///
     /// # Errors
@@ -171,8 +171,8 @@ impl Store {
                 db.execute("UPDATE jobs SET ended_at = NULL WHERE id = ?1", [job.as_str()])?;
             }
             db.execute(
-                "UPDATE deliveries SET state = ?2, gate_state = ?3, next_at = NULL, error = NULL, created_at = ?4 \
-                 WHERE id = ?1",
+                "UPDATE deliveries SET state = ?2, gate_state = ?3, next_at = NULL, error = NULL, created_at = ?4, \
+                 tried_at = NULL WHERE id = ?1",
                 params![delivery, next.name(), GateState::Released.word(), at.0],
             )?;
             record_is_late(db, &job)?;
@@ -210,11 +210,26 @@ fn uids_taken(db: &Connection, job: &JobId, result: &ResultUid) -> Result<UidsTa
     let has = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> Result<bool> {
         Ok(db.prepare_cached(sql)?.exists(values)?)
     };
-    // One that this job sent may have come back to this node since. One of another job may be sent again.
+    // What this job let go under that name is what it is the name of, whatever else has it by now.
+    let own: Option<bool> = db
+        .prepare_cached(
+            "SELECT r.hash = ?3 FROM result_uids r JOIN jobs j ON j.seq = r.job \
+             WHERE r.sop_instance_uid = ?1 AND j.id = ?2",
+        )?
+        .query_row(params![instance, job.as_str(), result.hash], |row| row.get(0))
+        .optional()?;
+    if let Some(is_same) = own {
+        // One that this job sent may have come back to this node since.
+        return Ok(UidsTaken {
+            instance: !is_same,
+            series: false,
+        });
+    }
+    // One of another job may be sent again.
     let sent = has(
         "SELECT 1 FROM result_uids r JOIN jobs j ON j.seq = r.job \
-         WHERE r.sop_instance_uid = ?1 AND (j.id = ?2 OR (r.hash = ?3 AND r.study_instance_uid = ?4))",
-        &[instance, &job.as_str(), &result.hash, &result.study_instance_uid],
+         WHERE r.sop_instance_uid = ?1 AND r.hash = ?2 AND r.study_instance_uid = ?3",
+        &[instance, &result.hash, &result.study_instance_uid],
     )?;
     if sent {
         return Ok(UidsTaken::default());

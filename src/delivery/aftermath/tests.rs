@@ -141,3 +141,23 @@ fn a_record_that_changed_while_it_was_written_is_late_still_and_one_that_is_gone
     assert_eq!(scene.aftermath(&worker).pass().unwrap(), None);
     assert_eq!(scene.store.records_late().unwrap(), []);
 }
+
+#[test]
+fn a_record_that_could_not_be_written_when_its_delivery_ended_is_written_later() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let pacs = Pacs::start("PACS");
+    let worker = scene.worker(Config::load(None).unwrap().delivery, vec![pacs.remote()], &hands);
+    let job = scene.job("1.2.3", 1, &["PACS"], BEGIN);
+    // As on a full disk: what is written beside it cannot be.
+    let beside = scene.place(&job, ".record.json.new");
+    std::fs::create_dir(&beside).unwrap();
+    hands.turn(&worker, later(1));
+    assert_eq!(scene.states(&job), [("sent", 1)]);
+    let aftermath = scene.aftermath(&worker);
+    assert_eq!(aftermath.pass().unwrap(), Some(AGAIN));
+    std::fs::remove_dir(&beside).unwrap();
+    assert_eq!(aftermath.pass().unwrap(), None);
+    let record = std::fs::read(scene.place(&job, "record.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    assert_eq!(record["deliveries"][0]["state"], "sent", "{record:#}");
+}

@@ -85,8 +85,8 @@ fn what_another_job_received_is_taken_but_not_what_came_back() {
     assert_eq!(store.uids_taken(&first, &own).unwrap(), both);
     // It is this job's own result, which a PACS sent on to this node, repaired.
     let (claim, id) = (own.clone(), first.to_string());
-    let sql = "INSERT INTO result_uids VALUES (?1, (SELECT seq FROM jobs WHERE id = ?2), ?3, '1.2.3', zeroblob(16))";
-    let values = (claim.sop_instance_uid, id, claim.series_instance_uid);
+    let sql = "INSERT INTO result_uids VALUES (?1, (SELECT seq FROM jobs WHERE id = ?2), ?3, '1.2.3', ?4)";
+    let values = (claim.sop_instance_uid, id, claim.series_instance_uid, claim.hash);
     store
         .write(move |db| Ok(db.execute(sql, values)?))
         .wait()
@@ -122,7 +122,12 @@ fn what_is_held_is_released_by_somebody_and_its_values_stand_in_no_event() {
     let (job, delivery) = delivering(&store, "1.2.3", now);
     let release = || store.gate_release(&job, delivery.id, "anna".into(), now).wait();
     assert!(release().is_err(), "nothing is held");
-    assert!(store.delivery_begins(delivery.id).wait().unwrap());
+    assert!(
+        store
+            .delivery_begins(delivery.id, Timestamp::now())
+            .wait()
+            .unwrap()
+    );
     // Looked at twice: a crash came between.
     for _ in 0..2 {
         store
