@@ -291,6 +291,10 @@ fn decided(
             file,
         ])?;
     }
+    // Deleted while it was looked at: nobody forgets the values later.
+    if removed(db, job)? {
+        forget_values(db, job)?;
+    }
     // The same deviation with other values is one line here.
     let mut told: Vec<(String, u32)> = Vec::new();
     for GateFindings { finding, objects, .. } in findings {
@@ -322,6 +326,12 @@ fn decided(
             &format!("to {destination}: {more} more, see the delivery's findings"),
         ),
     }
+}
+
+/// Whether the files of a job are gone.
+fn removed(db: &Connection, job: &JobId) -> Result<bool> {
+    let sql = "SELECT 1 FROM jobs WHERE id = ?1 AND removed_at IS NOT NULL";
+    Ok(db.prepare_cached(sql)?.exists([job.as_str()])?)
 }
 
 /// The values of findings go with the files of their job: they are a patient's.

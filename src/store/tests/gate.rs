@@ -201,3 +201,20 @@ fn the_values_go_with_the_files_of_the_job() {
     assert_eq!(left[0].file, "");
     assert_eq!(left[0].finding.attribute, "Patient ID (0010,0020)");
 }
+
+#[test]
+fn values_that_are_found_when_the_files_are_gone_are_not_kept() {
+    let (_dir, store) = store();
+    let now = Timestamp::now();
+    let (job, delivery) = delivering(&store, "1.2.3", now);
+    store.delete(&job, "anna".into(), now).wait().unwrap();
+    store.removal_ends(&job, now).wait().unwrap();
+    // A look at its results was under way.
+    store
+        .gate_held(delivery.id, &job, held("wrong-id"))
+        .wait()
+        .unwrap();
+    let found = store.gate_findings(delivery.id).unwrap().remove(0);
+    assert_eq!((found.finding.result, found.finding.input), (None, None));
+    assert_eq!(found.file, "");
+}
