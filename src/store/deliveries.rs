@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::aftermath::may_copy;
+use super::aftermath::{may_copy, record_is_late};
 use super::events::record;
 use super::jobs::{advance, ae_title, job_id, set_verdict, state_of};
 use super::{Pending, Result, Store, StoreError, audit, measures};
@@ -143,7 +143,8 @@ impl Store {
         let destinations = self.destinations.clone();
         self.write(move |db| {
             let Some(state) = advance_delivery(db, id, event)? else {
-                // An operator cancelled it meanwhile: what was sent was sent.
+                // An operator cancelled it meanwhile: what was sent was sent. The record may say that all of it was.
+                record_is_late(db, &job)?;
                 return record(
                     db,
                     &job,
