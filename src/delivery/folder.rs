@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::gate::is_copy;
 use super::sender::Said;
 use crate::dicom::header;
 use crate::dicom::scu::{Outgoing, Pace};
@@ -94,17 +95,17 @@ fn send_one(folder: &Folder, file: &Outgoing, pace: Option<&Pace>) -> Result<Sai
         path: path.clone(),
         source,
     };
-    match same(&file.path, &path).map_err(writing)? {
-        None => {}
-        Some(true) => return Ok(Said::Status(Status(0x0111), None)),
-        // Nobody can tell here which of the two is wanted, and whoever reads there may have used the one that is there.
-        Some(false) => {
-            let why = format!(
-                "another object of the same SOP Instance UID is there as {}, and stays: move it away to have this one",
-                path.display()
-            );
-            return Ok(Said::Refused(why));
+    if path.try_exists().map_err(writing)? {
+        // Its head may have been written by another node, or for another job.
+        if is_copy(&file.path, &path).map_err(writing)? {
+            return Ok(Said::Status(Status(0x0111), None));
         }
+        // Nobody can tell here which of the two is wanted, and whoever reads there may have used the one that is there.
+        let why = format!(
+            "another object of the same SOP Instance UID is there as {}, and stays: move it away to have this one",
+            path.display()
+        );
+        return Ok(Said::Refused(why));
     }
     files::make_directory(&directory).map_err(writing)?;
     // One that a crash left beside is written over.
@@ -131,34 +132,6 @@ fn copy(from: &Path, to: &Path, pace: Option<&Pace>) -> io::Result<()> {
             pace.wait_for(read);
         }
         to.write_all(buffer.get(..read).unwrap_or_default())?;
-    }
-}
-
-/// Whether the other file has the same bytes; `None` where there is none.
-fn same(one: &Path, other: &Path) -> io::Result<Option<bool>> {
-    let mut other = match File::open(other) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut one = File::open(one)?;
-    if one.metadata()?.len() != other.metadata()?.len() {
-        return Ok(Some(false));
-    }
-    let (mut a, mut b) = (vec![0; PIECE], vec![0; PIECE]);
-    loop {
-        let read = one.read(&mut a)?;
-        if read == 0 {
-            return Ok(Some(true));
-        }
-        let there = b.get_mut(..read).unwrap_or_default();
-        match other.read_exact(there) {
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(Some(false)),
-            end => end?,
-        }
-        if a.get(..read) != b.get(..read) {
-            return Ok(Some(false));
-        }
     }
 }
 
@@ -225,6 +198,11 @@ mod tests {
         assert_eq!(send(&first), Said::Status(Status(0x0111), None));
         let there = theirs.path().join("1.2.3/2.25.78/2.25.77.dcm");
         let before = fs::read(&there).unwrap();
+        // Only its head is another.
+        let mut headed = before.clone();
+        headed[..128].fill(1);
+        fs::write(&there, &headed).unwrap();
+        assert_eq!(send(&first), Said::Status(Status(0x0111), None));
         let Said::Refused(why) = send(&other) else {
             panic!("taken for the same");
         };
@@ -232,7 +210,7 @@ mod tests {
             why.contains("2.25.77.dcm") && why.contains("move it away"),
             "{why}"
         );
-        assert_eq!(fs::read(&there).unwrap(), before);
+        assert_eq!(fs::read(&there).unwrap(), headed);
         // The operator has decided.
         fs::remove_file(&there).unwrap();
         assert_eq!(send(&other), Said::Status(Status::SUCCESS, None));

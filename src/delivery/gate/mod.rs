@@ -66,6 +66,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 
+pub(super) use self::copies::is_copy;
 use self::provenance::Equipment;
 use self::round::Round;
 use crate::dicom::upper_layer::Stop;
