@@ -28,6 +28,8 @@ pub struct ResultUid {
     pub study_instance_uid: String,
     /// XXH3-128 of its data set as the bucket made it.
     pub hash: [u8; 16],
+    /// The same of the copy that is sent, once that is made.
+    pub copy_hash: Option<[u8; 16]>,
 }
 
 /// Whether something else has the UIDs of a result.
@@ -68,12 +70,13 @@ impl Store {
             }
             let mut claim = db.prepare_cached(
                 "INSERT OR REPLACE INTO result_uids (sop_instance_uid, job, series_instance_uid, study_instance_uid, \
-                 hash) VALUES (?1, (SELECT seq FROM jobs WHERE id = ?2), ?3, ?4, ?5)",
+                 hash, copy_hash) VALUES (?1, (SELECT seq FROM jobs WHERE id = ?2), ?3, ?4, ?5, ?6)",
             )?;
             for result in &results {
                 let (instance, series) = (&result.sop_instance_uid, &result.series_instance_uid);
                 let study = &result.study_instance_uid;
-                claim.execute(params![instance, job.as_str(), series, study, result.hash])?;
+                let (hash, copy) = (result.hash, result.copy_hash);
+                claim.execute(params![instance, job.as_str(), series, study, hash, copy])?;
             }
             let mut copy = db.prepare_cached(
                 "UPDATE delivery_instances SET copied = 1 WHERE delivery = ?1 AND file = ?2",
@@ -83,6 +86,25 @@ impl Store {
             }
             decided(db, delivery, &job, GateState::Passed, &findings)?;
             Ok(true)
+        })
+    }
+
+    /// Whether a destination has a result of this job by a copy that was another object.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn is_copied_otherwise(&self, job: &JobId, result: &ResultUid) -> Result<bool> {
+        self.read(|db| {
+            let differs = "SELECT 1 FROM result_uids r JOIN jobs j ON j.seq = r.job \
+                           WHERE r.sop_instance_uid = ?1 AND j.id = ?2 AND r.copy_hash <> ?3";
+            let there = "SELECT 1 FROM delivery_instances i JOIN deliveries d ON d.id = i.delivery \
+                         JOIN jobs j ON j.seq = d.job WHERE i.sop_instance_uid = ?1 AND j.id = ?2 AND i.copied = 1 \
+                         AND i.state IN ('sent', 'sent-with-warning', 'duplicate')";
+            let (instance, id) = (&result.sop_instance_uid, job.as_str());
+            Ok(db
+                .prepare_cached(differs)?
+                .exists(params![instance, id, result.copy_hash])?
+                && db.prepare_cached(there)?.exists(params![instance, id])?)
         })
     }
 

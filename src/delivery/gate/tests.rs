@@ -10,6 +10,8 @@ use crate::model::{
 };
 use crate::store::{BucketRow, NewDelivery, NewInstance, NewJob, When};
 
+mod again;
+
 struct Scene {
     _directory: tempfile::TempDir,
     store: Store,
@@ -282,23 +284,15 @@ fn what_is_released_or_not_looked_at_goes_as_it_is() {
     let scene = one(wrong());
     assert_eq!(scene.held().len(), 1);
     let delivery = scene.delivery(0);
-    assert!(
-        scene
-            .store
-            .delivery_begins(delivery.id, Timestamp::now())
-            .wait()
-            .unwrap()
-    );
+    let (store, now) = (&scene.store, Timestamp::now());
+    assert!(store.delivery_begins(delivery.id, now).wait().unwrap());
     let event = crate::model::DeliveryEvent::GaveUp;
-    let now = Timestamp::now();
-    scene
-        .store
+    store
         .delivery_ends(&delivery, event, None, None, now)
         .wait()
         .unwrap();
     let who = "anna".to_owned();
-    scene
-        .store
+    store
         .gate_release(&scene.job, delivery.id, who, now)
         .wait()
         .unwrap();
@@ -403,43 +397,4 @@ fn a_result_that_becomes_another_patients_after_it_was_looked_at_is_not_copied()
     std::fs::rename(other, scene.place("OUTPUT/r.dcm")).unwrap();
     assert!(matches!(round.copy(&instances), Err(GateError::Io { .. })));
     assert!(!scene.place("outgoing/2.25.77.dcm").exists());
-}
-
-#[test]
-fn two_results_of_one_job_under_one_uid_are_one_object_to_nobody() {
-    let one = Made::result();
-    let other = Made::result().with(0x0008_103E, "another");
-    let scene = Scene::new(
-        &[Made::input(1)],
-        &[("a.dcm", one), ("b.dcm", other)],
-        GateMode::Repair,
-        2,
-    );
-    // A rule sends one of them here, another rule the other there.
-    for (number, file) in [(0, "b.dcm"), (1, "a.dcm")] {
-        let id = scene.delivery(number).id;
-        let sql = "DELETE FROM delivery_instances WHERE delivery = ?1 AND file = ?2";
-        let chosen = scene.store.write(move |db| Ok(db.execute(sql, (id, file))?));
-        chosen.wait().unwrap();
-    }
-    let Passage::Open(copies) = scene.pass(0).unwrap() else {
-        panic!("held");
-    };
-    let sent = std::fs::read(&copies["a.dcm"]).unwrap();
-    assert!(matches!(scene.pass(1).unwrap(), Passage::Held(_)));
-    assert_eq!(
-        std::fs::read(&copies["a.dcm"]).unwrap(),
-        sent,
-        "it may have to go again"
-    );
-    assert!(matches!(scene.pass(0).unwrap(), Passage::Open(_)));
-}
-
-#[test]
-fn a_job_that_was_deleted_meanwhile_does_not_come_back_with_copies_in_it() {
-    let scene = one(Made::result());
-    let directory = scene.place("");
-    std::fs::remove_dir_all(&directory).unwrap();
-    assert!(matches!(scene.pass(0), Err(GateError::Io { .. })));
-    assert!(!directory.exists());
 }

@@ -10,6 +10,7 @@ fn result(instance: &str, series: &str, hash: u8) -> ResultUid {
         series_instance_uid: series.into(),
         study_instance_uid: "1.2.3".into(),
         hash: [hash; 16],
+        copy_hash: None,
     }
 }
 
@@ -85,7 +86,8 @@ fn what_another_job_received_is_taken_but_not_what_came_back() {
     assert_eq!(store.uids_taken(&first, &own).unwrap(), both);
     // It is this job's own result, which a PACS sent on to this node, repaired.
     let (claim, id) = (own.clone(), first.to_string());
-    let sql = "INSERT INTO result_uids VALUES (?1, (SELECT seq FROM jobs WHERE id = ?2), ?3, '1.2.3', ?4)";
+    let sql =
+        "INSERT INTO result_uids VALUES (?1, (SELECT seq FROM jobs WHERE id = ?2), ?3, '1.2.3', ?4, NULL)";
     let values = (claim.sop_instance_uid, id, claim.series_instance_uid, claim.hash);
     store
         .write(move |db| Ok(db.execute(sql, values)?))
