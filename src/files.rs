@@ -15,6 +15,14 @@ pub fn make_directory(path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         make_directory(parent)?;
     }
+    add_directory(path)
+}
+
+/// Makes a directory in one that is there, and makes its entry last.
+///
+/// # Errors
+/// [`io::ErrorKind::NotFound`] where that one is gone: it is not made again. What the system says.
+pub fn add_directory(path: &Path) -> io::Result<()> {
     match fs::create_dir(path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -67,8 +75,16 @@ fn file_system<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
 /// # Errors
 /// What the system says; the old file then stays.
 pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    make_directory(path.parent().unwrap_or(Path::new("/")))?;
+    renew_file(path, content)
+}
+
+/// As [`replace_file`], in a directory that is there.
+///
+/// # Errors
+/// [`io::ErrorKind::NotFound`] where that is gone: it is not made again. What the system says; the old file then stays.
+pub fn renew_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("/"));
-    make_directory(directory)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = directory.join(format!(".{name}.new"));
     let mut file = File::create(&beside)?;
@@ -160,6 +176,25 @@ pub fn remove_directory(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_that_is_gone_comes_back_only_where_that_is_meant() {
+        let above = tempfile::tempdir().unwrap();
+        let gone = above.path().join("gone");
+        let file = gone.join("record.json");
+        let kind = |result: io::Result<()>| result.unwrap_err().kind();
+        assert_eq!(kind(renew_file(&file, b"new")), io::ErrorKind::NotFound);
+        assert_eq!(
+            kind(add_directory(&gone.join("outgoing"))),
+            io::ErrorKind::NotFound
+        );
+        assert!(!gone.exists());
+        replace_file(&file, b"first").unwrap();
+        renew_file(&file, b"second").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"second");
+        add_directory(&gone.join("outgoing")).unwrap();
+        add_directory(&gone.join("outgoing")).unwrap();
+    }
 
     #[test]
     fn a_path_is_on_the_innermost_and_latest_mount_whatever_its_name() {

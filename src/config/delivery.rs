@@ -1,7 +1,7 @@
 //! `[delivery]`
 //!
 //! What does not arrive for a reason that may pass is tried again after `first_retry`, then after twice as long each time up to
-//! `longest_retry`, until `give_up` has passed since it was created; then it is held. By default that is 30 s, 1 min,
+//! `longest_retry`, until `give_up` has passed since the first attempt; then it is held. By default that is 30 s, 1 min,
 //! 2 min … 32 min, 1 h, 1 h … for 72 h.
 
 use std::time::Duration;

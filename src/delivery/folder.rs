@@ -1,9 +1,11 @@
-//! A directory as destination: `STUDY/SERIES/INSTANCE.dcm`, each file whole or not at all.
+//! A directory as destination: `STUDY/SERIES/INSTANCE.dcm`, each file whole or not at all. What is there stays: the same
+//! object is there already, another one of its UID is refused, as two objects under one name are for a person to decide about.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::gate::is_copy;
 use super::sender::Said;
 use crate::dicom::header;
 use crate::dicom::scu::{Outgoing, Pace};
@@ -79,6 +81,10 @@ fn send_one(folder: &Folder, file: &Outgoing, pace: Option<&Pace>) -> Result<Sai
     let Some((_, header)) = found else {
         return Ok(Said::Refused("not a DICOM file".to_owned()));
     };
+    if header.sop_instance_uid != file.sop_instance_uid {
+        let why = "the file is of another object than when it was decided to send it";
+        return Ok(Said::Refused(why.to_owned()));
+    }
     // UIDs are digits and dots, and none is `.` or `..`.
     let directory = folder
         .path
@@ -89,8 +95,17 @@ fn send_one(folder: &Folder, file: &Outgoing, pace: Option<&Pace>) -> Result<Sai
         path: path.clone(),
         source,
     };
-    if same(&file.path, &path).map_err(writing)? {
-        return Ok(Said::Status(Status(0x0111), None));
+    if path.try_exists().map_err(writing)? {
+        // Its head may have been written by another node, or for another job.
+        if is_copy(&file.path, &path).map_err(writing)? {
+            return Ok(Said::Status(Status(0x0111), None));
+        }
+        // Nobody can tell here which of the two is wanted, and whoever reads there may have used the one that is there.
+        let why = format!(
+            "another object of the same SOP Instance UID is there as {}, and stays: move it away to have this one",
+            path.display()
+        );
+        return Ok(Said::Refused(why));
     }
     files::make_directory(&directory).map_err(writing)?;
     // One that a crash left beside is written over.
@@ -117,34 +132,6 @@ fn copy(from: &Path, to: &Path, pace: Option<&Pace>) -> io::Result<()> {
             pace.wait_for(read);
         }
         to.write_all(buffer.get(..read).unwrap_or_default())?;
-    }
-}
-
-/// Whether there is a file of the same bytes already.
-fn same(one: &Path, other: &Path) -> io::Result<bool> {
-    let mut other = match File::open(other) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    let mut one = File::open(one)?;
-    if one.metadata()?.len() != other.metadata()?.len() {
-        return Ok(false);
-    }
-    let (mut a, mut b) = (vec![0; PIECE], vec![0; PIECE]);
-    loop {
-        let read = one.read(&mut a)?;
-        if read == 0 {
-            return Ok(true);
-        }
-        let there = b.get_mut(..read).unwrap_or_default();
-        match other.read_exact(there) {
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(false),
-            end => end?,
-        }
-        if a.get(..read) != b.get(..read) {
-            return Ok(false);
-        }
     }
 }
 
@@ -186,5 +173,71 @@ mod tests {
         };
         let error = send_one(&folder, &file, None).unwrap_err().to_string();
         assert!(error.contains("1.2.3") && !error.contains("Doe"), "{error}");
+    }
+
+    #[test]
+    fn another_object_under_the_same_uid_stays_and_is_told() {
+        use crate::delivery::gate::made::{Made, uid};
+        let [ours, theirs] = [0, 1].map(|_| tempfile::tempdir().unwrap());
+        let folder = Folder {
+            name: AeTitle::parse("RESEARCH").unwrap(),
+            path: theirs.path().to_owned(),
+            limits: SendLimits::default(),
+        };
+        let send = |made: &Made| {
+            let file = Outgoing {
+                path: made.write(ours.path()),
+                sop_class_uid: uid(made.class),
+                sop_instance_uid: uid(&made.instance),
+                transfer_syntax_uid: uid(made.syntax),
+            };
+            send_one(&folder, &file, None).unwrap()
+        };
+        let (first, other) = (Made::result(), Made::result().with(0x0008_103E, "another"));
+        assert_eq!(send(&first), Said::Status(Status::SUCCESS, None));
+        assert_eq!(send(&first), Said::Status(Status(0x0111), None));
+        let there = theirs.path().join("1.2.3/2.25.78/2.25.77.dcm");
+        let before = fs::read(&there).unwrap();
+        // Only its head is another.
+        let mut headed = before.clone();
+        headed[..128].fill(1);
+        fs::write(&there, &headed).unwrap();
+        assert_eq!(send(&first), Said::Status(Status(0x0111), None));
+        let Said::Refused(why) = send(&other) else {
+            panic!("taken for the same");
+        };
+        assert!(
+            why.contains("2.25.77.dcm") && why.contains("move it away"),
+            "{why}"
+        );
+        assert_eq!(fs::read(&there).unwrap(), headed);
+        // The operator has decided.
+        fs::remove_file(&there).unwrap();
+        assert_eq!(send(&other), Said::Status(Status::SUCCESS, None));
+        assert_ne!(fs::read(&there).unwrap(), before);
+        assert_eq!(files::entries(there.parent().unwrap()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_another_object_by_now_does_not_go() {
+        use crate::delivery::gate::made::{Made, uid};
+        let [ours, theirs] = [0, 1].map(|_| tempfile::tempdir().unwrap());
+        let folder = Folder {
+            name: AeTitle::parse("RESEARCH").unwrap(),
+            path: theirs.path().to_owned(),
+            limits: SendLimits::default(),
+        };
+        let made = Made::result();
+        let file = Outgoing {
+            path: made.write(ours.path()),
+            sop_class_uid: uid(made.class),
+            sop_instance_uid: uid("2.25.99"),
+            transfer_syntax_uid: uid(made.syntax),
+        };
+        assert!(matches!(
+            send_one(&folder, &file, None).unwrap(),
+            Said::Refused(_)
+        ));
+        assert_eq!(files::entries(theirs.path()).unwrap().len(), 0);
     }
 }

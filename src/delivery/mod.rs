@@ -24,8 +24,9 @@
 //!
 //! # When it is tried again
 //! After `first_retry`, then after twice as long each time up to `longest_retry`, each time up to a quarter less, for each
-//! delivery its own; with the first failure after `give_up` it is held. By default: 30 s, 1 min, … 32 min, 1 h, for 72 h, which is
-//! at most about a hundred attempts.
+//! delivery its own; with the first failure after `give_up` it is held. That time runs from its first attempt, not while it
+//! waits behind another delivery, stands by for one, or its job is held. By default: 30 s, 1 min, … 32 min, 1 h, for 72 h, which
+//! is at most about a hundred attempts.
 
 mod aftermath;
 mod commitment;

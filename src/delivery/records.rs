@@ -79,7 +79,11 @@ impl Records {
             *slot = shown.into();
         }
         let text = serde_json::to_vec_pretty(&record).map_err(io::Error::from)?;
-        Ok(files::replace_file(&path, &text)?)
+        // Its files may be on their way out since: a directory that is gone does not come back with a record in it.
+        match files::renew_file(&path, &text) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            written => Ok(written?),
+        }
     }
 
     fn deliveries(&self, job: &JobId, ending: Option<Ending<'_>>) -> Result<Vec<Value>, StoreError> {

@@ -249,6 +249,7 @@ pub(super) struct Pacs {
 #[derive(Default)]
 struct PacsState {
     is_away: AtomicBool,
+    names_another: AtomicBool,
     calls: AtomicUsize,
     taken: Mutex<Vec<(String, Vec<u8>)>>,
 }
@@ -284,6 +285,11 @@ impl Pacs {
 
     pub fn is_away(&self, away: bool) {
         self.state.is_away.store(away, Ordering::SeqCst);
+    }
+
+    /// It answers every object as if it had been sent another.
+    pub fn names_another(&self, another: bool) {
+        self.state.names_another.store(another, Ordering::SeqCst);
     }
 
     /// How often it was called so far.
@@ -348,6 +354,10 @@ fn serve(socket: TcpStream, state: &PacsState) -> Result<(), Error> {
         let uid = String::from_utf8(command.sop_instance_uid.clone().unwrap()).unwrap();
         let uid = uid.trim_end_matches(['\0', ' ']).to_owned();
         state.taken.lock().unwrap().push((uid, data_set.0));
-        association.send_command(context, &response(&command, Status::SUCCESS, None))?;
+        let mut about = command.clone();
+        if state.names_another.load(Ordering::SeqCst) {
+            about.sop_instance_uid = Some(b"2.25.1".to_vec());
+        }
+        association.send_command(context, &response(&about, Status::SUCCESS, None))?;
     }
 }

@@ -49,6 +49,11 @@ pub(super) enum SendError {
 }
 
 impl SendError {
+    /// Whether the destination spoke of another object than it was sent: once is an accident, twice is how it is.
+    const fn is_about_another(&self) -> bool {
+        matches!(self, Self::Scu(ScuError::OtherObject { .. }))
+    }
+
     /// Whether the destination will say the same again until somebody changes something.
     const fn is_permanent(&self) -> bool {
         match self {
@@ -93,6 +98,8 @@ pub(super) struct Attempt {
     pub permanent: bool,
     /// The attempt did not come to its end.
     pub broken: bool,
+    /// … for the destination spoke of another object than the one that `error` names.
+    pub other_object: bool,
 }
 
 /// Sends what a delivery still has to send, from its directory or, where there is one, from a copy; `answered` hears of each
@@ -174,6 +181,7 @@ impl Attempt {
     fn fail(&mut self, error: &SendError) {
         self.broken = true;
         self.permanent = error.is_permanent();
+        self.other_object = error.is_about_another();
         self.error = Some(error.to_string());
     }
 
@@ -214,11 +222,14 @@ pub(super) fn next(
     earlier_refused: bool,
     now: Timestamp,
 ) -> (DeliveryEvent, Option<Timestamp>) {
-    if attempt.permanent {
+    // The same object would be sent a hundred times until somebody hears of it.
+    let is_usual = attempt.other_object && delivery.error == attempt.error;
+    if attempt.permanent || is_usual {
         return (DeliveryEvent::Refused, None);
     }
     if attempt.broken || attempt.transient > 0 {
-        if now.since(delivery.created_at) >= config.give_up {
+        // Not since it was created: meanwhile it may have waited behind another one, or stood by for it.
+        if now.since(delivery.tried_at.unwrap_or(now)) >= config.give_up {
             return (DeliveryEvent::GaveUp, None);
         }
         return (
@@ -275,6 +286,7 @@ pub(super) mod tests {
             state: DeliveryState::Sending,
             attempts,
             created_at,
+            tried_at: (attempts > 0).then_some(created_at),
             next_at: None,
             error: None,
             gate: Default::default(),

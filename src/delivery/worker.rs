@@ -1,6 +1,7 @@
 //! Sends what is due: so many associations to a destination at a time as it is to have, destinations side by side, so that
 //! one that is sick delays no other.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -118,7 +119,7 @@ impl Worker {
             let worker = self.clone();
             let over = Over(over.clone(), (wire(&delivery), delivery.id));
             tokio::task::spawn_blocking(move || {
-                if let Err(error) = worker.deliver(&delivery) {
+                if let Err(error) = worker.attempt(&delivery) {
                     tracing::error!({ field::DELIVERY } = delivery.id, %error, "keep what became of a delivery; trying again");
                     std::thread::sleep(AGAIN);
                 }
@@ -128,13 +129,24 @@ impl Worker {
         Ok(wait)
     }
 
+    /// One attempt at one delivery; one that breaks down is put off as any other that fails, or it would begin again at once,
+    /// for ever.
+    fn attempt(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        // What is locked meanwhile is unlocked whatever it was for; everything else is in the store.
+        let attempt = panic::catch_unwind(AssertUnwindSafe(|| self.deliver(delivery)));
+        attempt.unwrap_or_else(|_| {
+            let why = "the attempt broke down in this node: a fault of the program, its log says where";
+            self.put_off(delivery, why.to_owned())
+        })
+    }
+
     /// One attempt at one delivery.
     fn deliver(&self, delivery: &Delivery) -> Result<(), StoreError> {
         let Some(target) = self.destinations.of(delivery) else {
             let error = advice(&delivery.destination);
             return self.settle(delivery, DeliveryEvent::GaveUp, None, Some(error));
         };
-        if !self.store.delivery_begins(delivery.id).wait()? {
+        if !self.store.delivery_begins(delivery.id, (self.clock)()).wait()? {
             return Ok(());
         }
         crate::failpoint::reach("delivery-begun");
@@ -160,8 +172,14 @@ impl Worker {
             // After the start it goes on.
             Err(GateError::Stopping) => return Ok(()),
             Err(GateError::Store(error)) => return Err(error),
-            Err(error) => return self.put_off(delivery, &error),
+            Err(error) => {
+                return self.put_off(delivery, format!("hold results against their input: {error}"));
+            }
         };
+        // The look may have taken long: what was cancelled or held meanwhile stays here.
+        if !self.store.delivery_is_under_way(delivery.id)? {
+            return Ok(());
+        }
         let place = match delivery.direction {
             Direction::Output => Place::Output(&delivery.stream, &delivery.job),
             Direction::Input => Place::Input(&delivery.stream, &delivery.job),
@@ -228,10 +246,10 @@ impl Worker {
         settled
     }
 
-    /// Nothing was sent, for trouble that may pass.
-    fn put_off(&self, delivery: &Delivery, error: &GateError) -> Result<(), StoreError> {
-        tracing::error!({ field::DELIVERY } = delivery.id, { field::JOB } = %delivery.job, %error, "hold results against their input");
-        let attempt = Attempt::broken(error.to_string());
+    /// Nothing was sent, or not all, for trouble that may pass.
+    fn put_off(&self, delivery: &Delivery, why: String) -> Result<(), StoreError> {
+        tracing::error!({ field::DELIVERY } = delivery.id, { field::JOB } = %delivery.job, why, "put off a delivery");
+        let attempt = Attempt::broken(why);
         let (event, next_at) = sender::next(&self.config, delivery, &attempt, false, (self.clock)());
         self.settle(delivery, event, next_at, attempt.error)
     }
@@ -262,7 +280,8 @@ impl Worker {
         if ending.is_some()
             && let Err(problem) = self.records.write(&delivery.stream, &delivery.job, ending)
         {
-            tracing::warn!(job.id = %delivery.job, error = %problem, "add deliveries to record.json");
+            tracing::warn!(job.id = %delivery.job, error = %problem, "add deliveries to record.json; it is done later");
+            self.store.record_behind(&delivery.job).wait()?;
         }
         crate::failpoint::reach("record-completed");
         self.store

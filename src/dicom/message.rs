@@ -6,15 +6,13 @@ use crate::model::Uid;
 
 /// The response that is due to a request. Whatever is not it says nothing about what was asked.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::dicom) struct Due<'u> {
+pub(in crate::dicom) struct Due {
     /// The presentation context of the request.
     pub context: u8,
     /// The command field of its response.
     pub field: u16,
     /// Its Message ID.
     pub message_id: u16,
-    /// The SOP Instance UID it was about, where it was about an object.
-    pub sop_instance_uid: Option<&'u Uid>,
 }
 
 /// Collects the next command set, with the presentation context it came in; `None` when the peer asks for release.
@@ -57,7 +55,7 @@ pub fn next_command(association: &mut Association) -> Result<Option<(u8, Command
 ///
 /// # Errors
 /// The association is over; so it is when something else comes.
-pub(in crate::dicom) fn response(association: &mut Association, due: Due<'_>) -> Result<Command, Error> {
+pub(in crate::dicom) fn response(association: &mut Association, due: Due) -> Result<Command, Error> {
     let Some((context, response)) = next_command(association)? else {
         return Err(not_understood("a release request where a response was due"));
     };
@@ -77,17 +75,11 @@ pub(in crate::dicom) fn response(association: &mut Association, due: Due<'_>) ->
     if response.has_data_set {
         return Err(not_understood("a response with a data set, where none has one"));
     }
-    if due
-        .sop_instance_uid
-        .is_some_and(|uid| !may_be_about(&response, uid))
-    {
-        return Err(not_understood("a response about another object"));
-    }
     Ok(response)
 }
 
 /// Whether a response is about that object: it need not say (PS3.7 §9.3.1.2), but if it does it has to be that one.
-fn may_be_about(response: &Command, uid: &Uid) -> bool {
+pub(in crate::dicom) fn may_be_about(response: &Command, uid: &Uid) -> bool {
     let said = response.sop_instance_uid.as_deref().unwrap_or_default();
     let is_empty = said.iter().all(|b| matches!(b, 0 | b' '));
     is_empty || Uid::parse(said).is_ok_and(|said| said == *uid)

@@ -290,6 +290,8 @@ pub struct Delivery {
     pub attempts: u32,
     /// When it was created.
     pub created_at: Timestamp,
+    /// Its first attempt since then, or since an operator sent it again or released its job: `give_up` runs from there.
+    pub tried_at: Option<Timestamp>,
     /// When it is tried again.
     pub next_at: Option<Timestamp>,
     /// What went wrong last.

@@ -46,6 +46,11 @@ impl Store {
             let delivering = from.as_deref() == Some(JobState::Delivering.name());
             advance(db, &id, JobEvent::Released { delivering })?;
             db.execute("UPDATE jobs SET held_from = NULL WHERE id = ?1", [id.as_str()])?;
+            // It was not for the destination that they waited.
+            db.execute(
+                "UPDATE deliveries SET tried_at = NULL WHERE job = (SELECT seq FROM jobs WHERE id = ?1)",
+                [id.as_str()],
+            )?;
             record(db, &id, "released", "by an operator")?;
             // Its last delivery may have come to an end meanwhile.
             if delivering { settle(db, &id, at) } else { Ok(()) }
@@ -85,7 +90,8 @@ impl Store {
             db.execute("UPDATE jobs SET ended_at = NULL WHERE id = ?1", [id.as_str()])?;
             for (delivery, next) in &again {
                 db.execute(
-                    "UPDATE deliveries SET state = ?2, next_at = NULL, error = NULL, created_at = ?3 WHERE id = ?1",
+                    "UPDATE deliveries SET state = ?2, next_at = NULL, error = NULL, created_at = ?3, tried_at = NULL \
+                     WHERE id = ?1",
                     params![delivery, next.name(), at.0],
                 )?;
                 db.execute(

@@ -93,6 +93,12 @@ impl Store {
         })
     }
 
+    /// A record could not be written: it is later.
+    pub fn record_behind(&self, job: &JobId) -> Pending<()> {
+        let job = job.clone();
+        self.write(move |db| record_is_late(db, &job))
+    }
+
     /// A record was written. What changed since it was read is left to do.
     pub fn record_written(&self, record: &LateRecord) -> Pending<()> {
         let record = record.clone();

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::aftermath::may_copy;
+use super::aftermath::{may_copy, record_is_late};
 use super::events::record;
 use super::jobs::{advance, ae_title, job_id, set_verdict, state_of};
 use super::{Pending, Result, Store, StoreError, audit, measures};
@@ -79,7 +79,7 @@ impl Store {
 
     /// Takes a delivery in hand: state sending, one more attempt. Answers whether it is to be sent at all: an operator may
     /// have cancelled or held it meanwhile.
-    pub fn delivery_begins(&self, id: i64) -> Pending<bool> {
+    pub fn delivery_begins(&self, id: i64, at: Timestamp) -> Pending<bool> {
         let destinations = self.destinations.clone();
         self.write(move |db| {
             let job: String = db.query_row(
@@ -87,16 +87,33 @@ impl Store {
                 [id],
                 |row| row.get(0),
             )?;
-            if job != JobState::Delivering.name() || advance_delivery(db, id, DeliveryEvent::Begun)?.is_none() {
+            if job != JobState::Delivering.name() || advance_delivery(db, id, DeliveryEvent::Begun)?.is_none()
+            {
                 return Ok(false);
             }
+            // Of later than now: the clock was set back since.
             db.execute(
-                "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, next_at = NULL WHERE id = ?1",
-                [id],
+                "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, next_at = NULL, \
+                 tried_at = min(coalesce(tried_at, ?2), ?2) WHERE id = ?1",
+                params![id, at.0],
             )?;
             may_copy(db, id)?;
             audit::begun(db, id, &destinations)?;
             Ok(true)
+        })
+    }
+
+    /// Whether a delivery that was taken in hand is still to be sent.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn delivery_is_under_way(&self, id: i64) -> Result<bool> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached(
+                "SELECT 1 FROM deliveries d JOIN jobs j ON j.seq = d.job \
+                 WHERE d.id = ?1 AND d.state = 'sending' AND j.state = 'delivering'",
+            )?;
+            Ok(statement.exists([id])?)
         })
     }
 
@@ -126,7 +143,8 @@ impl Store {
         let destinations = self.destinations.clone();
         self.write(move |db| {
             let Some(state) = advance_delivery(db, id, event)? else {
-                // An operator cancelled it meanwhile: what was sent was sent.
+                // An operator cancelled it meanwhile: what was sent was sent. The record may say that all of it was.
+                record_is_late(db, &job)?;
                 return record(
                     db,
                     &job,
@@ -323,7 +341,7 @@ pub(super) fn query(
 ) -> Result<Vec<Delivery>> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT d.id, j.id, j.stream, d.destination, d.route, d.direction, d.state, d.attempts, d.created_at, \
-         d.next_at, d.error, d.address, d.calling, d.after, d.gate, d.gate_state, j.study_instance_uid FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
+         d.next_at, d.error, d.address, d.calling, d.after, d.gate, d.gate_state, j.study_instance_uid, d.tried_at FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
     ))?;
     let mut rows = statement.query(values)?;
     let mut deliveries = Vec::new();
@@ -362,6 +380,7 @@ fn read(row: &Row<'_>) -> Result<Delivery> {
             .ok_or_else(|| StoreError::State(format!("{state:?} is no state of a delivery")))?,
         attempts: row.get(7)?,
         created_at: Timestamp(row.get(8)?),
+        tried_at: row.get::<_, Option<i64>>(17)?.map(Timestamp),
         next_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
         error: row.get(10)?,
         gate: GateMode::from_word(&text(14)?).unwrap_or_default(),

@@ -28,6 +28,8 @@ pub struct ResultUid {
     pub study_instance_uid: String,
     /// XXH3-128 of its data set as the bucket made it.
     pub hash: [u8; 16],
+    /// The same of the copy that is sent, once that is made.
+    pub copy_hash: Option<[u8; 16]>,
 }
 
 /// Whether something else has the UIDs of a result.
@@ -40,8 +42,8 @@ pub struct UidsTaken {
 }
 
 impl Store {
-    /// Whether something else has the UIDs of a result of a job: an object that another job received, or another job's
-    /// result. The same data set under the same name in the same study is the same object, whoever made it again; in
+    /// Whether something else has the UIDs of a result of a job: an object that another job received, another job's
+    /// result, or another one of this job. The same data set under the same name in the same study is the same object, whoever made it again; in
     /// another study it is another, as soon as what it left out is filled in.
     ///
     /// # Errors
@@ -68,12 +70,13 @@ impl Store {
             }
             let mut claim = db.prepare_cached(
                 "INSERT OR REPLACE INTO result_uids (sop_instance_uid, job, series_instance_uid, study_instance_uid, \
-                 hash) VALUES (?1, (SELECT seq FROM jobs WHERE id = ?2), ?3, ?4, ?5)",
+                 hash, copy_hash) VALUES (?1, (SELECT seq FROM jobs WHERE id = ?2), ?3, ?4, ?5, ?6)",
             )?;
             for result in &results {
                 let (instance, series) = (&result.sop_instance_uid, &result.series_instance_uid);
                 let study = &result.study_instance_uid;
-                claim.execute(params![instance, job.as_str(), series, study, result.hash])?;
+                let (hash, copy) = (result.hash, result.copy_hash);
+                claim.execute(params![instance, job.as_str(), series, study, hash, copy])?;
             }
             let mut copy = db.prepare_cached(
                 "UPDATE delivery_instances SET copied = 1 WHERE delivery = ?1 AND file = ?2",
@@ -83,6 +86,25 @@ impl Store {
             }
             decided(db, delivery, &job, GateState::Passed, &findings)?;
             Ok(true)
+        })
+    }
+
+    /// Whether a destination has a result of this job by a copy that was another object.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn is_copied_otherwise(&self, job: &JobId, result: &ResultUid) -> Result<bool> {
+        self.read(|db| {
+            let differs = "SELECT 1 FROM result_uids r JOIN jobs j ON j.seq = r.job \
+                           WHERE r.sop_instance_uid = ?1 AND j.id = ?2 AND r.copy_hash <> ?3";
+            let there = "SELECT 1 FROM delivery_instances i JOIN deliveries d ON d.id = i.delivery \
+                         JOIN jobs j ON j.seq = d.job WHERE i.sop_instance_uid = ?1 AND j.id = ?2 AND i.copied = 1 \
+                         AND i.state IN ('sent', 'sent-with-warning', 'duplicate')";
+            let (instance, id) = (&result.sop_instance_uid, job.as_str());
+            Ok(db
+                .prepare_cached(differs)?
+                .exists(params![instance, id, result.copy_hash])?
+                && db.prepare_cached(there)?.exists(params![instance, id])?)
         })
     }
 
@@ -171,8 +193,8 @@ impl Store {
                 db.execute("UPDATE jobs SET ended_at = NULL WHERE id = ?1", [job.as_str()])?;
             }
             db.execute(
-                "UPDATE deliveries SET state = ?2, gate_state = ?3, next_at = NULL, error = NULL, created_at = ?4 \
-                 WHERE id = ?1",
+                "UPDATE deliveries SET state = ?2, gate_state = ?3, next_at = NULL, error = NULL, created_at = ?4, \
+                 tried_at = NULL WHERE id = ?1",
                 params![delivery, next.name(), GateState::Released.word(), at.0],
             )?;
             record_is_late(db, &job)?;
@@ -210,11 +232,26 @@ fn uids_taken(db: &Connection, job: &JobId, result: &ResultUid) -> Result<UidsTa
     let has = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> Result<bool> {
         Ok(db.prepare_cached(sql)?.exists(values)?)
     };
-    // One that this job sent may have come back to this node since. One of another job may be sent again.
+    // What this job let go under that name is what it is the name of, whatever else has it by now.
+    let own: Option<bool> = db
+        .prepare_cached(
+            "SELECT r.hash = ?3 FROM result_uids r JOIN jobs j ON j.seq = r.job \
+             WHERE r.sop_instance_uid = ?1 AND j.id = ?2",
+        )?
+        .query_row(params![instance, job.as_str(), result.hash], |row| row.get(0))
+        .optional()?;
+    if let Some(is_same) = own {
+        // One that this job sent may have come back to this node since.
+        return Ok(UidsTaken {
+            instance: !is_same,
+            series: false,
+        });
+    }
+    // One of another job may be sent again.
     let sent = has(
         "SELECT 1 FROM result_uids r JOIN jobs j ON j.seq = r.job \
-         WHERE r.sop_instance_uid = ?1 AND (j.id = ?2 OR (r.hash = ?3 AND r.study_instance_uid = ?4))",
-        &[instance, &job.as_str(), &result.hash, &result.study_instance_uid],
+         WHERE r.sop_instance_uid = ?1 AND r.hash = ?2 AND r.study_instance_uid = ?3",
+        &[instance, &result.hash, &result.study_instance_uid],
     )?;
     if sent {
         return Ok(UidsTaken::default());
@@ -276,6 +313,10 @@ fn decided(
             file,
         ])?;
     }
+    // Deleted while it was looked at: nobody forgets the values later.
+    if removed(db, job)? {
+        forget_values(db, job)?;
+    }
     // The same deviation with other values is one line here.
     let mut told: Vec<(String, u32)> = Vec::new();
     for GateFindings { finding, objects, .. } in findings {
@@ -307,6 +348,12 @@ fn decided(
             &format!("to {destination}: {more} more, see the delivery's findings"),
         ),
     }
+}
+
+/// Whether the files of a job are gone.
+fn removed(db: &Connection, job: &JobId) -> Result<bool> {
+    let sql = "SELECT 1 FROM jobs WHERE id = ?1 AND removed_at IS NOT NULL";
+    Ok(db.prepare_cached(sql)?.exists([job.as_str()])?)
 }
 
 /// The values of findings go with the files of their job: they are a patient's.

@@ -124,8 +124,8 @@ fn scu(d: &mut Document, site: &Site) {
         "A delivery sends each object of a job's output (or input, as its route says) once, one C-STORE after the other, \
          as the file has it. Objects that were answered with Success or a warning are not sent again; what was refused is \
          kept and shown. A connection that fails, a transient rejection, or a transient status is tried again after {}, \
-         then after twice as long each time up to {}, each time up to a quarter less, until {} have passed since the delivery \
-         was created; then it is held for a person to decide. Deliveries of one study to one remote AE go one after the \
+         then after twice as long each time up to {}, each time up to a quarter less, until {} have passed since it was \
+         first tried; then it is held for a person to decide. Deliveries of one study to one remote AE go one after the \
          other, in the order of their jobs; one that is held or refused is passed. See 7.3.2 for what each status means.",
         duration(delivery.first_retry),
         duration(delivery.longest_retry),

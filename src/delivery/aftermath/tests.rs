@@ -141,3 +141,52 @@ fn a_record_that_changed_while_it_was_written_is_late_still_and_one_that_is_gone
     assert_eq!(scene.aftermath(&worker).pass().unwrap(), None);
     assert_eq!(scene.store.records_late().unwrap(), []);
 }
+
+#[test]
+fn a_record_that_could_not_be_written_when_its_delivery_ended_is_written_later() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let pacs = Pacs::start("PACS");
+    let worker = scene.worker(Config::load(None).unwrap().delivery, vec![pacs.remote()], &hands);
+    let job = scene.job("1.2.3", 1, &["PACS"], BEGIN);
+    // As on a full disk: what is written beside it cannot be.
+    let beside = scene.place(&job, ".record.json.new");
+    std::fs::create_dir(&beside).unwrap();
+    hands.turn(&worker, later(1));
+    assert_eq!(scene.states(&job), [("sent", 1)]);
+    let aftermath = scene.aftermath(&worker);
+    assert_eq!(aftermath.pass().unwrap(), Some(AGAIN));
+    std::fs::remove_dir(&beside).unwrap();
+    assert_eq!(aftermath.pass().unwrap(), None);
+    let record = std::fs::read(scene.place(&job, "record.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    assert_eq!(record["deliveries"][0]["state"], "sent", "{record:#}");
+}
+
+#[test]
+fn what_ends_after_it_was_cancelled_is_cancelled_in_the_record_too() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let pacs = Pacs::start("PACS");
+    let config = Config::load(None).unwrap().delivery;
+    let mut worker = scene.worker(config, vec![pacs.remote()], &hands);
+    let aftermath = scene.aftermath(&worker);
+    let job = scene.job("1.2.3", 1, &["PACS"], BEGIN);
+    let (own, here) = (hands.clone(), std::thread::current().id());
+    let (cancelled, records) = (job.clone(), aftermath.clone());
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    worker.clock = Arc::new(move || {
+        let is_attempt = std::thread::current().id() != here;
+        // Everything has its answer by then.
+        if is_attempt && asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1 {
+            let cancel = records.store.cancel(&cancelled, "no".into(), BEGIN);
+            cancel.wait().unwrap();
+            records.pass().unwrap();
+        }
+        own.now()
+    });
+    hands.turn(&worker, later(1));
+    assert_eq!(scene.states(&job), [("cancelled", 1)]);
+    aftermath.pass().unwrap();
+    let record = std::fs::read(scene.place(&job, "record.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    assert_eq!(record["deliveries"][0]["state"], "cancelled", "{record:#}");
+}

@@ -22,8 +22,9 @@ fn data_set(path: &Path) -> io::Result<Option<(Uid, u64, File)>> {
     Ok(Some((meta.transfer_syntax_uid, length, file)))
 }
 
-/// Whether a result has the data set of an object of the input; false where there is no such object, or no such result.
-pub(super) fn is_copy(path: &Path, original: &Path) -> io::Result<bool> {
+/// Whether a result has the data set of an object of the input, or of one that a destination has; false where there is no
+/// such object, or no such result.
+pub(in crate::delivery) fn is_copy(path: &Path, original: &Path) -> io::Result<bool> {
     let there = |found: io::Result<Option<(Uid, u64, File)>>| match found {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         other => other,

@@ -171,6 +171,16 @@ fn class_and_instance(case: &Case<'_>, object: &Object, known: Known, examined: 
     }
 }
 
+/// A result that a destination has already, and that comes to another object when its copy is made anew.
+pub(super) fn copied_otherwise(instance: &str) -> Examined {
+    let mut examined = Examined::default();
+    let why = "made anew, what would be sent is not the object any more that a destination has under this UID: restart the \
+               job for results under new ones, or release it to send what the bucket made";
+    let shown = attribute::shown("SOP Instance UID", SOP_INSTANCE);
+    examined.hold(shown, [Some(instance.to_owned()), None], why);
+    examined
+}
+
 const NOT_VALID: &str = "no valid UID (PS3.5 §9.1)";
 
 /// Without leading zeros too: who makes a UID can do that.

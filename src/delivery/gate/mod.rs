@@ -40,7 +40,8 @@
 //! first, each whole or not at all, then the decision is one row with its findings, then it is sent. Cut off before the row,
 //! all of it is done again and comes to the same bytes, since nothing in a copy depends on the time or on this attempt. After
 //! the row the copies are there; one that is gone is made again: they are removed as soon as nothing of the job is sent
-//! ([`super::aftermath`]). So that one that is made later is the same object, it names the program that made the first.
+//! ([`super::aftermath`]). So that one that is made later is the same object, it names the program that made the first; where
+//! it is not, by a program that does it otherwise, it does not go under the UID of one that a destination has.
 
 mod attribute;
 mod characters;
@@ -66,6 +67,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 
+pub(super) use self::copies::is_copy;
 use self::provenance::Equipment;
 use self::round::Round;
 use crate::dicom::upper_layer::Stop;
@@ -177,15 +179,18 @@ impl Gate<'_> {
             program.as_deref().unwrap_or(COPIES_BY),
         );
         let scratch = self.layout.path(Place::Outgoing(&self.delivery.stream, job));
-        files::make_directory(&scratch).map_err(disk("make the directory of what is sent"))?;
+        // Not with what is above it: the files of a job that was deleted meanwhile do not come back.
+        files::add_directory(&scratch).map_err(disk("make the directory of what is sent"))?;
         let mut round = Round::new(self, row, equipment);
         round.look_at(instances)?;
+        if !round.is_held() {
+            round.copy(instances)?;
+        }
         if round.is_held() {
             self.store.gate_held(id, job, round.findings()).wait()?;
             let why = "held at the gate: its findings stand with the delivery (GET /api/v1/jobs/JOB)";
             return Ok(Some(Passage::Held(why.to_owned())));
         }
-        round.copy(instances)?;
         crate::failpoint::reach("results-copied");
         let (findings, (copied, results)) = (round.findings(), round.outcome());
         let passed = self.store.gate_passed(id, job, findings, results, copied.clone());

@@ -170,6 +170,7 @@ impl Round<'_> {
             ),
             study_instance_uid: own_or(attribute::STUDY_INSTANCE.tag, only_study),
             hash: copies::hash(path).map_err(disk("read a result"))?,
+            copy_hash: None,
         };
         let taken = self.gate.store.uids_taken(&self.job.id, &result)?;
         let before = self.results.entry(instance).or_insert_with(|| result.clone());
@@ -201,12 +202,13 @@ impl Round<'_> {
         self.findings.iter().map(one).collect()
     }
 
-    /// Writes what is sent instead of the bucket's files, once nothing is held.
+    /// Writes what is sent instead of the bucket's files, once nothing is held. One that somebody has already, and that does
+    /// not come to the same object any more, is held.
     ///
     /// # Errors
     /// [`GateError`]: nothing is decided.
-    pub fn copy(&self, instances: &[DeliveryInstance]) -> Result<(), GateError> {
-        let made: HashSet<_> = self.made.iter().collect();
+    pub fn copy(&mut self, instances: &[DeliveryInstance]) -> Result<(), GateError> {
+        let made: HashSet<_> = self.made.iter().cloned().collect();
         for instance in instances.iter().filter(|i| made.contains(&i.file)) {
             self.go_on()?;
             let path = self.output.join(&instance.file);
@@ -225,9 +227,30 @@ impl Round<'_> {
                 ".{}.{}.part",
                 instance.sop_instance_uid, self.gate.delivery.id
             ));
-            rewrite::write(&mut object, &pieces, &beside, &self.gate.outgoing(instance))
-                .map_err(disk("write what is sent"))?;
+            // It has its name, by which it goes, once it is known for what should.
+            let made = beside.with_extension("copy.part");
+            rewrite::write(&mut object, &pieces, &beside, &made).map_err(disk("write what is sent"))?;
+            if self.is_what_went(&made, instance)? {
+                std::fs::rename(&made, self.gate.outgoing(instance)).map_err(disk("name what is sent"))?;
+            } else {
+                files::remove_file(&made).map_err(disk("remove what is not sent"))?;
+            }
         }
         files::sync_directory(&self.outgoing).map_err(disk("make what is sent last"))
+    }
+
+    /// A copy that is made anew, by another version of the program or of something else that is not as it was, may not be
+    /// another object under the UID of one that is at a destination.
+    fn is_what_went(&mut self, copy: &Path, instance: &DeliveryInstance) -> Result<bool, GateError> {
+        let Some(result) = self.results.get_mut(&instance.sop_instance_uid) else {
+            return Ok(true);
+        };
+        result.copy_hash = Some(copies::hash(copy).map_err(disk("read what is sent"))?);
+        let is_another = self.gate.store.is_copied_otherwise(&self.job.id, result)?;
+        if is_another {
+            let examined = examine::copied_otherwise(&instance.sop_instance_uid);
+            self.keep(&examined, &instance.file);
+        }
+        Ok(!is_another)
     }
 }

@@ -10,6 +10,8 @@ use crate::model::{
 };
 use crate::store::{BucketRow, NewDelivery, NewInstance, NewJob, When};
 
+mod again;
+
 struct Scene {
     _directory: tempfile::TempDir,
     store: Store,
@@ -282,17 +284,15 @@ fn what_is_released_or_not_looked_at_goes_as_it_is() {
     let scene = one(wrong());
     assert_eq!(scene.held().len(), 1);
     let delivery = scene.delivery(0);
-    assert!(scene.store.delivery_begins(delivery.id).wait().unwrap());
+    let (store, now) = (&scene.store, Timestamp::now());
+    assert!(store.delivery_begins(delivery.id, now).wait().unwrap());
     let event = crate::model::DeliveryEvent::GaveUp;
-    let now = Timestamp::now();
-    scene
-        .store
+    store
         .delivery_ends(&delivery, event, None, None, now)
         .wait()
         .unwrap();
     let who = "anna".to_owned();
-    scene
-        .store
+    store
         .gate_release(&scene.job, delivery.id, who, now)
         .wait()
         .unwrap();

@@ -191,3 +191,144 @@ fn what_is_held_or_refused_or_of_a_job_that_is_held_is_passed() {
     hands.turn(&worker, hands.now().plus(Duration::from_secs(60)));
     assert_eq!(scene.states(&paused), [("sent", 2)]);
 }
+
+#[test]
+fn the_time_of_a_delivery_runs_from_its_first_attempt_and_not_while_it_waits_behind_another() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let pacs = Pacs::start("PACS");
+    let worker = scene.worker(config(), vec![pacs.remote()], &hands);
+    pacs.is_away(true);
+    let first = scene.job("1.2.3", 1, &["PACS"], BEGIN);
+    let second = scene.job("1.2.3", 1, &["PACS"], BEGIN);
+    hands.turn(&worker, hours(76));
+    assert_eq!(scene.states(&first)[0].0, "held");
+    let (state, attempts) = scene.states(&second)[0];
+    assert!(state == "retrying" && attempts > 1, "{state} after {attempts}");
+    hands.turn(&worker, hours(140));
+    assert_eq!(scene.states(&second)[0].0, "retrying");
+    hands.turn(&worker, hours(150));
+    assert_eq!(scene.states(&second)[0].0, "held");
+    // Sent again by an operator, it has its whole time once more.
+    scene.store.retry(&second, hands.now()).wait().unwrap();
+    hands.turn(&worker, hours(220));
+    assert_eq!(scene.states(&second)[0].0, "retrying");
+}
+
+#[test]
+fn what_an_operator_held_meanwhile_has_its_whole_time_when_it_is_released() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let pacs = Pacs::start("PACS");
+    let worker = scene.worker(config(), vec![pacs.remote()], &hands);
+    pacs.is_away(true);
+    let job = scene.job("1.2.3", 1, &["PACS"], BEGIN);
+    hands.turn(&worker, hours(1));
+    scene.store.hold(&job).wait().unwrap();
+    hands.turn(&worker, hours(100));
+    scene.store.release(&job, hands.now()).wait().unwrap();
+    hands.turn(&worker, hours(170));
+    assert_eq!(scene.states(&job)[0].0, "retrying");
+    hands.turn(&worker, hours(174));
+    assert_eq!(scene.states(&job)[0].0, "held");
+}
+
+#[test]
+fn a_clock_that_was_ahead_at_the_first_attempt_does_not_keep_a_delivery_from_being_given_up() {
+    let (scene, hands) = (Scene::new(), Hands::at(hours(2000)));
+    let pacs = Pacs::start("PACS");
+    let worker = scene.worker(config(), vec![pacs.remote()], &hands);
+    pacs.is_away(true);
+    let job = scene.job("1.2.3", 1, &["PACS"], hours(2000));
+    hands.turn(&worker, hours(2001));
+    let back = Hands::at(BEGIN);
+    let worker = scene.worker(config(), vec![pacs.remote()], &back);
+    back.turn(&worker, hours(71));
+    assert_eq!(scene.states(&job)[0].0, "retrying");
+    back.turn(&worker, hours(76));
+    assert_eq!(scene.states(&job)[0].0, "held");
+}
+
+#[test]
+fn an_attempt_that_breaks_down_is_tried_again_on_the_schedule_and_not_at_once_for_ever() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let pacs = Pacs::start("PACS");
+    let mut worker = scene.worker(config(), vec![pacs.remote()], &hands);
+    let job = scene.job("1.2.3", 1, &["PACS"], BEGIN);
+    let (own, here) = (hands.clone(), std::thread::current().id());
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    worker.clock = Arc::new(move || {
+        let is_attempt = std::thread::current().id() != here;
+        // First as it begins, then when everything has its answer.
+        let breaks = is_attempt && asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1;
+        assert!(!breaks, "on purpose");
+        own.now()
+    });
+    hands.turn(&worker, BEGIN.plus(Duration::from_secs(1)));
+    assert_eq!(scene.states(&job), [("retrying", 1)]);
+    hands.turn(&worker, BEGIN.plus(HOUR));
+    assert_eq!(scene.states(&job), [("sent", 2)]);
+    assert_eq!(pacs.taken().len(), 1, "what was answered by then is known");
+}
+
+#[test]
+fn what_is_cancelled_while_it_waits_at_the_gate_is_not_sent() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let [pacs, other] = ["PACS", "OTHER"].map(Pacs::start);
+    let worker = scene.worker(config(), vec![pacs.remote(), other.remote()], &hands);
+    let [cancelled, held] = ["PACS", "OTHER"].map(|to| scene.job("1.2.3", 1, &[to], BEGIN));
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let users = [&cancelled, &held].map(|job| worker.shelves.enter(job));
+            let at_the_gate = users.each_ref().map(|user| user.at_the_gate());
+            ready.send(()).unwrap();
+            let end = std::time::Instant::now() + Duration::from_secs(60);
+            let begun = |job: &JobId| scene.states(job) == [("sending", 1)];
+            while !(begun(&cancelled) && begun(&held)) {
+                assert!(std::time::Instant::now() < end, "it never began");
+                std::thread::yield_now();
+            }
+            scene.store.cancel(&cancelled, "no".into(), BEGIN).wait().unwrap();
+            scene.store.hold(&held).wait().unwrap();
+            drop(at_the_gate);
+        });
+        is_ready.recv().unwrap();
+        hands.turn(&worker, BEGIN.plus(Duration::from_secs(1)));
+    });
+    assert_eq!((pacs.taken(), other.taken()), (vec![], vec![]));
+    assert_eq!(scene.states(&cancelled)[0].0, "cancelled");
+    scene.store.release(&held, hands.now()).wait().unwrap();
+    hands.turn(&worker, BEGIN.plus(Duration::from_secs(2)));
+    assert_eq!(scene.states(&held)[0].0, "sent");
+    assert_eq!((pacs.taken().len(), other.taken().len()), (0, 1));
+}
+
+#[test]
+fn a_pacs_that_names_another_object_again_and_again_is_not_asked_for_days() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let [pacs, once] = ["PACS", "ONCE"].map(Pacs::start);
+    let worker = scene.worker(config(), vec![pacs.remote(), once.remote()], &hands);
+    for pacs in [&pacs, &once] {
+        pacs.names_another(true);
+    }
+    let job = scene.job("1.2.3", 1, &["PACS", "ONCE"], BEGIN);
+    hands.turn(&worker, BEGIN.plus(Duration::from_secs(1)));
+    assert_eq!(scene.states(&job), [("retrying", 1), ("retrying", 1)]);
+    once.names_another(false);
+    hands.turn(&worker, hours(1));
+    assert_eq!(scene.states(&job), [("refused", 2), ("sent", 2)]);
+    let error = scene.deliveries(&job)[0].error.clone().unwrap();
+    let uid = &scene
+        .store
+        .delivery_instances(scene.deliveries(&job)[0].id)
+        .unwrap()[0]
+        .sop_instance_uid;
+    assert!(
+        error.contains("about another object") && error.contains(uid.as_str()),
+        "{error}"
+    );
+    // Somebody has mended it.
+    pacs.names_another(false);
+    scene.store.retry(&job, hands.now()).wait().unwrap();
+    hands.turn(&worker, hours(2));
+    assert_eq!(scene.states(&job)[0].0, "sent");
+}

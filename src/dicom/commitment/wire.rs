@@ -278,9 +278,8 @@ fn await_response(
     let due = Due {
         context: context.id,
         field,
+        // Which instance it names does not count: some peers do not say the well-known one right.
         message_id: ONLY_MESSAGE,
-        // The well-known one, which some peers do not say right.
-        sop_instance_uid: None,
     };
     let response = message::response(association, due)?;
     match response.status {

@@ -90,6 +90,18 @@ pub enum ScuError {
         /// What happened.
         source: Error,
     },
+    /// The peer answered a C-STORE, but says that it was about another object (PS3.7 §9.3.1.2).
+    #[error(
+        "association with {called} at {address}: the peer broke the protocol: its response to {instance} is about another object"
+    )]
+    OtherObject {
+        /// AE title of the peer.
+        called: AeTitle,
+        /// `host:port`.
+        address: String,
+        /// The object that it was sent.
+        instance: Uid,
+    },
 }
 
 impl ScuError {

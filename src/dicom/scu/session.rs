@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::loaded::Loaded;
 use super::pace::{Pace, Paced};
 use super::{Answer, Outgoing, ScuError, ScuTimeouts};
-use crate::dicom::command::{c_echo_rq, c_store_rq, field};
+use crate::dicom::command::{Command, c_echo_rq, c_store_rq, field};
 use crate::dicom::dial::connect;
-use crate::dicom::message::{Due, not_understood, response};
+use crate::dicom::message::{Due, may_be_about, not_understood, response};
 use crate::dicom::status::Status;
 use crate::dicom::tls::Connector;
 use crate::dicom::upper_layer::{
@@ -128,22 +128,29 @@ impl<'r> Session<'r> {
     /// # Errors
     /// The association is over: it is not known whether the object is stored.
     pub fn answer(&mut self, file: &Outgoing) -> Result<Answer, ScuError> {
-        self.read_answer(file)
-            .map_err(|source| failed(self.remote, source))
+        let response = self
+            .read_answer(file)
+            .map_err(|source| failed(self.remote, source))?;
+        if !may_be_about(&response, &file.sop_instance_uid) {
+            return Err(ScuError::OtherObject {
+                called: self.remote.ae_title.clone(),
+                address: self.remote.address.clone(),
+                instance: file.sop_instance_uid.clone(),
+            });
+        }
+        match response.status {
+            Some(status) => Ok(Answer::Status(status, response.error_comment)),
+            None => Err(self.broken(not_understood("a response without a status"))),
+        }
     }
 
-    fn read_answer(&mut self, file: &Outgoing) -> Result<Answer, Error> {
+    fn read_answer(&mut self, file: &Outgoing) -> Result<Command, Error> {
         let due = Due {
             context: self.context(file).unwrap_or_default(),
             field: field::C_STORE_RSP,
             message_id: self.message_id,
-            sop_instance_uid: Some(&file.sop_instance_uid),
         };
-        let response = response(&mut self.association, due)?;
-        match response.status {
-            Some(status) => Ok(Answer::Status(status, response.error_comment)),
-            None => Err(not_understood("a response without a status")),
-        }
+        response(&mut self.association, due)
     }
 
     /// A C-ECHO and its status; `None` if the peer took no context for it.
@@ -159,7 +166,6 @@ impl<'r> Session<'r> {
             context,
             field: field::C_ECHO_RQ | field::RESPONSE,
             message_id: self.message_id,
-            sop_instance_uid: None,
         };
         let sent = self.association.send_command(context, &command);
         let answer = sent.and_then(|()| response(&mut self.association, due));
@@ -182,8 +188,13 @@ impl<'r> Session<'r> {
 
     /// Ends it because of an error.
     pub fn abort(self, error: &ScuError) {
-        if let ScuError::Association { source, .. } = error {
-            self.association.abort(source).wait();
+        match error {
+            ScuError::Association { source, .. } => self.association.abort(source).wait(),
+            ScuError::OtherObject { .. } => {
+                let source = not_understood("a response about another object");
+                self.association.abort(&source).wait();
+            }
+            ScuError::Connect { .. } | ScuError::Tls { .. } => {}
         }
     }
 }

@@ -51,7 +51,10 @@ fn a_bucket_stays_while_a_result_of_it_is_not_delivered_and_a_cancelled_job_keep
     let (_dir, store) = store();
     let (now, title) = (Timestamp::now(), bucket().ae_title);
     let (job, delivery) = delivering(&store);
-    store.delivery_begins(delivery.id).wait().unwrap();
+    store
+        .delivery_begins(delivery.id, Timestamp::now())
+        .wait()
+        .unwrap();
     let no = Some("no".into());
     store
         .delivery_ends(&delivery, DeliveryEvent::Refused, None, no, now)

@@ -171,7 +171,10 @@ fn committing(store: &Store) -> Delivery {
         .wait()
         .unwrap();
     let delivery = store.deliveries(&job).unwrap().remove(0);
-    store.delivery_begins(delivery.id).wait().unwrap();
+    store
+        .delivery_begins(delivery.id, Timestamp::now())
+        .wait()
+        .unwrap();
     store
         .delivery_ends(&delivery, DeliveryEvent::ToBeCommitted, None, None, now)
         .wait()
@@ -292,7 +295,12 @@ fn what_was_asked_counts_in_its_order_also_where_the_clock_was_set_back() {
         .wait()
         .unwrap();
     store.retry(&delivery.job, Timestamp(made + 10)).wait().unwrap();
-    assert!(store.delivery_begins(delivery.id).wait().unwrap());
+    assert!(
+        store
+            .delivery_begins(delivery.id, Timestamp::now())
+            .wait()
+            .unwrap()
+    );
     let event = DeliveryEvent::ToBeCommitted;
     store
         .delivery_ends(&delivery, event, None, None, Timestamp(made + 20))

@@ -34,7 +34,12 @@ fn a_job_is_settled_by_its_last_delivery() {
     assert_eq!(open.len(), 2);
     use crate::model::DeliveryEvent::{Accepted, Refused};
     for delivery in &open {
-        assert!(store.delivery_begins(delivery.id).wait().unwrap());
+        assert!(
+            store
+                .delivery_begins(delivery.id, Timestamp::now())
+                .wait()
+                .unwrap()
+        );
     }
     store
         .delivery_ends(&open[0], Accepted, None, None, now)
@@ -104,7 +109,12 @@ fn states(store: &Store, job: &JobId) -> Vec<&'static str> {
 }
 
 fn end(store: &Store, delivery: &crate::model::Delivery, event: crate::model::DeliveryEvent) {
-    assert!(store.delivery_begins(delivery.id).wait().unwrap());
+    assert!(
+        store
+            .delivery_begins(delivery.id, Timestamp::now())
+            .wait()
+            .unwrap()
+    );
     store
         .delivery_ends(delivery, event, None, None, Timestamp::now())
         .wait()
@@ -123,7 +133,12 @@ fn what_stands_by_is_not_needed_when_the_one_before_is_sent() {
         [made[0].id, made[3].id],
         "what stands by is nobody's to send"
     );
-    assert!(!store.delivery_begins(made[1].id).wait().unwrap());
+    assert!(
+        !store
+            .delivery_begins(made[1].id, Timestamp::now())
+            .wait()
+            .unwrap()
+    );
     assert_eq!(made[1].after, Some(made[0].id));
     assert_eq!(made[1].remote.as_ref().unwrap().address, "pacs.example:104");
     end(&store, &made[0], Accepted);

@@ -10,6 +10,7 @@ fn result(instance: &str, series: &str, hash: u8) -> ResultUid {
         series_instance_uid: series.into(),
         study_instance_uid: "1.2.3".into(),
         hash: [hash; 16],
+        copy_hash: None,
     }
 }
 
@@ -85,8 +86,9 @@ fn what_another_job_received_is_taken_but_not_what_came_back() {
     assert_eq!(store.uids_taken(&first, &own).unwrap(), both);
     // It is this job's own result, which a PACS sent on to this node, repaired.
     let (claim, id) = (own.clone(), first.to_string());
-    let sql = "INSERT INTO result_uids VALUES (?1, (SELECT seq FROM jobs WHERE id = ?2), ?3, '1.2.3', zeroblob(16))";
-    let values = (claim.sop_instance_uid, id, claim.series_instance_uid);
+    let sql =
+        "INSERT INTO result_uids VALUES (?1, (SELECT seq FROM jobs WHERE id = ?2), ?3, '1.2.3', ?4, NULL)";
+    let values = (claim.sop_instance_uid, id, claim.series_instance_uid, claim.hash);
     store
         .write(move |db| Ok(db.execute(sql, values)?))
         .wait()
@@ -122,7 +124,12 @@ fn what_is_held_is_released_by_somebody_and_its_values_stand_in_no_event() {
     let (job, delivery) = delivering(&store, "1.2.3", now);
     let release = || store.gate_release(&job, delivery.id, "anna".into(), now).wait();
     assert!(release().is_err(), "nothing is held");
-    assert!(store.delivery_begins(delivery.id).wait().unwrap());
+    assert!(
+        store
+            .delivery_begins(delivery.id, Timestamp::now())
+            .wait()
+            .unwrap()
+    );
     // Looked at twice: a crash came between.
     for _ in 0..2 {
         store
@@ -195,4 +202,21 @@ fn the_values_go_with_the_files_of_the_job() {
     assert_eq!((&left[0].finding.result, &left[0].finding.input), (&None, &None));
     assert_eq!(left[0].file, "");
     assert_eq!(left[0].finding.attribute, "Patient ID (0010,0020)");
+}
+
+#[test]
+fn values_that_are_found_when_the_files_are_gone_are_not_kept() {
+    let (_dir, store) = store();
+    let now = Timestamp::now();
+    let (job, delivery) = delivering(&store, "1.2.3", now);
+    store.delete(&job, "anna".into(), now).wait().unwrap();
+    store.removal_ends(&job, now).wait().unwrap();
+    // A look at its results was under way.
+    store
+        .gate_held(delivery.id, &job, held("wrong-id"))
+        .wait()
+        .unwrap();
+    let found = store.gate_findings(delivery.id).unwrap().remove(0);
+    assert_eq!((found.finding.result, found.finding.input), (None, None));
+    assert_eq!(found.file, "");
 }

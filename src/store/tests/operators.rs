@@ -17,9 +17,19 @@ fn a_held_job_is_neither_run_nor_sent_and_goes_on_where_it_was() {
     let (job, delivery) = delivering(&store);
     store.hold(&job).wait().unwrap();
     assert!(store.deliveries_open().unwrap().is_empty());
-    assert!(!store.delivery_begins(delivery.id).wait().unwrap());
+    assert!(
+        !store
+            .delivery_begins(delivery.id, Timestamp::now())
+            .wait()
+            .unwrap()
+    );
     store.release(&job, now).wait().unwrap();
-    assert!(store.delivery_begins(delivery.id).wait().unwrap());
+    assert!(
+        store
+            .delivery_begins(delivery.id, Timestamp::now())
+            .wait()
+            .unwrap()
+    );
     // Held once more while it is sent: what is under way arrives, and the job is over once it is released.
     store.hold(&job).wait().unwrap();
     store
@@ -36,7 +46,12 @@ fn a_cancelled_job_sends_nothing_more_and_stays_cancelled() {
     let (_dir, store) = store();
     let now = Timestamp::now();
     let (job, delivery) = delivering(&store);
-    assert!(store.delivery_begins(delivery.id).wait().unwrap());
+    assert!(
+        store
+            .delivery_begins(delivery.id, Timestamp::now())
+            .wait()
+            .unwrap()
+    );
     store.cancel(&job, "by an operator".into(), now).wait().unwrap();
     store
         .delivery_ends(&delivery, DeliveryEvent::Postponed, Some(now), None, now)
@@ -58,7 +73,10 @@ fn what_did_not_work_is_tried_again() {
     let now = Timestamp::now();
     let (job, delivery) = delivering(&store);
     assert!(store.retry(&job, now).wait().is_err(), "nothing has failed yet");
-    store.delivery_begins(delivery.id).wait().unwrap();
+    store
+        .delivery_begins(delivery.id, Timestamp::now())
+        .wait()
+        .unwrap();
     store
         .delivery_ends(&delivery, DeliveryEvent::Refused, None, Some("no".into()), now)
         .wait()
@@ -66,7 +84,12 @@ fn what_did_not_work_is_tried_again() {
     assert_eq!(state(&store, &job), JobState::Done);
     assert_eq!(store.retry(&job, now).wait().unwrap(), 1);
     assert_eq!(state(&store, &job), JobState::Delivering);
-    assert!(store.delivery_begins(delivery.id).wait().unwrap());
+    assert!(
+        store
+            .delivery_begins(delivery.id, Timestamp::now())
+            .wait()
+            .unwrap()
+    );
 
     let failed = open_set(&store, "1.2.5", now);
     store.complete(&failed, "quiet".into(), now, None).wait().unwrap();
