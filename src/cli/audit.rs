@@ -60,9 +60,19 @@ struct Check {
     /// Data directory
     #[arg(long, env = "MAGICKBOX_DATA", value_name = "DIR", default_value = "/data")]
     data: PathBuf,
+    /// Number and hash that an earlier check printed: that event has to be in the trail still
+    #[arg(long, value_name = "NUMBER:HASH", value_parser = written)]
+    written: Option<(i64, String)>,
     /// One JSON document instead of text
     #[arg(long)]
     json: bool,
+}
+
+fn written(text: &str) -> Result<(i64, String), &'static str> {
+    text.split_once(':')
+        .and_then(|(id, hash)| Some((id.parse().ok()?, hash.to_ascii_lowercase())))
+        .filter(|(_, hash)| hash.len() == 64 && hash.chars().all(|c| c.is_ascii_hexdigit()))
+        .ok_or("the number of an event and its hash, like 42:9f86…, as `magickbox audit verify` prints them")
 }
 
 impl AuditCommand {
@@ -148,7 +158,8 @@ impl Check {
                 self.data.display()
             );
         }
-        let checked = StoreReader::open(&path)?.check_audit_trail()?;
+        let written = self.written.as_ref().map(|(id, hash)| (*id, hash.as_str()));
+        let checked = StoreReader::open(&path)?.check_audit_trail(written)?;
         let (last, hash) = checked.last.clone().unwrap_or_default();
         if self.json {
             print(&json!({

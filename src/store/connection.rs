@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Result, StoreError};
 
 /// Every schema there was, oldest first. A file of migrations is never changed once released.
-pub(super) const MIGRATIONS: [&str; 12] = [
+pub(super) const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_associations.sql"),
     include_str!("migrations/0003_ways_out.sql"),
@@ -21,6 +21,7 @@ pub(super) const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0010_commitments.sql"),
     include_str!("migrations/0011_aftermath.sql"),
     include_str!("migrations/0012_audit.sql"),
+    include_str!("migrations/0013_audit_sent.sql"),
 ];
 
 /// The newest schema.

@@ -127,6 +127,7 @@ impl Store {
         self.write(move |db| {
             let Some(state) = advance_delivery(db, id, event)? else {
                 // An operator cancelled it meanwhile: what was sent was sent.
+                audit::sent_and_cancelled(db, Some(&job), &destinations)?;
                 return record(
                     db,
                     &job,

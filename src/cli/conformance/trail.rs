@@ -48,7 +48,9 @@ pub(super) fn write(d: &mut Document) {
 
 const fn when(kind: AuditKind) -> &'static str {
     match kind {
-        AuditKind::Started => "the node serves",
+        AuditKind::Started => {
+            "the node begins to serve; EventOutcomeDescription says where the run before it did not end in order"
+        }
         AuditKind::Stopped => "the node stops in order",
         AuditKind::TrailRead => "the trail was read over the API",
         AuditKind::TransferBegun => "the first attempt of a delivery to an AE begins",
@@ -74,6 +76,9 @@ const fn when(kind: AuditKind) -> &'static str {
         }
         AuditKind::NetworkChanged => "the rules that say where results go were changed over the API",
         AuditKind::SoftwareChanged => "a bucket was installed, replaced, switched or removed",
+        AuditKind::Restored => {
+            "`magickbox restore` put a backup in the place of the store, and of the trail in it"
+        }
         AuditKind::TrailPruned => "events older than `keep` were taken out of the node's trail",
     }
 }

@@ -10,7 +10,8 @@ use super::super::pushes::NewPush;
 use super::super::writer::When;
 use super::super::{Pending, Result, Store};
 use super::append;
-use super::jobs::studies;
+use super::jobs::{of_studies, studies};
+use super::sending::sent_and_cancelled;
 use crate::model::{
     AuditAction, AuditEvent, AuditKind, AuditParticipant, AuditRole, AuditStudy, AuditThing, JobId, Origin,
 };
@@ -87,9 +88,10 @@ impl Store {
     }
 
     /// Tells, at a start, what an earlier run received and did not come to tell: objects of jobs that were receiving, more
-    /// than events tell of. Answers of how many jobs.
+    /// than events tell of; and what it sent of deliveries that were cancelled. Answers of how many jobs it received.
     pub fn tell_what_was_received(&self) -> Pending<usize> {
-        self.write(|db| {
+        let destinations = self.destinations.clone();
+        self.write(move |db| {
             let mut statement = db.prepare(
                 "SELECT seq, id, stream, calling_ae_title, caller_address FROM jobs \
                  WHERE state = 'receiving' OR seq IN (SELECT job FROM audit_receiving) ORDER BY seq",
@@ -106,27 +108,27 @@ impl Store {
                 if sop_classes.is_empty() {
                     continue;
                 }
-                let Some(of) = studies(db, &id)?.into_iter().next() else {
-                    continue;
-                };
                 let event = received(AuditAction::Create, &calling, &stream, &address);
                 let text = "counted at the start after the node had stopped within the association";
-                let event = event.of_study(AuditStudy { sop_classes, ..of }).saying(text);
-                append(db, &event.about(AuditThing::Job, id))?;
+                let event = event.saying(text).about(AuditThing::Job, id.as_str());
+                of_studies(db, &event, studies(db, &id)?, sop_classes)?;
                 told += 1;
             }
             db.execute("DELETE FROM audit_receiving", [])?;
+            sent_and_cancelled(db, None, &destinations)?;
             Ok(told)
         })
     }
 }
 
-/// The objects of a job that no event tells of, by SOP class. Those that it has from an earlier job were received before it
-/// began.
+/// The objects of a job that no event tells of, by SOP class; without those that it has from an earlier job, which are rows
+/// with the same moment there too.
 fn untold(db: &Connection, seq: i64, id: &str) -> Result<BTreeMap<String, u64>> {
     let mut statement = db.prepare_cached(
-        "SELECT sop_class_uid, count(*) FROM instances WHERE job = ?1 \
-         AND received_at >= (SELECT received_at FROM jobs WHERE seq = ?1) GROUP BY sop_class_uid",
+        "SELECT sop_class_uid, count(*) FROM instances i WHERE job = ?1 AND NOT EXISTS \
+         (SELECT 1 FROM instances e JOIN jobs f ON f.seq = e.job JOIN jobs j ON j.made_from = f.id \
+          WHERE j.seq = ?1 AND e.sop_instance_uid = i.sop_instance_uid AND e.hash = i.hash \
+          AND e.received_at = i.received_at) GROUP BY sop_class_uid",
     )?;
     let rows = statement.query_map([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut left: BTreeMap<String, u64> = rows.collect::<rusqlite::Result<_>>()?;

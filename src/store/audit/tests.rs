@@ -9,7 +9,7 @@ use super::super::*;
 use super::*;
 use crate::model::{
     AeTitle, AuditAction, AuditKind, AuditOutcome, AuditParticipant, AuditThing, CalledAeTitle,
-    CallingAeTitle, JobId, Origin, Priority, Timestamp, Uid,
+    CallingAeTitle, DeliveryEvent, JobId, Origin, Priority, Timestamp, Uid,
 };
 
 struct Trail {
@@ -52,7 +52,7 @@ impl Trail {
     fn check(&self) -> TrailChecked {
         StoreReader::open(&self.path)
             .unwrap()
-            .check_audit_trail()
+            .check_audit_trail(None)
             .unwrap()
     }
 
@@ -453,4 +453,210 @@ fn strangers_are_told_without_anybody_waiting() {
         })
         .unwrap();
     assert_eq!(rows.len(), 10);
+}
+
+#[test]
+fn what_was_written_down_shows_a_trail_that_was_made_anew() {
+    let trail = five();
+    let (id, hash) = trail.check().last.unwrap();
+    trail.store.audit(event(AuditKind::Stopped, 6)).wait().unwrap();
+    let check = |id, hash: &str| {
+        let reader = StoreReader::open(&trail.path).unwrap();
+        reader.check_audit_trail(Some((id, hash))).unwrap().breaks
+    };
+    assert_eq!(check(id, &hash), None);
+    assert_eq!(check(id - 1, &hash), Some(TrailBreak::Another(4)));
+    assert_eq!(check(99, &hash), Some(TrailBreak::Another(99)));
+    trail.store.audit_prune(Timestamp(6), false).wait().unwrap();
+    assert_eq!((check(id, &hash), check(3, "x")), (None, None));
+    assert_eq!(check(id, "x"), Some(TrailBreak::Another(5)));
+}
+
+#[test]
+fn an_event_that_is_refused_was_not_told() {
+    let trail = five();
+    trail
+        .sql("CREATE TRIGGER no BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END")
+        .unwrap();
+    let act = Act::new(event(AuditKind::Accessed, 6));
+    assert!(trail.store.acting(&act).hold(&received(&trail)).wait().is_err());
+    assert!(!act.is_told());
+}
+
+#[test]
+fn a_start_after_a_crash_says_so() {
+    let trail = trail();
+    let start = || {
+        trail
+            .store
+            .audit_start(event(AuditKind::Started, 1))
+            .wait()
+            .unwrap()
+    };
+    start();
+    start();
+    trail.store.note_alert(event(AuditKind::RequestRefused, 2));
+    trail.store.audit_stop(event(AuditKind::Stopped, 3)).unwrap();
+    start();
+    let told = trail.told();
+    let texts: Vec<_> = told.iter().map(|e| (e.kind, e.text.is_some())).collect();
+    assert_eq!(
+        texts,
+        [
+            (AuditKind::Started, false),
+            (AuditKind::Started, true),
+            (AuditKind::RequestRefused, false),
+            (AuditKind::Stopped, false),
+            (AuditKind::Started, false),
+        ]
+    );
+}
+
+#[test]
+fn a_clock_that_was_set_back_hides_nothing_that_was_received() {
+    let trail = trail();
+    let job = received(&trail);
+    let earlier = Timestamp(Timestamp::now().0 - 3_600_000);
+    trail
+        .store
+        .place(&job, set(), object(3), earlier, When::Synced)
+        .wait()
+        .unwrap();
+    trail.store.tell_what_was_received().wait().unwrap();
+    assert_eq!(trail.told()[0].study.as_ref().unwrap().sop_classes, classes(3));
+}
+
+#[test]
+fn a_second_deletion_of_a_job_is_no_deletion() {
+    let trail = trail();
+    let job = received(&trail);
+    let at = Timestamp::now();
+    trail
+        .sql("UPDATE jobs SET state = 'done', queued_at = 1, ended_at = 1")
+        .unwrap();
+    let deleted = |job: &JobId| {
+        let about = event(AuditKind::Deleted, 1).about(AuditThing::Job, job.as_str());
+        let act = Act::new(about);
+        let store = trail.store.acting(&act);
+        store.delete(job, "anna".into(), at).wait().unwrap();
+    };
+    deleted(&job);
+    deleted(&job);
+    let told = trail.told();
+    assert_eq!(told.iter().filter(|e| e.kind == AuditKind::Deleted).count(), 1);
+}
+
+/// A delivery of three objects, of which one has arrived.
+fn delivery(trail: &Trail, job: &JobId) {
+    trail
+        .sql(
+            "UPDATE jobs SET state = 'delivering';
+             INSERT INTO deliveries (id, job, destination, route, direction, state, created_at, gate)
+             VALUES (1, (SELECT max(seq) FROM jobs), 'PACS', 'r', 'output', 'sending', 1, 'off');
+             INSERT INTO delivery_instances (delivery, file, sop_class_uid, sop_instance_uid, transfer_syntax_uid, state)
+             VALUES (1, 'a', '1.2.840.10008.5.1.4.1.1.4', '1', '2', 'sent'),
+                    (1, 'b', '1.2.840.10008.5.1.4.1.1.4', '2', '2', 'waiting'),
+                    (1, 'c', '1.2.840.10008.5.1.4.1.1.4', '3', '2', 'waiting')",
+        )
+        .unwrap();
+    assert_eq!(trail.store.deliveries(job).unwrap().len(), 1);
+}
+
+/// How many objects each event says have arrived at the PACS.
+fn arrived(trail: &Trail) -> Vec<u64> {
+    let told = trail.told().into_iter();
+    let of = |e: &AuditEvent| e.kind == AuditKind::Transferred && e.outcome == AuditOutcome::Success;
+    told.filter(of)
+        .map(|e| e.study.unwrap().sop_classes.values().sum())
+        .collect()
+}
+
+#[test]
+fn what_was_sent_before_a_delivery_was_cancelled_is_told() {
+    let trail = trail();
+    let job = received(&trail);
+    delivery(&trail, &job);
+    let sent = trail.store.deliveries(&job).unwrap().remove(0);
+    trail
+        .store
+        .cancel(&job, "x".into(), Timestamp::now())
+        .wait()
+        .unwrap();
+    assert_eq!(arrived(&trail), [1]);
+    // What was on its way then arrives.
+    trail
+        .sql("UPDATE delivery_instances SET state = 'sent' WHERE file = 'b'")
+        .unwrap();
+    let ends = |event| {
+        trail
+            .store
+            .delivery_ends(&sent, event, None, None, Timestamp::now())
+    };
+    ends(DeliveryEvent::Accepted).wait().unwrap();
+    assert_eq!(arrived(&trail), [1, 1]);
+    // And what a crash kept from being told is told by the next start.
+    trail
+        .sql("UPDATE delivery_instances SET state = 'sent' WHERE file = 'c'")
+        .unwrap();
+    trail.sql("DELETE FROM audit_receiving").unwrap();
+    trail.store.tell_what_was_received().wait().unwrap();
+    trail.store.tell_what_was_received().wait().unwrap();
+    assert_eq!(arrived(&trail), [1, 1, 1]);
+}
+
+#[test]
+fn each_arrival_is_told_once_however_often_a_delivery_is_tried() {
+    let trail = trail();
+    let job = received(&trail);
+    delivery(&trail, &job);
+    let sent = trail.store.deliveries(&job).unwrap().remove(0);
+    let ends = |event| {
+        trail
+            .store
+            .delivery_ends(&sent, event, None, None, Timestamp::now())
+    };
+    ends(DeliveryEvent::GaveUp).wait().unwrap();
+    assert_eq!(arrived(&trail), [1]);
+    trail
+        .sql("UPDATE deliveries SET state = 'sending'; UPDATE delivery_instances SET state = 'sent'")
+        .unwrap();
+    ends(DeliveryEvent::Accepted).wait().unwrap();
+    assert_eq!(arrived(&trail), [1, 2]);
+}
+
+#[test]
+fn of_a_job_with_several_studies_each_has_its_event() {
+    let trail = trail();
+    let job = received(&trail);
+    let mark = ReceiptMark {
+        association: 3,
+        study: "1.3".into(),
+        patient_id: "P1".into(),
+    };
+    let now = Timestamp::now();
+    trail
+        .store
+        .place_first(&job, set(), object(3), now, When::Synced, mark)
+        .wait()
+        .unwrap();
+    trail.store.tell_what_was_received().wait().unwrap();
+    let told: Vec<_> = trail.told().into_iter().map(|e| e.study.unwrap()).collect();
+    let shown: Vec<_> = told
+        .iter()
+        .map(|s| (s.uid.as_str(), s.sop_classes.len()))
+        .collect();
+    assert_eq!(shown, [("1.2", 1), ("1.3", 0)]);
+    assert_eq!(told[0].sop_classes, classes(3));
+    trail.store.tell_what_was_received().wait().unwrap();
+    assert_eq!(trail.told().len(), 2);
+}
+
+#[test]
+fn a_restored_store_says_that_it_is_one() {
+    let trail = five();
+    let copy = trail.path.with_file_name("copy");
+    backup::copy(&trail.path, &copy).unwrap();
+    backup::restored(&copy, "2026-11-01T00:00:00Z").unwrap();
+    let checked = StoreReader::open(&copy).unwrap().check_audit_trail(None).unwrap();
+    assert_eq!((checked.rows, checked.breaks), (6, None));
 }
