@@ -132,7 +132,7 @@ fn untold(db: &Connection, seq: i64, id: &str) -> Result<BTreeMap<String, u64>> 
     )?;
     let rows = statement.query_map([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut left: BTreeMap<String, u64> = rows.collect::<rusqlite::Result<_>>()?;
-    let mut told = db.prepare_cached("SELECT event FROM audit WHERE job = ?1 AND kind = 'transferred'")?;
+    let mut told = db.prepare_cached("SELECT event FROM audit WHERE job = ?1 AND +kind = 'transferred'")?;
     let mut rows = told.query([id])?;
     while let Some(row) = rows.next()? {
         let event: AuditEvent = super::listing::event(&row.get::<_, String>(0)?)?;
