@@ -65,6 +65,7 @@ pub(super) async fn tell(
         name,
         what,
         act,
+        begun: None,
     };
     served(trail, asked, next.run(request)).await
 }
@@ -75,13 +76,15 @@ struct Asked {
     name: String,
     what: String,
     act: Act,
+    /// Its note, where it changes something outside the store.
+    begun: Option<i64>,
 }
 
 /// Serves a request to its end. One that changes something has a task of its own: a caller that hangs up stops neither what
 /// was begun nor its event.
 async fn served(
     trail: Trail,
-    asked: Asked,
+    mut asked: Asked,
     serving: impl Future<Output = Response> + Send + 'static,
 ) -> Response {
     if asked.told.action == AuditAction::Read {
@@ -89,6 +92,16 @@ async fn served(
         return trail.answer(&asked, response).await;
     }
     let whole = tokio::spawn(async move {
+        // No transaction of the store changes these: what is begun is noted first.
+        if matches!(
+            asked.told.kind,
+            AuditKind::NetworkChanged | AuditKind::SoftwareChanged
+        ) {
+            match trail.store.audit_begin(asked.act.event()).await {
+                Ok(begun) => asked.begun = Some(begun),
+                Err(error) => return ours(&error).into_response(),
+            }
+        }
         let response = serving.await;
         trail.answer(&asked, response).await
     });
@@ -105,12 +118,17 @@ impl Trail {
             name,
             what,
             act,
+            begun,
         } = asked;
         let outcome = outcome(response.status());
-        let again = outcome == AuditOutcome::Success
-            && told.action == AuditAction::Read
+        // A page that asks each second for what is gone is one look too.
+        let look = match outcome {
+            AuditOutcome::Success => what.clone(),
+            _ => format!("{what}: {}", response.status()),
+        };
+        let again = told.action == AuditAction::Read
             && told.kind == AuditKind::Accessed
-            && self.looked.again(name, what);
+            && self.looked.again(name, &look);
         if again || act.is_told() || (outcome == AuditOutcome::Success && told.by == By::Store) {
             return response;
         }
@@ -124,7 +142,11 @@ impl Trail {
                 .ended(outcome)
                 .saying(format!("answered {}", response.status())),
         };
-        match self.store.audit(event).await {
+        let written = match begun {
+            Some(begun) => self.store.audit_end(*begun, event),
+            None => self.store.audit(event),
+        };
+        match written.await {
             Ok(()) => response,
             // What was done is done; what was only to be shown is not shown without a trace.
             Err(error) if told.action != AuditAction::Read => {
@@ -132,7 +154,7 @@ impl Trail {
                 response
             }
             Err(error) => {
-                self.looked.forget(name, what);
+                self.looked.forget(name, &look);
                 ours(&error).into_response()
             }
         }
@@ -219,6 +241,7 @@ mod tests {
             name: "anna".into(),
             what,
             act,
+            begun: None,
         }
     }
 
@@ -256,6 +279,21 @@ mod tests {
         };
         tokio::time::timeout(Duration::from_secs(10), told).await.unwrap();
         assert_eq!(all(&store)[0].kind, AuditKind::NetworkChanged);
+    }
+
+    #[tokio::test]
+    async fn a_page_that_asks_each_second_for_what_is_gone_is_one_look() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("s.sqlite")).unwrap();
+        let trail = Trail::new(store.clone());
+        let statuses = [StatusCode::NOT_FOUND, StatusCode::NOT_FOUND, StatusCode::OK];
+        for status in statuses {
+            let serving = async move { status.into_response() };
+            let answer = served(trail.clone(), asked("GET", "/api/v1/jobs/j1"), serving).await;
+            assert_eq!(answer.status(), status);
+        }
+        let outcomes: Vec<_> = all(&store).iter().map(|event| event.outcome).collect();
+        assert_eq!(outcomes, [AuditOutcome::Success, AuditOutcome::MinorFailure]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The audit trail: rows that are only added, each bound to the one before it.
 //!
 //! ```text
+//! begun     changes outside the store, noted before they are made
 //! alerts    what strangers cause, at a bounded rate
 //! chain     appending, and whether the chain still holds
 //! jobs      events about a job: whose studies they are
@@ -15,6 +16,7 @@
 //! a start after a crash tells it ([`Store::tell_what_was_received`]).
 
 mod alerts;
+mod begun;
 mod chain;
 mod jobs;
 mod listing;

@@ -88,7 +88,7 @@ impl Store {
     }
 
     /// Tells, at a start, what an earlier run received and did not come to tell: objects of jobs that were receiving, more
-    /// than events tell of; and what it sent of deliveries that were cancelled. Answers of how many jobs it received.
+    /// than events tell of; what it sent of deliveries that were cancelled, and what callers began to change. Answers of how many jobs it received.
     pub fn tell_what_was_received(&self) -> Pending<usize> {
         let destinations = self.destinations.clone();
         self.write(move |db| {
@@ -116,6 +116,7 @@ impl Store {
             }
             db.execute("DELETE FROM audit_receiving", [])?;
             sent_and_cancelled(db, None, &destinations)?;
+            super::begun::cut_off(db)?;
             Ok(told)
         })
     }

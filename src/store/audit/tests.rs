@@ -652,6 +652,25 @@ fn of_a_job_with_several_studies_each_has_its_event() {
 }
 
 #[test]
+fn what_was_begun_outside_the_store_is_told_once_whatever_happens() {
+    let trail = trail();
+    let begin = |at| {
+        let event = event(AuditKind::NetworkChanged, at);
+        (trail.store.audit_begin(&event).wait().unwrap(), event)
+    };
+    let ((first, done), _) = (begin(1), begin(2));
+    trail.store.audit_end(first, done).wait().unwrap();
+    // A start after the node was killed within the second.
+    trail.store.tell_what_was_received().wait().unwrap();
+    trail.store.tell_what_was_received().wait().unwrap();
+    let told: Vec<_> = trail.told().iter().map(|e| (e.at.0, e.outcome)).collect();
+    assert_eq!(
+        told,
+        [(1, AuditOutcome::Success), (2, AuditOutcome::SeriousFailure)]
+    );
+}
+
+#[test]
 fn a_restored_store_says_that_it_is_one() {
     let trail = five();
     let copy = trail.path.with_file_name("copy");
