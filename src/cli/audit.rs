@@ -89,8 +89,27 @@ impl AuditCommand {
 }
 
 impl List {
+    /// Page by page, until there are as many as wanted or no more.
+    fn events(&self, query: &str) -> Result<Vec<Value>> {
+        let client = self.node.client()?;
+        let wanted = usize::try_from(self.limit)?;
+        let (mut events, mut before) = (Vec::new(), String::new());
+        while events.len() < wanted {
+            let limit = (wanted - events.len()).min(PAGE);
+            let mut answer = client.get(&format!("audit?limit={limit}{query}{before}"))?;
+            if let Some(page) = answer.get_mut("events").and_then(Value::as_array_mut) {
+                events.append(page);
+            }
+            match answer.get("next").and_then(Value::as_i64) {
+                Some(next) => before = format!("&before={next}"),
+                None => break,
+            }
+        }
+        Ok(events)
+    }
+
     fn run(&self) -> Result<()> {
-        let mut query = format!("audit?limit={}", self.limit);
+        let mut query = String::new();
         for (key, value) in [
             ("since", &self.since),
             ("until", &self.until),
@@ -102,20 +121,18 @@ impl List {
                 query.push_str(&format!("&{key}={}", encoded(value)));
             }
         }
-        let answer = self.node.client()?.get(&query)?;
+        let events = self.events(&query)?;
         if self.json {
-            return print(&answer);
+            return print(&json!({ "events": events }));
         }
-        let events = answer
-            .get("events")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten();
-        let rows: Vec<_> = events.map(row).collect();
+        let rows: Vec<_> = events.iter().map(row).collect();
         print_table(&["EVENT", "WHEN", "WHAT", "OUTCOME", "WHO", "OF"], &rows);
         Ok(())
     }
 }
+
+/// Events of one answer of a node, at most.
+const PAGE: usize = 1000;
 
 /// One event in one line.
 fn row(event: &Value) -> [String; 6] {

@@ -102,6 +102,8 @@ fn link(before: &Hash, id: i64, at: i64, json: &str) -> Hash {
 
 /// Walks the whole chain; `written` is an event that somebody wrote down earlier, with its hash.
 fn check(db: &Connection, written: Option<(i64, &str)>) -> Result<TrailChecked> {
+    // All as it is at one moment: a node may write meanwhile.
+    let _snapshot = db.unchecked_transaction()?;
     let (pruned, mut before) = pruned(db)?;
     let mut checked = TrailChecked {
         pruned,

@@ -671,6 +671,25 @@ fn what_was_begun_outside_the_store_is_told_once_whatever_happens() {
 }
 
 #[test]
+fn a_trail_that_is_written_meanwhile_is_whole() {
+    let trail = trail();
+    let many = |db: &Connection| (0..2000).try_for_each(|at| append(db, &event(AuditKind::Started, at)));
+    trail.store.write(many).wait().unwrap();
+    let store = trail.store.clone();
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let stopped = stop.clone();
+    let writer = std::thread::spawn(move || {
+        while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            store.audit(event(AuditKind::Accessed, 6)).wait().unwrap();
+        }
+    });
+    let breaks: Vec<_> = (0..5).filter_map(|_| trail.check().breaks).collect();
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    writer.join().unwrap();
+    assert_eq!(breaks, []);
+}
+
+#[test]
 fn a_restored_store_says_that_it_is_one() {
     let trail = five();
     let copy = trail.path.with_file_name("copy");
