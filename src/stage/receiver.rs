@@ -270,11 +270,11 @@ impl Receiver {
         self.origin.association != NOBODY
     }
 
-    /// Tells the audit trail what came. Nothing waits for it: what is not written is told at the next start.
+    /// Tells the audit trail what came. Nothing waits for it: what is not written is told later.
     fn tell(&mut self) {
         let receipts: Vec<_> = std::mem::take(&mut self.receipts).into_iter().collect();
         if self.tells() && !receipts.is_empty() {
-            drop(self.stage.store.association_received(&self.origin, receipts));
+            self.stage.store.tell_received(&self.origin, receipts);
         }
     }
 

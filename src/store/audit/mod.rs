@@ -40,7 +40,7 @@ pub use sending::{AuditDestination, AuditDestinations};
 
 pub(super) use alerts::{AlertLimit, refused};
 pub(super) use jobs::{about_job, all_of_bucket, deleted};
-pub(super) use receipts::{mark, pushed};
+pub(super) use receipts::{Unheard, mark, pushed};
 pub(super) use sending::{begun, sent_and_cancelled, settled};
 
 /// An event that is written with the next change, and whether it was.

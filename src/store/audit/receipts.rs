@@ -1,6 +1,7 @@
 //! What came: one event for each association and study, never one for each object.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, params};
 
@@ -8,7 +9,7 @@ use super::super::instances::NewInstance;
 use super::super::jobs::NewJob;
 use super::super::pushes::NewPush;
 use super::super::writer::When;
-use super::super::{Pending, Result, Store};
+use super::super::{Pending, Result, Store, StoreError};
 use super::append;
 use super::jobs::{of_studies, studies};
 use super::sending::sent_and_cancelled;
@@ -50,16 +51,67 @@ fn is_of(db: &Connection, job: i64, study: &str, patient_id: &str) -> Result<()>
     Ok(())
 }
 
+/// What an association brought, by job and study.
+type Receipts = Vec<((JobId, String), Receipt)>;
+
+/// Associations whose events are on their way to the store, or were refused by it.
+#[derive(Clone, Default)]
+pub(in crate::store) struct Unheard(Arc<Mutex<Vec<OnItsWay>>>);
+
+struct OnItsWay {
+    answer: Pending<()>,
+    origin: Origin,
+    receipts: Receipts,
+}
+
+/// More are not remembered: the next start tells of them.
+const UNHEARD: usize = 1000;
+
 impl Store {
     /// Tells what an association brought, now that it is over: by job and study. Nobody has to wait for it: until it is
-    /// written, the rows say that it is to be told.
-    pub fn association_received(
-        &self,
-        origin: &Origin,
-        receipts: Vec<((JobId, String), Receipt)>,
-    ) -> Pending<()> {
+    /// written, the rows say that it is to be told. What the store refuses is told with a later association.
+    pub fn tell_received(&self, origin: &Origin, receipts: Receipts) {
+        let mut unheard = self.unheard.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let earlier: Vec<_> = std::mem::take(&mut *unheard);
+        for on_its_way in earlier {
+            let OnItsWay {
+                answer,
+                origin,
+                receipts,
+            } = on_its_way;
+            let answer = match answer.now() {
+                Ok(Ok(())) | Ok(Err(StoreError::Closed)) => continue,
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "tell the audit trail what an association brought; trying again");
+                    self.received(&origin, receipts.clone(), true)
+                }
+                Err(answer) => answer,
+            };
+            unheard.push(OnItsWay {
+                answer,
+                origin,
+                receipts,
+            });
+        }
+        let answer = self.received(origin, receipts.clone(), false);
+        if unheard.len() < UNHEARD {
+            let origin = origin.clone();
+            unheard.push(OnItsWay {
+                answer,
+                origin,
+                receipts,
+            });
+        }
+    }
+
+    fn received(&self, origin: &Origin, receipts: Receipts, again: bool) -> Pending<()> {
         let origin = origin.clone();
         self.writer.submit(When::Unsynced, move |db| {
+            // A commit that was said to have failed may be there all the same.
+            let to_be_told = "SELECT EXISTS (SELECT 1 FROM audit_receiving WHERE association = ?1)";
+            if again && !db.query_row(to_be_told, [origin.association], |row| row.get::<_, bool>(0))? {
+                return Ok(());
+            }
             for ((job, study), receipt) in receipts {
                 let mut known = studies(db, job.as_str())?;
                 known.retain(|s| s.uid == study);

@@ -60,6 +60,12 @@ impl Trail {
         self.store.write(move |db| Ok(db.execute_batch(sql)?)).wait()
     }
 
+    /// An association is over, and the store has heard of it.
+    fn brought(&self, receipts: Vec<((JobId, String), Receipt)>) {
+        self.store.tell_received(&origin(), receipts);
+        self.store.write(|_| Ok(())).wait().unwrap();
+    }
+
     /// As somebody with the file in hand would.
     fn by_hand(&self, sql: &'static str) {
         let drop = "DROP TRIGGER audit_is_not_changed; DROP TRIGGER audit_is_not_deleted;";
@@ -257,11 +263,7 @@ fn an_association_is_told_once_for_each_study_with_what_was_there_apart() {
         again: classes(1),
     };
     let receipts = vec![((job.clone(), "1.2".to_owned()), receipt)];
-    trail
-        .store
-        .association_received(&origin(), receipts)
-        .wait()
-        .unwrap();
+    trail.brought(receipts);
     let told = trail.told();
     let shown: Vec<_> = told
         .iter()
@@ -288,11 +290,7 @@ fn what_a_crash_kept_from_being_told_is_told_at_the_next_start() {
     };
     // One association told of one object, another died with the node.
     let receipts = vec![((job.clone(), "1.2".to_owned()), receipt)];
-    trail
-        .store
-        .association_received(&origin(), receipts)
-        .wait()
-        .unwrap();
+    trail.brought(receipts);
     let Trail {
         _directory,
         path,
@@ -687,6 +685,28 @@ fn a_trail_that_is_written_meanwhile_is_whole() {
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     writer.join().unwrap();
     assert_eq!(breaks, []);
+}
+
+#[test]
+fn what_the_store_refuses_to_tell_is_told_with_a_later_association() {
+    let trail = trail();
+    let job = received(&trail);
+    let receipt = Receipt {
+        new: classes(2),
+        ..Receipt::default()
+    };
+    trail
+        .sql("CREATE TRIGGER no BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END")
+        .unwrap();
+    trail.brought(vec![((job.clone(), "1.2".to_owned()), receipt)]);
+    assert_eq!(trail.told(), []);
+    trail.sql("DROP TRIGGER no").unwrap();
+    for _ in 0..2 {
+        trail.brought(Vec::new());
+        let told = trail.told();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].study.as_ref().unwrap().sop_classes, classes(2));
+    }
 }
 
 #[test]
