@@ -119,8 +119,9 @@ pub(in crate::store) fn deleted(db: &Connection, job: &JobId, why: &str) -> Resu
 
 /// The files of all jobs of a bucket go with it.
 pub(in crate::store) fn all_of_bucket(db: &Connection, stream: &AeTitle) -> Result<()> {
-    let mut statement =
-        db.prepare("SELECT id FROM jobs WHERE stream = ?1 AND removed_at IS NULL ORDER BY seq")?;
+    let mut statement = db.prepare(
+        "SELECT id FROM jobs WHERE stream = ?1 AND removed_at IS NULL AND removed_why IS NULL ORDER BY seq",
+    )?;
     let rows = statement.query_map([stream.as_str()], |row| row.get::<_, String>(0))?;
     let jobs: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
     for job in jobs {

@@ -710,6 +710,19 @@ fn what_the_store_refuses_to_tell_is_told_with_a_later_association() {
 }
 
 #[test]
+fn what_goes_already_is_not_deleted_once_more_with_its_bucket() {
+    let trail = trail();
+    let job = received(&trail);
+    trail
+        .sql("UPDATE jobs SET state = 'done', ended_at = 1, removed_why = 'by age'")
+        .unwrap();
+    let stream = AeTitle::parse("ProcT1").unwrap();
+    let gone = move |db: &Connection| retention::removed_with_bucket(db, &stream, Timestamp(2));
+    trail.store.write(gone).wait().unwrap();
+    assert_eq!(trail.told(), [], "{job} was told when it began to go");
+}
+
+#[test]
 fn a_restored_store_says_that_it_is_one() {
     let trail = five();
     let copy = trail.path.with_file_name("copy");
