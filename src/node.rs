@@ -216,6 +216,8 @@ impl Node {
         let of_buckets = buckets.clone();
         let retention = Retention::new(&stage, &storage, move || keeps(&of_buckets));
         let trail = config.audit;
+        // Before anything is served: no event of this run comes before it.
+        store.audit_start(trail::event(AuditKind::Started)).await?;
         let mut tasks = vec![
             tokio::spawn(audit::Keeper::new(store.clone(), &trail).run()),
             tokio::spawn(uploads.clone().expire()),
@@ -296,7 +298,6 @@ impl Node {
             announcement,
             lock,
         };
-        node.store.audit(trail::event(AuditKind::Started)).await?;
         node.announce()?;
         Ok(node)
     }
@@ -370,11 +371,14 @@ impl Node {
             tracing::warn!("HTTP requests were still under way");
         }
         files::remove_file(&self.layout.path(Place::NodeFile)).context("remove run/node.json")?;
-        if let Err(error) = self.store.audit(trail::event(AuditKind::Stopped)).await {
-            tracing::error!(%error, "tell the audit trail that the node stops");
-        }
         let store = self.store.clone();
-        tokio::task::spawn_blocking(move || store.close()).await?;
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = store.audit_stop(trail::event(AuditKind::Stopped)) {
+                tracing::error!(%error, "tell the audit trail that the node stops");
+            }
+            store.close();
+        })
+        .await?;
         tracing::info!("stopped");
         Ok(self.lock)
     }

@@ -60,9 +60,19 @@ struct Check {
     /// Data directory
     #[arg(long, env = "MAGICKBOX_DATA", value_name = "DIR", default_value = "/data")]
     data: PathBuf,
+    /// Number and hash that an earlier check printed: that event has to be in the trail still
+    #[arg(long, value_name = "NUMBER:HASH", value_parser = written)]
+    written: Option<(i64, String)>,
     /// One JSON document instead of text
     #[arg(long)]
     json: bool,
+}
+
+fn written(text: &str) -> Result<(i64, String), &'static str> {
+    text.split_once(':')
+        .and_then(|(id, hash)| Some((id.parse().ok()?, hash.to_ascii_lowercase())))
+        .filter(|(_, hash)| hash.len() == 64 && hash.chars().all(|c| c.is_ascii_hexdigit()))
+        .ok_or("the number of an event and its hash, like 42:9f86…, as `magickbox audit verify` prints them")
 }
 
 impl AuditCommand {
@@ -79,8 +89,27 @@ impl AuditCommand {
 }
 
 impl List {
+    /// Page by page, until there are as many as wanted or no more.
+    fn events(&self, query: &str) -> Result<Vec<Value>> {
+        let client = self.node.client()?;
+        let wanted = usize::try_from(self.limit)?;
+        let (mut events, mut before) = (Vec::new(), String::new());
+        while events.len() < wanted {
+            let limit = (wanted - events.len()).min(PAGE);
+            let mut answer = client.get(&format!("audit?limit={limit}{query}{before}"))?;
+            if let Some(page) = answer.get_mut("events").and_then(Value::as_array_mut) {
+                events.append(page);
+            }
+            match answer.get("next").and_then(Value::as_i64) {
+                Some(next) => before = format!("&before={next}"),
+                None => break,
+            }
+        }
+        Ok(events)
+    }
+
     fn run(&self) -> Result<()> {
-        let mut query = format!("audit?limit={}", self.limit);
+        let mut query = String::new();
         for (key, value) in [
             ("since", &self.since),
             ("until", &self.until),
@@ -92,20 +121,18 @@ impl List {
                 query.push_str(&format!("&{key}={}", encoded(value)));
             }
         }
-        let answer = self.node.client()?.get(&query)?;
+        let events = self.events(&query)?;
         if self.json {
-            return print(&answer);
+            return print(&json!({ "events": events }));
         }
-        let events = answer
-            .get("events")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten();
-        let rows: Vec<_> = events.map(row).collect();
+        let rows: Vec<_> = events.iter().map(row).collect();
         print_table(&["EVENT", "WHEN", "WHAT", "OUTCOME", "WHO", "OF"], &rows);
         Ok(())
     }
 }
+
+/// Events of one answer of a node, at most.
+const PAGE: usize = 1000;
 
 /// One event in one line.
 fn row(event: &Value) -> [String; 6] {
@@ -148,7 +175,8 @@ impl Check {
                 self.data.display()
             );
         }
-        let checked = StoreReader::open(&path)?.check_audit_trail()?;
+        let written = self.written.as_ref().map(|(id, hash)| (*id, hash.as_str()));
+        let checked = StoreReader::open(&path)?.check_audit_trail(written)?;
         let (last, hash) = checked.last.clone().unwrap_or_default();
         if self.json {
             print(&json!({

@@ -67,6 +67,7 @@ impl Restore {
         fs::copy(self.from.join(STORE), &beside).context("copy the store")?;
         backup::migrate(&beside)?;
         let unknown = Unknown::find(&layout, &beside)?;
+        backup::restored(&beside, &manifest.made_at).context("write to the audit trail")?;
         fs::File::open(&beside)?.sync_all()?;
         let at = Timestamp::now();
         put_in_place(&beside, &store, at)?;

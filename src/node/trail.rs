@@ -19,7 +19,7 @@ pub(super) fn destinations(remotes: &[Remote]) -> HashMap<String, AuditDestinati
             address: ae.address.clone(),
             calling: ae.calling.to_string(),
         },
-        Remote::Folder(folder) => AuditDestination::Uri(folder.path.display().to_string()),
+        Remote::Folder(folder) => AuditDestination::Uri(format!("file://{}", folder.path.display())),
         Remote::Web(web) => AuditDestination::Uri(web.url.clone()),
     };
     let named = remotes

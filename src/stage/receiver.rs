@@ -270,11 +270,11 @@ impl Receiver {
         self.origin.association != NOBODY
     }
 
-    /// Tells the audit trail what came. Nothing waits for it: what is not written is told at the next start.
+    /// Tells the audit trail what came. Nothing waits for it: what is not written is told later.
     fn tell(&mut self) {
         let receipts: Vec<_> = std::mem::take(&mut self.receipts).into_iter().collect();
         if self.tells() && !receipts.is_empty() {
-            drop(self.stage.store.association_received(&self.origin, receipts));
+            self.stage.store.tell_received(&self.origin, receipts);
         }
     }
 
@@ -371,7 +371,7 @@ impl Receiver {
     }
 
     /// The row; with it the file belongs to the set.
-    fn submit(&mut self, object: &Unsettled, job: &JobId, when: When) -> Pending<Placed> {
+    fn submit(&self, object: &Unsettled, job: &JobId, when: When) -> Pending<Placed> {
         let set = NewJob {
             stream: self.stream.ae_title.clone(),
             group_key: object.group_key.clone(),
@@ -382,14 +382,14 @@ impl Receiver {
         };
         let new = new_instance(object);
         let key = (job.clone(), set.study_instance_uid.clone());
+        // Counted is what the store took: until then each row carries the note along.
         if !self.tells() || self.receipts.contains_key(&key) {
             return self.stage.store.place(job, set, new, Timestamp::now(), when);
         }
-        self.receipts.insert(key, Receipt::default());
         let mark = ReceiptMark {
             association: self.origin.association,
             study: set.study_instance_uid.clone(),
-            patient_id: String::from_utf8_lossy(&object.header.patient_id).into_owned(),
+            patient_id: object.header.patient_id_text(),
         };
         let now = Timestamp::now();
         self.stage.store.place_first(job, set, new, now, when, mark)

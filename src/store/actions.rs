@@ -59,8 +59,11 @@ impl Store {
 
     /// Ends a job that is not over. What it received stays; its open deliveries are cancelled too.
     pub fn cancel(&self, id: &JobId, reason: String, at: Timestamp) -> Pending<()> {
-        let id = id.clone();
-        self.write(move |db| cancel(db, &id, &reason, at))
+        let (id, destinations) = (id.clone(), self.destinations.clone());
+        self.write(move |db| {
+            cancel(db, &id, &reason, at)?;
+            super::audit::sent_and_cancelled(db, Some(&id), &destinations)
+        })
     }
 
     /// Tries again what did not work: a failed job goes back into the queue, refused and held deliveries of another are
@@ -95,7 +98,7 @@ impl Store {
                     params![delivery, next.name(), at.0],
                 )?;
                 db.execute(
-                    "UPDATE delivery_instances SET state = 'waiting', status = NULL, reason = NULL, commitment = NULL \
+                    "UPDATE delivery_instances SET state = 'waiting', status = NULL, reason = NULL, commitment = NULL, told = 0 \
                      WHERE delivery = ?1 AND (state = 'refused' OR commitment <> 0)",
                     [delivery],
                 )?;

@@ -6,8 +6,10 @@ use rusqlite::{Connection, params};
 
 use super::connection::{self, KNOWN};
 use super::events::record;
-use super::{NewJob, Result, StoreError};
-use crate::model::{JobId, JobState, Timestamp};
+use super::{NewJob, Result, StoreError, audit};
+use crate::model::{
+    AuditAction, AuditEvent, AuditKind, AuditParticipant, AuditThing, JobId, JobState, Timestamp,
+};
 
 /// What a copy is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,24 @@ pub fn migrate(copy: &Path) -> Result<()> {
     connection::migrate(&mut db, copy)?;
     db.pragma_update(None, "journal_mode", "DELETE")?;
     Ok(())
+}
+
+/// Says in the audit trail of a copy that it takes the place of a store: what was written after it was taken is not in the
+/// trail any more. A collector that has it hears so, and gets events with its numbers anew.
+///
+/// # Errors
+/// What SQLite says.
+pub fn restored(copy: &Path, made_at: &str) -> Result<()> {
+    let mut db = Connection::open(copy)?;
+    let transaction = db.transaction()?;
+    let us = AuditParticipant::node(None).asking();
+    let event = AuditEvent::new(AuditKind::Restored, AuditAction::Execute, vec![us])
+        .about(AuditThing::Trail, "/api/v1/audit")
+        .saying(format!(
+            "the store is a backup of {made_at}: events between then and now are not in the node's trail any more"
+        ));
+    audit::append(&transaction, &event)?;
+    Ok(transaction.commit()?)
 }
 
 /// Whether a copy knows a job.

@@ -5,7 +5,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::actions::{cancel, cancel_deliveries};
 use super::events::record;
 use super::jobs::state_of;
-use super::{Pending, Result, Store, StoreError};
+use super::writer::When;
+use super::{Pending, Result, Store, StoreError, audit};
 use crate::model::{JobId, Timestamp};
 
 /// Objects of a set that was cancelled while it was open may be on their way to another one for so long: until then their
@@ -30,8 +31,16 @@ impl Store {
     ///
     /// Fails with [`StoreError::State`] where storage commitment was promised for objects of it, or more may arrive.
     pub fn delete(&self, id: &JobId, by: String, at: Timestamp) -> Pending<Deletion> {
-        let id = id.clone();
-        self.write(move |db| delete(db, &id, &by, at))
+        let (id, act, destinations) = (id.clone(), self.act.clone(), self.destinations.clone());
+        // Told here, not with every answer: what goes already is not deleted once more.
+        self.writer.submit(When::Synced, move |db| {
+            let deleted = delete(db, &id, &by, at)?;
+            if deleted != Deletion::Already {
+                audit::sent_and_cancelled(db, Some(&id), &destinations)?;
+                act.map_or(Ok(()), |act| act.tell(db))?;
+            }
+            Ok(deleted)
+        })
     }
 }
 

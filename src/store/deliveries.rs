@@ -145,6 +145,7 @@ impl Store {
             let Some(state) = advance_delivery(db, id, event)? else {
                 // An operator cancelled it meanwhile: what was sent was sent. The record may say that all of it was.
                 record_is_late(db, &job)?;
+                audit::sent_and_cancelled(db, Some(&job), &destinations)?;
                 return record(
                     db,
                     &job,

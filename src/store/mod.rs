@@ -124,6 +124,7 @@ pub struct Store {
     node_id: Arc<str>,
     /// Where deliveries go, for the events that tell of them.
     destinations: audit::AuditDestinations,
+    unheard: audit::Unheard,
     /// What the next change is told as.
     act: Option<Act>,
 }
@@ -153,6 +154,7 @@ impl Store {
             }),
             node_id: node_id.into(),
             destinations: audit::AuditDestinations::default(),
+            unheard: audit::Unheard::default(),
             act: None,
         })
     }

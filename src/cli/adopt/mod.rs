@@ -35,7 +35,9 @@ use crate::bucket::Buckets;
 use crate::config::Config;
 use crate::container::{Docker, DockerConfig, Runtime};
 use crate::files;
-use crate::model::{AeTitle, JobId, Layout, Place, Timestamp};
+use crate::model::{
+    AeTitle, AuditAction, AuditEvent, AuditKind, AuditParticipant, JobId, Layout, Place, Timestamp,
+};
 use crate::node;
 use crate::store::Store;
 
@@ -63,6 +65,17 @@ pub struct Adopt {
     /// Data directory of this node [default: that of the configuration, /data]
     #[arg(long, env = "MAGICKBOX_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
+}
+
+/// What the audit trail says, before anything is taken over.
+fn event(tree: &Tree) -> AuditEvent {
+    let us = AuditParticipant::node(None).asking();
+    let event = AuditEvent::new(AuditKind::SoftwareChanged, AuditAction::Execute, vec![us]);
+    event.saying(format!(
+        "magickbox adopt takes over from another installation: {} buckets, {} jobs",
+        tree.streams.len(),
+        tree.jobs.len()
+    ))
 }
 
 fn named_image(text: &str) -> Result<(AeTitle, String), String> {
@@ -138,6 +151,7 @@ impl Adopt {
         files::make_directory(store_path.parent().unwrap_or(Path::new("/")))?;
         let store = Store::open(&store_path).with_context(|| format!("open {}", store_path.display()))?;
         let docker = connect(&config).await?;
+        store.audit(event(tree)).await?;
         let (images, engine) = (docker.images(), Arc::new(docker));
         let mut report = self.report(&config, tree);
         report.done = true;

@@ -48,13 +48,15 @@ pub(super) fn write(d: &mut Document) {
 
 const fn when(kind: AuditKind) -> &'static str {
     match kind {
-        AuditKind::Started => "the node serves",
+        AuditKind::Started => {
+            "the node begins to serve; EventOutcomeDescription says where the run before it did not end in order"
+        }
         AuditKind::Stopped => "the node stops in order",
         AuditKind::TrailRead => "the trail was read over the API",
         AuditKind::TransferBegun => "the first attempt of a delivery to an AE begins",
         AuditKind::Transferred => {
             "an association is over, for each study: new objects (C) and those that were there (R); a delivery to an AE is \
-             settled (R): what arrived and what did not"
+             settled or cancelled (R): what arrived, each object once, and what did not"
         }
         AuditKind::Imported => "a study was pushed over HTTP",
         AuditKind::Exported => {
@@ -72,8 +74,15 @@ const fn when(kind: AuditKind) -> &'static str {
         AuditKind::RequestRefused => {
             "a request to the API had no token, a wrong one, or one that may not do this"
         }
-        AuditKind::NetworkChanged => "the rules that say where results go were changed over the API",
-        AuditKind::SoftwareChanged => "a bucket was installed, replaced, switched or removed",
+        AuditKind::NetworkChanged => {
+            "the rules that say where results go were changed over the API; 8 where the node was cut off within it"
+        }
+        AuditKind::SoftwareChanged => {
+            "a bucket was installed, replaced, switched or removed, or another installation taken over; 8 as above"
+        }
+        AuditKind::Restored => {
+            "`magickbox restore` put a backup in the place of the store, and of the trail in it"
+        }
         AuditKind::TrailPruned => "events older than `keep` were taken out of the node's trail",
     }
 }

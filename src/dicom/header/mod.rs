@@ -74,6 +74,16 @@ pub struct Header {
     pub patient_id: Vec<u8>,
 }
 
+impl Header {
+    /// Patient ID as text. What is no UTF-8 is read as ISO 8859-1, whatever the object's character set: two IDs that differ
+    /// stay two.
+    #[must_use]
+    pub fn patient_id_text(&self) -> String {
+        let latin = || self.patient_id.iter().copied().map(char::from).collect();
+        String::from_utf8(self.patient_id.clone()).unwrap_or_else(|_| latin())
+    }
+}
+
 /// Why a data set cannot be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {

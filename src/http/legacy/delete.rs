@@ -49,7 +49,8 @@ pub async fn delete(
             }
             tracing::info!(job.id = %job, caller = caller.0, cancelled, "job deleted");
         }
-        Ok(Deletion::Already) => {}
+        // It was told when it happened.
+        Ok(Deletion::Already) => act.leave(),
         Err(StoreError::State(why)) => return Err(Problem::new(StatusCode::CONFLICT, why)),
         Err(error) => return Err(error.into()),
     }

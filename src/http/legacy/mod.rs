@@ -74,13 +74,17 @@ fn job_of(scratchdir: &str) -> Result<JobId, Problem> {
         .ok_or_else(|| Problem::bad_request("this is no scratchdir: give one that getScratch.php lists"))
 }
 
-/// The job that the query of an address names, if it names one.
-pub fn job_in(query: &str) -> Option<JobId> {
-    let values = query.split('&').filter_map(|pair| pair.split_once('='));
-    let named = |(key, _): &(&str, &str)| matches!(*key, "scratchdir" | "folder");
-    let (_, value) = values.clone().find(named)?;
-    let value = percent_encoding::percent_decode_str(value).decode_utf8().ok()?;
-    JobId::parse(value.strip_prefix(PREFIX)?).ok()
+/// The job that a query names with that key, written in whatever way the handler reads it.
+pub fn job_in(query: &str, key: &str) -> Option<JobId> {
+    let decoded = |text| percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(name, _)| decoded(name) == key)?;
+    job_of(&decoded(value)).ok()
+}
+
+/// The job of a directory's name, as [`job_in`].
+pub fn job_named(scratchdir: &str) -> Option<JobId> {
+    job_of(scratchdir).ok()
 }
 
 /// The job of a directory's name, if its files are there.

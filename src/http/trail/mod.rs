@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use crate::model::{
     AuditAction, AuditEvent, AuditKind, AuditOutcome, AuditParticipant, AuditRole, AuditThing, Timestamp,
 };
-use crate::store::{Act, Store};
+use crate::store::{Act, Store, StoreError};
 
 use super::auth::Caller;
 use super::door::Peer;
@@ -57,38 +57,106 @@ pub(super) async fn tell(
     let address = peer.ip().to_canonical().to_string();
     let caller = request.extensions().get::<Caller>();
     let name = caller.map_or_else(|| address.clone(), |Caller(name)| name.clone());
-    let what = format!("{} {}", request.method(), uri.path());
+    let what = format!("{} {}", request.method(), request.uri().path());
     let act = Act::new(event(&told, &name, &address, &what));
     request.extensions_mut().insert(act.clone());
-    let response = next.run(request).await;
-    let outcome = outcome(response.status());
-    let again = outcome == AuditOutcome::Success
-        && told.action == AuditAction::Read
-        && told.kind == AuditKind::Accessed
-        && trail.looked.again(&name, &what);
-    if again || act.is_told() || (outcome == AuditOutcome::Success && told.by == By::Store) {
-        return response;
+    let asked = Asked {
+        told,
+        name,
+        what,
+        act,
+        begun: None,
+    };
+    served(trail, asked, next.run(request)).await
+}
+
+/// A request that is told.
+struct Asked {
+    told: Told,
+    name: String,
+    what: String,
+    act: Act,
+    /// Its note, where it changes something outside the store.
+    begun: Option<i64>,
+}
+
+/// Serves a request to its end. One that changes something has a task of its own: a caller that hangs up stops neither what
+/// was begun nor its event.
+async fn served(
+    trail: Trail,
+    mut asked: Asked,
+    serving: impl Future<Output = Response> + Send + 'static,
+) -> Response {
+    if asked.told.action == AuditAction::Read {
+        let response = serving.await;
+        return trail.answer(&asked, response).await;
     }
-    let event = AuditEvent {
-        at: Timestamp::now(),
-        ..act.event().clone()
-    };
-    let event = match outcome {
-        AuditOutcome::Success => event,
-        outcome => event
-            .ended(outcome)
-            .saying(format!("answered {}", response.status())),
-    };
-    match trail.store.audit(event).await {
-        Ok(()) => response,
-        // What was done is done; what was only to be shown is not shown without a trace.
-        Err(error) if told.action != AuditAction::Read => {
-            tracing::error!(%error, caller = name, what, "what a caller did is not in the audit trail");
-            response
+    let whole = tokio::spawn(async move {
+        // No transaction of the store changes these: what is begun is noted first.
+        if matches!(
+            asked.told.kind,
+            AuditKind::NetworkChanged | AuditKind::SoftwareChanged
+        ) {
+            match trail.store.audit_begin(asked.act.event()).await {
+                Ok(begun) => asked.begun = Some(begun),
+                Err(error) => return ours(&error).into_response(),
+            }
         }
-        Err(error) => {
-            trail.looked.forget(&name, &what);
-            ours(&error).into_response()
+        let response = serving.await;
+        trail.answer(&asked, response).await
+    });
+    whole
+        .await
+        .unwrap_or_else(|error| ours(&StoreError::State(format!("serve a request: {error}"))).into_response())
+}
+
+impl Trail {
+    /// Tells of a request that was served; what of the answer the caller gets.
+    async fn answer(&self, asked: &Asked, response: Response) -> Response {
+        let Asked {
+            told,
+            name,
+            what,
+            act,
+            begun,
+        } = asked;
+        let outcome = outcome(response.status());
+        // A page that asks each second for what is gone is one look too.
+        let look = match outcome {
+            AuditOutcome::Success => what.clone(),
+            _ => format!("{what}: {}", response.status()),
+        };
+        let again = told.action == AuditAction::Read
+            && told.kind == AuditKind::Accessed
+            && self.looked.again(name, &look);
+        if again || act.is_told() || (outcome == AuditOutcome::Success && told.by == By::Store) {
+            return response;
+        }
+        let event = AuditEvent {
+            at: Timestamp::now(),
+            ..act.event().clone()
+        };
+        let event = match outcome {
+            AuditOutcome::Success => event,
+            outcome => event
+                .ended(outcome)
+                .saying(format!("answered {}", response.status())),
+        };
+        let written = match begun {
+            Some(begun) => self.store.audit_end(*begun, event),
+            None => self.store.audit(event),
+        };
+        match written.await {
+            Ok(()) => response,
+            // What was done is done; what was only to be shown is not shown without a trace.
+            Err(error) if told.action != AuditAction::Read => {
+                tracing::error!(%error, caller = name, what, "what a caller did is not in the audit trail");
+                response
+            }
+            Err(error) => {
+                self.looked.forget(name, &look);
+                ours(&error).into_response()
+            }
         }
     }
 }
@@ -107,8 +175,13 @@ fn event(told: &Told, name: &str, address: &str, what: &str) -> AuditEvent {
     let who = AuditParticipant::caller(name, address);
     let participants = match told.kind {
         AuditKind::Exported => {
-            let medium = AuditParticipant::medium(name, address, AuditRole::DestinationMedia).asking();
-            vec![AuditParticipant::node(Some(AuditRole::Source)), medium]
+            // PS3.15 §A.5.3.4: a medium never asks; who fetches is a remote user.
+            let who = AuditParticipant {
+                role: Some(AuditRole::Destination),
+                ..who
+            };
+            let medium = AuditParticipant::medium("HTTP", address, AuditRole::DestinationMedia);
+            vec![who, AuditParticipant::node(Some(AuditRole::Source)), medium]
         }
         AuditKind::Imported => {
             let medium = AuditParticipant::medium("HTTP push", address, AuditRole::SourceMedia);
@@ -147,4 +220,93 @@ pub(super) fn refused(name: &str, address: &str, what: &str, why: &str) -> Audit
 
 fn shortened(text: &str) -> String {
     text.chars().take(LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::store::AuditFilter;
+
+    fn asked(method: &str, path: &str) -> Asked {
+        let told = told::told(&method.parse().unwrap(), path, "").unwrap();
+        let what = format!("{method} {path}");
+        let act = Act::new(event(&told, "anna", "192.0.2.1", &what));
+        Asked {
+            told,
+            name: "anna".into(),
+            what,
+            act,
+            begun: None,
+        }
+    }
+
+    fn all(store: &Store) -> Vec<AuditEvent> {
+        let filter = AuditFilter {
+            limit: 100,
+            ..AuditFilter::default()
+        };
+        let rows = store.audit_events(&filter).unwrap();
+        rows.into_iter().map(|row| row.event).collect()
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_hangs_up_has_changed_it_all_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("s.sqlite")).unwrap();
+        let (begun, goes_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let serving = {
+            let (begun, goes_on) = (begun.clone(), goes_on.clone());
+            async move {
+                begun.notify_one();
+                goes_on.notified().await;
+                StatusCode::OK.into_response()
+            }
+        };
+        tokio::select! {
+            _ = served(Trail::new(store.clone()), asked("PUT", "/api/v1/routes"), serving) => unreachable!(),
+            () = begun.notified() => {}
+        }
+        goes_on.notify_one();
+        let told = async {
+            while all(&store).is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), told).await.unwrap();
+        assert_eq!(all(&store)[0].kind, AuditKind::NetworkChanged);
+    }
+
+    #[tokio::test]
+    async fn a_page_that_asks_each_second_for_what_is_gone_is_one_look() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("s.sqlite")).unwrap();
+        let trail = Trail::new(store.clone());
+        let statuses = [StatusCode::NOT_FOUND, StatusCode::NOT_FOUND, StatusCode::OK];
+        for status in statuses {
+            let serving = async move { status.into_response() };
+            let answer = served(trail.clone(), asked("GET", "/api/v1/jobs/j1"), serving).await;
+            assert_eq!(answer.status(), status);
+        }
+        let outcomes: Vec<_> = all(&store).iter().map(|event| event.outcome).collect();
+        assert_eq!(outcomes, [AuditOutcome::Success, AuditOutcome::MinorFailure]);
+    }
+
+    #[test]
+    fn who_fetches_results_asks_and_the_medium_does_not() {
+        let event = asked("GET", "/code/php/getOutputZip.php").act.event().clone();
+        let shown: Vec<_> = event.participants.iter().map(|p| (p.requestor, p.role)).collect();
+        assert_eq!(
+            shown,
+            [
+                (true, Some(AuditRole::Destination)),
+                (false, Some(AuditRole::Source)),
+                (false, Some(AuditRole::DestinationMedia)),
+            ]
+        );
+    }
 }

@@ -1,10 +1,11 @@
 //! Which requests are told to the audit trail, and as what: one table, pure.
 
 use axum::http::Method;
+use percent_encoding::percent_decode_str;
 
 use crate::model::{AuditAction, AuditKind, JobId};
 
-use super::super::legacy::job_in;
+use super::super::legacy::{job_in, job_named};
 
 /// What a request is told as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,12 +54,18 @@ pub(super) fn told(method: &Method, path: &str, query: &str) -> Option<Told> {
         job: None,
         bucket: None,
     };
-    let named = |kind, action, by| Told {
-        job: job_in(query),
-        ..plain(kind, action, by)
+    let named = |kind, action, key| Told {
+        job: job_in(query, key),
+        ..plain(kind, action, Everyone)
     };
     let looks = method == Method::GET || method == Method::HEAD;
-    let parts: Vec<_> = path.split('/').skip(1).collect();
+    // As the handlers get them: a name written otherwise is the same name.
+    let parts: Vec<_> = path
+        .split('/')
+        .skip(1)
+        .map(|part| percent_decode_str(part).decode_utf8_lossy())
+        .collect();
+    let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
     Some(match parts.as_slice() {
         ["api", "v1", "audit"] => plain(TrailRead, Read, Everyone),
         ["api", "v1", "jobs", id] | ["api", "v1", "jobs", id, "log" | "series"] if looks => {
@@ -76,13 +83,13 @@ pub(super) fn told(method: &Method, path: &str, query: &str) -> Option<Told> {
         }
         ["api", "v1", "buckets", name, ..] if !looks => of_bucket(SoftwareChanged, Update, name),
         ["scratch", directory, "processing.log"] => Told {
-            job: job_in(&format!("scratchdir={directory}")),
+            job: job_named(directory),
             ..plain(Accessed, Read, Everyone)
         },
-        ["code", "php", "getOutputZip.php"] => named(Exported, Read, Everyone),
+        ["code", "php", "getOutputZip.php"] => named(Exported, Read, "folder"),
         ["code", "php", "db.php"] => plain(Exported, Read, Everyone),
         ["code", "php", "processZip.php"] => plain(Imported, Create, Store),
-        ["code", "php", "deleteStudy.php"] => named(Deleted, Delete, Everyone),
+        ["code", "php", "deleteStudy.php"] => named(Deleted, Delete, "scratchdir"),
         ["code", "php", "saveRouting.php"] => plain(NetworkChanged, Update, Everyone),
         _ => return None,
     })
@@ -246,5 +253,30 @@ mod tests {
             assert_eq!((told.kind, told.action), (kind, action), "{path}");
             assert_eq!(told.job, JobId::parse("j1").ok(), "{path}");
         }
+    }
+
+    #[test]
+    fn however_an_address_is_written_it_names_the_job_that_its_handler_takes() {
+        for (method, path, query) in [
+            ("GET", "/api/v1/jobs/%6a1", ""),
+            ("POST", "/api/v1/jobs/j%31/cancel", ""),
+            ("GET", "/scratch/tmp%2Ej1/processing.log", ""),
+            (
+                "GET",
+                "/code/php/getOutputZip.php",
+                "scratchdir=tmp.j2&folder=tmp.j1",
+            ),
+            ("GET", "/code/php/getOutputZip.php", "%66older=tmp.%6a1"),
+            (
+                "GET",
+                "/code/php/deleteStudy.php",
+                "folder=tmp.j2&scratchdir=tmp.j1",
+            ),
+        ] {
+            let told = told(&method.parse().unwrap(), path, query).unwrap();
+            assert_eq!(told.job, JobId::parse("j1").ok(), "{path}?{query}");
+        }
+        let of_bucket = told(&Method::DELETE, "/api/v1/buckets/%41", "").unwrap();
+        assert_eq!(of_bucket.bucket.as_deref(), Some("A"));
     }
 }

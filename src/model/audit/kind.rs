@@ -38,11 +38,13 @@ pub enum AuditKind {
     SoftwareChanged,
     /// Events older than `[audit] keep` were taken out of the trail.
     TrailPruned,
+    /// A backup took the place of the store, and of the trail in it.
+    Restored,
 }
 
 impl AuditKind {
     /// Every one.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Started,
         Self::Stopped,
         Self::TrailRead,
@@ -57,6 +59,7 @@ impl AuditKind {
         Self::NetworkChanged,
         Self::SoftwareChanged,
         Self::TrailPruned,
+        Self::Restored,
     ];
 
     /// The word in the store, the API and the program.
@@ -77,6 +80,7 @@ impl AuditKind {
             Self::NetworkChanged => "network_changed",
             Self::SoftwareChanged => "software_changed",
             Self::TrailPruned => "trail_pruned",
+            Self::Restored => "restored",
         }
     }
 
@@ -108,8 +112,23 @@ impl AuditKind {
             | Self::RequestRefused
             | Self::NetworkChanged
             | Self::SoftwareChanged
-            | Self::TrailPruned => AuditCode("110113", "Security Alert"),
+            | Self::TrailPruned
+            | Self::Restored => AuditCode("110113", "Security Alert"),
         }
+    }
+
+    /// Whether it is a Security Alert.
+    #[must_use]
+    pub const fn is_alert(self) -> bool {
+        matches!(
+            self,
+            Self::NodeRefused
+                | Self::RequestRefused
+                | Self::NetworkChanged
+                | Self::SoftwareChanged
+                | Self::TrailPruned
+                | Self::Restored
+        )
     }
 
     /// What it is within its family: EventTypeCode, where the family has any.
@@ -122,7 +141,7 @@ impl AuditKind {
             Self::RequestRefused => Some(AuditCode("110132", "Use of Restricted Function")),
             Self::NetworkChanged => Some(AuditCode("110128", "Network Configuration")),
             Self::SoftwareChanged => Some(AuditCode("110131", "Software Configuration")),
-            Self::TrailPruned => Some(AuditCode("110129", "Security Configuration")),
+            Self::TrailPruned | Self::Restored => Some(AuditCode("110129", "Security Configuration")),
             _ => None,
         }
     }

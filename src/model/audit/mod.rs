@@ -10,7 +10,8 @@
 //! Import, Export                  a push; a zip of results, a delivery into a folder or to a DICOMweb server
 //! DICOM Instances Accessed        a person looks at a job's findings, series or log, or decides about it
 //! DICOM Study Deleted             files of a job go: by a person, by age, to make room, with their bucket
-//! Security Alert                  a node or a request is refused; routes or buckets change; the trail is pruned
+//! Security Alert                  a node or a request is refused; routes or buckets change; the trail is pruned, or
+//!                                 the store is a restored backup
 //! ```
 //!
 //! # What does not, and why

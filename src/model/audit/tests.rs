@@ -65,6 +65,7 @@ fn every_kind_has_the_codes_of_the_standard() {
         (AuditKind::NetworkChanged, "110113", "110128"),
         (AuditKind::SoftwareChanged, "110113", "110131"),
         (AuditKind::TrailPruned, "110113", "110129"),
+        (AuditKind::Restored, "110113", "110129"),
     ] {
         let xml = document(&event(kind), &source());
         assert!(
@@ -94,9 +95,25 @@ fn what_came_over_an_association_reads_as_the_profile_says() {
         "<SOPClass UID=\"1.2.840.10008.5.1.4.1.1.4\" NumberOfInstances=\"42\"/>",
         "ParticipantObjectID=\"P&lt;1&gt;\" ParticipantObjectTypeCode=\"1\" ParticipantObjectTypeCodeRole=\"1\">",
         "<ParticipantObjectName></ParticipantObjectName>",
-        "type=\"Alert Description\" value=\"YmVjYXVzZSAieCIgJiB5Cg==\"/>",
     ] {
         assert!(xml.contains(part), "{part}\nnot in\n{xml}");
+    }
+}
+
+#[test]
+fn an_alert_is_executed_and_says_of_each_subject_what_happened() {
+    for kind in AuditKind::ALL.into_iter().filter(|kind| kind.is_alert()) {
+        let xml = document(&event(kind), &source());
+        assert!(xml.contains("EventActionCode=\"E\""), "{xml}");
+        assert!(
+            xml.contains("type=\"Alert Description\" value=\"YmVjYXVzZSAieCIgJiB5Cg==\"/>"),
+            "{xml}"
+        );
+        let silent = AuditEvent {
+            text: None,
+            ..event(kind)
+        };
+        assert!(document(&silent, &source()).contains("Alert Description"));
     }
 }
 

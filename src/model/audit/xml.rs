@@ -5,7 +5,9 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use super::{AuditCode, AuditEvent, AuditObject, AuditParticipant, AuditSource, AuditStudy, AuditThing};
+use super::{
+    AuditAction, AuditCode, AuditEvent, AuditObject, AuditParticipant, AuditSource, AuditStudy, AuditThing,
+};
 
 /// The whole document, without a line break.
 #[must_use]
@@ -20,15 +22,27 @@ pub fn document(event: &AuditEvent, source: &AuditSource) -> String {
         objects_of_study(&mut x, study);
     }
     for object in &event.objects {
-        thing(&mut x, object, event.text.as_deref());
+        thing(&mut x, object, alert(event));
     }
     x.push_str("</AuditMessage>");
     x
 }
 
+/// What each subject of a Security Alert has to say (§A.5.3.11).
+fn alert(event: &AuditEvent) -> Option<&str> {
+    let kind = event.kind.event_type().filter(|_| event.kind.is_alert())?;
+    Some(event.text.as_deref().unwrap_or(kind.1))
+}
+
 fn identification(x: &mut String, event: &AuditEvent) {
+    // An alert is always executed (§A.5.3.11), whatever was done to what it is about.
+    let action = if event.kind.is_alert() {
+        AuditAction::Execute
+    } else {
+        event.action
+    };
     x.push_str("<EventIdentification");
-    attribute(x, "EventActionCode", event.action.code());
+    attribute(x, "EventActionCode", action.code());
     attribute(x, "EventDateTime", &event.at.to_rfc3339());
     attribute(x, "EventOutcomeIndicator", event.outcome.code());
     x.push('>');
@@ -120,7 +134,7 @@ fn objects_of_study(x: &mut String, study: &AuditStudy) {
     x.push_str("</ParticipantObjectIdentification>");
 }
 
-fn thing(x: &mut String, object: &AuditObject, text: Option<&str>) {
+fn thing(x: &mut String, object: &AuditObject, alert: Option<&str>) {
     match object.what {
         AuditThing::Job => {
             begin_object(x, &object.name, "2", Some("20"));
@@ -148,7 +162,7 @@ fn thing(x: &mut String, object: &AuditObject, text: Option<&str>) {
             name(x, "Security Audit Log");
         }
     }
-    if let Some(text) = text {
+    if let Some(text) = alert {
         x.push_str("<ParticipantObjectDetail");
         attribute(x, "type", "Alert Description");
         attribute(x, "value", &base64(text.as_bytes()));

@@ -270,7 +270,7 @@ impl Run<'_> {
         let name = file_name(&header.sop_instance_uid, &hash);
         fs::rename(part, self.with.set.join(&name)).map_err(PushError::io("name a pushed file"))?;
         if self.out.study.is_none() {
-            self.out.patient_id = String::from_utf8_lossy(&header.patient_id).into_owned();
+            self.out.patient_id = header.patient_id_text();
         }
         self.out
             .study

@@ -42,6 +42,9 @@ pub enum TrailBreak {
         /// The number that was given last.
         given: i64,
     },
+    /// An event that somebody wrote down is another one, or gone.
+    #[error("event {0} of the audit trail is not the one whose hash was written down")]
+    Another(i64),
     /// Rows were taken out, and the event that says so is not there.
     #[error("events up to number {0} of the audit trail were taken out by somebody else than the node")]
     Pruned(i64),
@@ -97,8 +100,10 @@ fn link(before: &Hash, id: i64, at: i64, json: &str) -> Hash {
     hash.finalize().into()
 }
 
-/// Walks the whole chain.
-fn check(db: &Connection) -> Result<TrailChecked> {
+/// Walks the whole chain; `written` is an event that somebody wrote down earlier, with its hash.
+fn check(db: &Connection, written: Option<(i64, &str)>) -> Result<TrailChecked> {
+    // All as it is at one moment: a node may write meanwhile.
+    let _snapshot = db.unchecked_transaction()?;
     let (pruned, mut before) = pruned(db)?;
     let mut checked = TrailChecked {
         pruned,
@@ -106,6 +111,8 @@ fn check(db: &Connection) -> Result<TrailChecked> {
     };
     let mut last = pruned;
     let mut said = pruned == 0;
+    // One that is pruned by now cannot be told any more, unless it was the last to go.
+    let mut another = written.filter(|(id, hash)| *id > pruned || *id == pruned && hex(&before) != *hash);
     let mut statement = db.prepare("SELECT id, at, kind, job, study, event, hash FROM audit ORDER BY id")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -125,6 +132,7 @@ fn check(db: &Connection) -> Result<TrailChecked> {
         before = hash.try_into().unwrap_or(NOTHING);
         last = id;
         said |= columns.0 == "trail_pruned" && json.contains(&super::pruning::upto(pruned));
+        another = another.filter(|(written, hash)| *written != id || hex(&before) != *hash);
         checked.last = Some((id, hex(&before)));
     }
     let given: i64 = db
@@ -140,6 +148,9 @@ fn check(db: &Connection) -> Result<TrailChecked> {
     }
     if checked.breaks.is_none() && !said {
         checked.breaks = Some(TrailBreak::Pruned(pruned));
+    }
+    if checked.breaks.is_none() {
+        checked.breaks = another.map(|(id, _)| TrailBreak::Another(id));
     }
     Ok(checked)
 }
@@ -158,11 +169,11 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl StoreReader {
-    /// Walks the whole audit trail.
+    /// Walks the whole audit trail, and looks whether an event is in it whose number and hash were written down.
     ///
     /// # Errors
     /// What SQLite says; where the chain breaks is no error.
-    pub fn check_audit_trail(&self) -> Result<TrailChecked> {
-        check(self.connection())
+    pub fn check_audit_trail(&self, written: Option<(i64, &str)>) -> Result<TrailChecked> {
+        check(self.connection(), written)
     }
 }

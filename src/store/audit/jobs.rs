@@ -1,5 +1,7 @@
 //! Events about jobs: one for each study of the job, with whose it is.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::Result;
@@ -25,6 +27,38 @@ pub(in crate::store) fn about_job(db: &Connection, event: &AuditEvent) -> Result
     }
     Ok(())
 }
+
+/// Writes an event about objects that are not told apart by study: one for each study, the first with the numbers.
+pub(super) fn of_studies(
+    db: &Connection,
+    event: &AuditEvent,
+    studies: Vec<AuditStudy>,
+    sop_classes: BTreeMap<String, u64>,
+) -> Result<()> {
+    let several = studies.len() > 1;
+    let mut numbers = Some(sop_classes);
+    for study in studies {
+        let counted = numbers.take();
+        let text = match (&event.text, several, counted.is_some()) {
+            (text, false, _) => text.clone(),
+            (None, true, true) => Some(SEVERAL.to_owned()),
+            (Some(text), true, true) => Some(format!("{text}; {SEVERAL}")),
+            (None, true, false) => Some(COUNTED.to_owned()),
+            (Some(text), true, false) => Some(format!("{text}; {COUNTED}")),
+        };
+        let event = AuditEvent {
+            text,
+            ..event.clone()
+        };
+        let sop_classes = counted.unwrap_or_default();
+        append(db, &event.of_study(AuditStudy { sop_classes, ..study }))?;
+    }
+    Ok(())
+}
+
+/// Of a job with several studies.
+const SEVERAL: &str = "the numbers are those of all studies of the job";
+const COUNTED: &str = "counted with the event before it";
 
 /// The studies of a job: as they were received, or as the job that it was made from had them.
 pub(super) fn studies(db: &Connection, job: &str) -> Result<Vec<AuditStudy>> {
@@ -85,8 +119,9 @@ pub(in crate::store) fn deleted(db: &Connection, job: &JobId, why: &str) -> Resu
 
 /// The files of all jobs of a bucket go with it.
 pub(in crate::store) fn all_of_bucket(db: &Connection, stream: &AeTitle) -> Result<()> {
-    let mut statement =
-        db.prepare("SELECT id FROM jobs WHERE stream = ?1 AND removed_at IS NULL ORDER BY seq")?;
+    let mut statement = db.prepare(
+        "SELECT id FROM jobs WHERE stream = ?1 AND removed_at IS NULL AND removed_why IS NULL ORDER BY seq",
+    )?;
     let rows = statement.query_map([stream.as_str()], |row| row.get::<_, String>(0))?;
     let jobs: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
     for job in jobs {

@@ -44,8 +44,13 @@ impl Store {
     pub fn audit_events(&self, filter: &AuditFilter) -> Result<Vec<AuditRow>> {
         // A condition that is absent is left out, so that what is there finds its index.
         let mut sql = String::from("SELECT id, event FROM audit WHERE id < ?1 AND at >= ?2 AND at < ?3");
+        // The few of a study or a job are looked through for their kind, never the many of a kind for theirs.
+        let kind = match (&filter.study, &filter.job) {
+            (None, None) => "kind",
+            _ => "+kind",
+        };
         for (column, number, wanted) in [
-            ("kind", 4, filter.kind.is_some()),
+            (kind, 4, filter.kind.is_some()),
             ("study", 5, filter.study.is_some()),
             ("job", 6, filter.job.is_some()),
         ] {

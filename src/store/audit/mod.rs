@@ -1,6 +1,7 @@
 //! The audit trail: rows that are only added, each bound to the one before it.
 //!
 //! ```text
+//! begun     changes outside the store, noted before they are made
 //! alerts    what strangers cause, at a bounded rate
 //! chain     appending, and whether the chain still holds
 //! jobs      events about a job: whose studies they are
@@ -15,6 +16,7 @@
 //! a start after a crash tells it ([`Store::tell_what_was_received`]).
 
 mod alerts;
+mod begun;
 mod chain;
 mod jobs;
 mod listing;
@@ -38,8 +40,8 @@ pub use sending::{AuditDestination, AuditDestinations};
 
 pub(super) use alerts::{AlertLimit, refused};
 pub(super) use jobs::{about_job, all_of_bucket, deleted};
-pub(super) use receipts::{mark, pushed};
-pub(super) use sending::{begun, settled};
+pub(super) use receipts::{Unheard, mark, pushed};
+pub(super) use sending::{begun, sent_and_cancelled, settled};
 
 /// An event that is written with the next change, and whether it was.
 #[derive(Clone, Debug)]
@@ -72,8 +74,10 @@ impl Act {
 
     /// Writes it within a request of the writer, once.
     pub(super) fn tell(&self, db: &Connection) -> Result<()> {
-        if !self.told.swap(true, Ordering::AcqRel) {
+        if !self.is_told() {
             about_job(db, &self.event)?;
+            // Only now: a refused event takes its change back with it, and that is to be told too.
+            self.leave();
         }
         Ok(())
     }
@@ -97,6 +101,33 @@ impl Store {
     /// Writes an event; what it is about changes no row of the store.
     pub fn audit(&self, event: AuditEvent) -> Pending<()> {
         self.writer.submit(When::Synced, move |db| about_job(db, &event))
+    }
+
+    /// Writes that the node starts, and whether the run before it came to an end in order.
+    pub fn audit_start(&self, event: AuditEvent) -> Pending<()> {
+        self.writer.submit(When::Synced, move |db| {
+            let cut_off: bool = db.query_row(
+                "SELECT coalesce((SELECT max(id) FROM audit WHERE kind = 'started'), 0) \
+                 > coalesce((SELECT max(id) FROM audit WHERE kind = 'stopped'), 0)",
+                [],
+                |row| row.get(0),
+            )?;
+            let said = event.text.clone().unwrap_or_default();
+            let event = match cut_off {
+                true => event.saying(format!("{said}; the run before it did not end in order")),
+                false => event,
+            };
+            append(db, &event)
+        })
+    }
+
+    /// Writes that the node stops, behind what strangers caused; nothing of theirs is taken any more.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn audit_stop(&self, event: AuditEvent) -> Result<()> {
+        self.associations.close();
+        self.audit(event).wait()
     }
 
     /// Hands over an event that strangers cause, to be written soon. Never waits: when too many wait already it is counted.

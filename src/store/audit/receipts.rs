@@ -1,6 +1,7 @@
 //! What came: one event for each association and study, never one for each object.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, params};
 
@@ -8,9 +9,10 @@ use super::super::instances::NewInstance;
 use super::super::jobs::NewJob;
 use super::super::pushes::NewPush;
 use super::super::writer::When;
-use super::super::{Pending, Result, Store};
+use super::super::{Pending, Result, Store, StoreError};
 use super::append;
-use super::jobs::studies;
+use super::jobs::{of_studies, studies};
+use super::sending::sent_and_cancelled;
 use crate::model::{
     AuditAction, AuditEvent, AuditKind, AuditParticipant, AuditRole, AuditStudy, AuditThing, JobId, Origin,
 };
@@ -49,16 +51,67 @@ fn is_of(db: &Connection, job: i64, study: &str, patient_id: &str) -> Result<()>
     Ok(())
 }
 
+/// What an association brought, by job and study.
+type Receipts = Vec<((JobId, String), Receipt)>;
+
+/// Associations whose events are on their way to the store, or were refused by it.
+#[derive(Clone, Default)]
+pub(in crate::store) struct Unheard(Arc<Mutex<Vec<OnItsWay>>>);
+
+struct OnItsWay {
+    answer: Pending<()>,
+    origin: Origin,
+    receipts: Receipts,
+}
+
+/// More are not remembered: the next start tells of them.
+const UNHEARD: usize = 1000;
+
 impl Store {
     /// Tells what an association brought, now that it is over: by job and study. Nobody has to wait for it: until it is
-    /// written, the rows say that it is to be told.
-    pub fn association_received(
-        &self,
-        origin: &Origin,
-        receipts: Vec<((JobId, String), Receipt)>,
-    ) -> Pending<()> {
+    /// written, the rows say that it is to be told. What the store refuses is told with a later association.
+    pub fn tell_received(&self, origin: &Origin, receipts: Receipts) {
+        let mut unheard = self.unheard.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let earlier: Vec<_> = std::mem::take(&mut *unheard);
+        for on_its_way in earlier {
+            let OnItsWay {
+                answer,
+                origin,
+                receipts,
+            } = on_its_way;
+            let answer = match answer.now() {
+                Ok(Ok(())) | Ok(Err(StoreError::Closed)) => continue,
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "tell the audit trail what an association brought; trying again");
+                    self.received(&origin, receipts.clone(), true)
+                }
+                Err(answer) => answer,
+            };
+            unheard.push(OnItsWay {
+                answer,
+                origin,
+                receipts,
+            });
+        }
+        let answer = self.received(origin, receipts.clone(), false);
+        if unheard.len() < UNHEARD {
+            let origin = origin.clone();
+            unheard.push(OnItsWay {
+                answer,
+                origin,
+                receipts,
+            });
+        }
+    }
+
+    fn received(&self, origin: &Origin, receipts: Receipts, again: bool) -> Pending<()> {
         let origin = origin.clone();
         self.writer.submit(When::Unsynced, move |db| {
+            // A commit that was said to have failed may be there all the same.
+            let to_be_told = "SELECT EXISTS (SELECT 1 FROM audit_receiving WHERE association = ?1)";
+            if again && !db.query_row(to_be_told, [origin.association], |row| row.get::<_, bool>(0))? {
+                return Ok(());
+            }
             for ((job, study), receipt) in receipts {
                 let mut known = studies(db, job.as_str())?;
                 known.retain(|s| s.uid == study);
@@ -87,9 +140,10 @@ impl Store {
     }
 
     /// Tells, at a start, what an earlier run received and did not come to tell: objects of jobs that were receiving, more
-    /// than events tell of. Answers of how many jobs.
+    /// than events tell of; what it sent of deliveries that were cancelled, and what callers began to change. Answers of how many jobs it received.
     pub fn tell_what_was_received(&self) -> Pending<usize> {
-        self.write(|db| {
+        let destinations = self.destinations.clone();
+        self.write(move |db| {
             let mut statement = db.prepare(
                 "SELECT seq, id, stream, calling_ae_title, caller_address FROM jobs \
                  WHERE state = 'receiving' OR seq IN (SELECT job FROM audit_receiving) ORDER BY seq",
@@ -106,31 +160,32 @@ impl Store {
                 if sop_classes.is_empty() {
                     continue;
                 }
-                let Some(of) = studies(db, &id)?.into_iter().next() else {
-                    continue;
-                };
                 let event = received(AuditAction::Create, &calling, &stream, &address);
                 let text = "counted at the start after the node had stopped within the association";
-                let event = event.of_study(AuditStudy { sop_classes, ..of }).saying(text);
-                append(db, &event.about(AuditThing::Job, id))?;
+                let event = event.saying(text).about(AuditThing::Job, id.as_str());
+                of_studies(db, &event, studies(db, &id)?, sop_classes)?;
                 told += 1;
             }
             db.execute("DELETE FROM audit_receiving", [])?;
+            sent_and_cancelled(db, None, &destinations)?;
+            super::begun::cut_off(db)?;
             Ok(told)
         })
     }
 }
 
-/// The objects of a job that no event tells of, by SOP class. Those that it has from an earlier job were received before it
-/// began.
+/// The objects of a job that no event tells of, by SOP class; without those that it has from an earlier job, which are rows
+/// with the same moment there too.
 fn untold(db: &Connection, seq: i64, id: &str) -> Result<BTreeMap<String, u64>> {
     let mut statement = db.prepare_cached(
-        "SELECT sop_class_uid, count(*) FROM instances WHERE job = ?1 \
-         AND received_at >= (SELECT received_at FROM jobs WHERE seq = ?1) GROUP BY sop_class_uid",
+        "SELECT sop_class_uid, count(*) FROM instances i WHERE job = ?1 AND NOT EXISTS \
+         (SELECT 1 FROM instances e JOIN jobs f ON f.seq = e.job JOIN jobs j ON j.made_from = f.id \
+          WHERE j.seq = ?1 AND e.sop_instance_uid = i.sop_instance_uid AND e.hash = i.hash \
+          AND e.received_at = i.received_at) GROUP BY sop_class_uid",
     )?;
     let rows = statement.query_map([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut left: BTreeMap<String, u64> = rows.collect::<rusqlite::Result<_>>()?;
-    let mut told = db.prepare_cached("SELECT event FROM audit WHERE job = ?1 AND kind = 'transferred'")?;
+    let mut told = db.prepare_cached("SELECT event FROM audit WHERE job = ?1 AND +kind = 'transferred'")?;
     let mut rows = told.query([id])?;
     while let Some(row) = rows.next()? {
         let event: AuditEvent = super::listing::event(&row.get::<_, String>(0)?)?;

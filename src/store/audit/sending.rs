@@ -6,11 +6,10 @@ use std::sync::{Arc, OnceLock};
 use rusqlite::{Connection, params};
 
 use super::super::Result;
-use super::append;
-use super::jobs::about_job;
+use super::jobs::{about_job, of_studies};
 use crate::model::{
     AuditAction, AuditEvent, AuditKind, AuditOutcome, AuditParticipant, AuditRole, AuditThing, DeliveryState,
-    InstanceState,
+    InstanceState, JobId,
 };
 
 /// How a destination is reached.
@@ -36,6 +35,16 @@ struct Sent {
     destination: String,
     attempts: i64,
     to: Option<AuditDestination>,
+}
+
+impl Sent {
+    /// What its end is told as.
+    const fn kind(&self) -> AuditKind {
+        match self.to {
+            Some(AuditDestination::Uri(_)) => AuditKind::Exported,
+            _ => AuditKind::Transferred,
+        }
+    }
 }
 
 fn look_up(db: &Connection, id: i64, destinations: &AuditDestinations) -> Result<Sent> {
@@ -92,26 +101,60 @@ pub(in crate::store) fn settled(
         return Ok(());
     }
     let sent = look_up(db, id, destinations)?;
-    let kind = match sent.to {
-        Some(AuditDestination::Uri(_)) => AuditKind::Exported,
-        _ => AuditKind::Transferred,
-    };
-    let there = classes(db, id, arrived)?;
-    if !there.is_empty() {
-        tell(
-            db,
-            &sent,
-            kind,
-            AuditAction::Read,
-            (AuditOutcome::Success, None),
-            there,
-        )?;
-    }
+    let kind = sent.kind();
+    arrivals(db, id, &sent)?;
     let left = classes(db, id, |state| !arrived(state))?;
     if !left.is_empty() {
         // Not the error: it may name a file, and names of results may be a patient's.
         let how = (AuditOutcome::SeriousFailure, Some(state.name()));
         tell(db, &sent, kind, AuditAction::Read, how, left)?;
+    }
+    Ok(())
+}
+
+/// Tells what is at the destination and was not told before: once for each object, however often it is tried.
+fn arrivals(db: &Connection, id: i64, sent: &Sent) -> Result<()> {
+    let there = untold(db, id)?;
+    if there.is_empty() {
+        return Ok(());
+    }
+    let mut classes = BTreeMap::new();
+    for (class, state, objects) in there {
+        *classes.entry(class).or_insert(0) += objects;
+        db.prepare_cached("UPDATE delivery_instances SET told = 1 WHERE delivery = ?1 AND state = ?2")?
+            .execute(params![id, state])?;
+    }
+    let how = (AuditOutcome::Success, None);
+    tell(db, sent, sent.kind(), AuditAction::Read, how, classes)
+}
+
+/// SOP class, state and number of objects that arrived and are not told.
+fn untold(db: &Connection, id: i64) -> Result<Vec<(String, String, u64)>> {
+    let mut statement = db.prepare_cached(
+        "SELECT sop_class_uid, state, count(*) FROM delivery_instances WHERE delivery = ?1 AND told = 0 GROUP BY 1, 2",
+    )?;
+    let rows = statement.query_map([id], |row| {
+        Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?))
+    })?;
+    let rows: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
+    Ok(rows.into_iter().filter(|(_, state, _)| arrived(state)).collect())
+}
+
+/// Tells what arrived of deliveries that were cancelled, of one job or of all: a cancelled one comes to no other end.
+pub(in crate::store) fn sent_and_cancelled(
+    db: &Connection,
+    job: Option<&JobId>,
+    destinations: &AuditDestinations,
+) -> Result<()> {
+    let mut statement = db.prepare_cached(
+        "SELECT id FROM deliveries d WHERE state = 'cancelled' \
+         AND (?1 IS NULL OR job = (SELECT seq FROM jobs WHERE id = ?1)) \
+         AND EXISTS (SELECT 1 FROM delivery_instances i WHERE i.delivery = d.id AND i.told = 0 \
+                     AND i.state NOT IN ('waiting', 'refused')) ORDER BY id",
+    )?;
+    let rows = statement.query_map([job.map(JobId::as_str)], |row| row.get(0))?;
+    for id in rows.collect::<rusqlite::Result<Vec<i64>>>()? {
+        arrivals(db, id, &look_up(db, id, destinations)?)?;
     }
     Ok(())
 }
@@ -165,14 +208,10 @@ fn tell(
     event.outcome = outcome;
     event.text = why.map(str::to_owned);
     let studies = super::jobs::studies(db, &sent.job)?;
-    // What is sent is not told apart by study: a job has one, or the objects are of the first.
-    match studies.into_iter().next() {
-        Some(mut study) => {
-            study.sop_classes = sop_classes;
-            append(db, &event.of_study(study))
-        }
-        None => about_job(db, &event),
+    if studies.is_empty() {
+        return about_job(db, &event);
     }
+    of_studies(db, &event, studies, sop_classes)
 }
 
 fn host(address: &str) -> &str {

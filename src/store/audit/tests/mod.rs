@@ -1,5 +1,9 @@
 //! The trail for real, in a temporary directory.
 
+mod arrivals;
+mod chain;
+mod cut_off;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -9,7 +13,7 @@ use super::super::*;
 use super::*;
 use crate::model::{
     AeTitle, AuditAction, AuditKind, AuditOutcome, AuditParticipant, AuditThing, CalledAeTitle,
-    CallingAeTitle, JobId, Origin, Priority, Timestamp, Uid,
+    CallingAeTitle, DeliveryEvent, JobId, Origin, Priority, Timestamp, Uid,
 };
 
 struct Trail {
@@ -52,12 +56,18 @@ impl Trail {
     fn check(&self) -> TrailChecked {
         StoreReader::open(&self.path)
             .unwrap()
-            .check_audit_trail()
+            .check_audit_trail(None)
             .unwrap()
     }
 
     fn sql(&self, sql: &'static str) -> Result<()> {
         self.store.write(move |db| Ok(db.execute_batch(sql)?)).wait()
+    }
+
+    /// An association is over, and the store has heard of it.
+    fn brought(&self, receipts: Vec<((JobId, String), Receipt)>) {
+        self.store.tell_received(&origin(), receipts);
+        self.store.write(|_| Ok(())).wait().unwrap();
     }
 
     /// As somebody with the file in hand would.
@@ -145,82 +155,6 @@ fn classes(objects: u64) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn rows_are_neither_changed_nor_deleted() {
-    let trail = five();
-    for sql in [
-        "UPDATE audit SET event = '{}' WHERE id = 2",
-        "DELETE FROM audit WHERE id = 2",
-        "DELETE FROM audit",
-        "INSERT OR REPLACE INTO audit (id, at, kind, event, hash) VALUES (2, 0, 'started', '{}', x'00')",
-        "INSERT INTO audit_pruned VALUES (1, 0, x'00'); UPDATE audit_pruned SET upto = 9",
-    ] {
-        let refused = trail.sql(sql).unwrap_err().to_string();
-        assert!(refused.contains("append-only"), "{sql}: {refused}");
-    }
-    let checked = trail.check();
-    assert_eq!((checked.rows, checked.breaks), (5, None));
-}
-
-#[test]
-fn what_is_changed_by_hand_is_found() {
-    for (sql, expected) in [
-        (
-            "UPDATE audit SET event = replace(event, 'anna', 'bert') WHERE id = 3",
-            TrailBreak::Changed(3),
-        ),
-        (
-            "UPDATE audit SET kind = 'stopped' WHERE id = 3",
-            TrailBreak::Changed(3),
-        ),
-        ("UPDATE audit SET job = 'x' WHERE id = 3", TrailBreak::Changed(3)),
-        ("UPDATE audit SET at = 9 WHERE id = 3", TrailBreak::Changed(3)),
-        (
-            "UPDATE audit SET hash = x'00' WHERE id = 3",
-            TrailBreak::Changed(3),
-        ),
-        ("DELETE FROM audit WHERE id = 3", TrailBreak::Missing(4)),
-        ("DELETE FROM audit WHERE id = 1", TrailBreak::Missing(2)),
-        (
-            "DELETE FROM audit WHERE id = 5",
-            TrailBreak::CutOff { found: 4, given: 5 },
-        ),
-        (
-            "INSERT INTO audit_pruned SELECT id, 0, hash FROM audit WHERE id = 2; DELETE FROM audit WHERE id < 3",
-            TrailBreak::Pruned(2),
-        ),
-    ] {
-        let trail = five();
-        trail.by_hand(sql);
-        assert_eq!(trail.check().breaks, Some(expected), "{sql}");
-    }
-}
-
-#[test]
-fn an_end_that_was_cut_off_is_found_after_more_was_written() {
-    let trail = five();
-    trail.by_hand("DELETE FROM audit WHERE id = 5");
-    trail.store.audit(event(AuditKind::Started, 6)).wait().unwrap();
-    assert_eq!(trail.check().breaks, Some(TrailBreak::Missing(6)));
-}
-
-#[test]
-fn what_is_old_goes_and_the_rest_can_still_be_checked() {
-    let trail = five();
-    assert_eq!(trail.store.audit_prune(Timestamp(4), false).wait().unwrap(), 3);
-    let checked = trail.check();
-    assert_eq!((checked.pruned, checked.rows, checked.breaks), (3, 3, None));
-    let told = trail.told();
-    assert_eq!(told.last().unwrap().kind, AuditKind::TrailPruned);
-    assert_eq!(told[0].at, Timestamp(4));
-    assert_eq!(trail.store.audit_prune(Timestamp(4), false).wait().unwrap(), 0);
-    // What the collector does not have stays.
-    assert_eq!(trail.store.audit_prune(Timestamp(6), true).wait().unwrap(), 0);
-    trail.store.audit_collected(4).wait().unwrap();
-    assert_eq!(trail.store.audit_prune(Timestamp(6), true).wait().unwrap(), 1);
-    assert_eq!(trail.check().breaks, None);
-}
-
-#[test]
 fn a_change_and_its_event_are_one_step() {
     let trail = trail();
     let job = received(&trail);
@@ -257,11 +191,7 @@ fn an_association_is_told_once_for_each_study_with_what_was_there_apart() {
         again: classes(1),
     };
     let receipts = vec![((job.clone(), "1.2".to_owned()), receipt)];
-    trail
-        .store
-        .association_received(&origin(), receipts)
-        .wait()
-        .unwrap();
+    trail.brought(receipts);
     let told = trail.told();
     let shown: Vec<_> = told
         .iter()
@@ -276,41 +206,6 @@ fn an_association_is_told_once_for_each_study_with_what_was_there_apart() {
     assert_eq!(told[0].participants[0].user, "SCANNER");
     // A start finds nothing that is not told.
     assert_eq!(trail.store.tell_what_was_received().wait().unwrap(), 0);
-}
-
-#[test]
-fn what_a_crash_kept_from_being_told_is_told_at_the_next_start() {
-    let trail = trail();
-    let job = received(&trail);
-    let receipt = Receipt {
-        new: classes(1),
-        ..Receipt::default()
-    };
-    // One association told of one object, another died with the node.
-    let receipts = vec![((job.clone(), "1.2".to_owned()), receipt)];
-    trail
-        .store
-        .association_received(&origin(), receipts)
-        .wait()
-        .unwrap();
-    let Trail {
-        _directory,
-        path,
-        store,
-    } = trail;
-    store.close();
-    let store = Store::open(&path).unwrap();
-    let trail = Trail {
-        _directory,
-        path,
-        store,
-    };
-    assert_eq!(trail.store.tell_what_was_received().wait().unwrap(), 1);
-    let last = trail.told().pop().unwrap();
-    assert_eq!(last.study.unwrap().sop_classes, classes(1));
-    assert!(last.text.unwrap().contains("counted at the start"));
-    assert_eq!(trail.store.tell_what_was_received().wait().unwrap(), 0);
-    assert_eq!(trail.check().breaks, None);
 }
 
 #[test]
@@ -453,4 +348,37 @@ fn strangers_are_told_without_anybody_waiting() {
         })
         .unwrap();
     assert_eq!(rows.len(), 10);
+}
+
+#[test]
+fn a_second_deletion_of_a_job_is_no_deletion() {
+    let trail = trail();
+    let job = received(&trail);
+    let at = Timestamp::now();
+    trail
+        .sql("UPDATE jobs SET state = 'done', queued_at = 1, ended_at = 1")
+        .unwrap();
+    let deleted = |job: &JobId| {
+        let about = event(AuditKind::Deleted, 1).about(AuditThing::Job, job.as_str());
+        let act = Act::new(about);
+        let store = trail.store.acting(&act);
+        store.delete(job, "anna".into(), at).wait().unwrap();
+    };
+    deleted(&job);
+    deleted(&job);
+    let told = trail.told();
+    assert_eq!(told.iter().filter(|e| e.kind == AuditKind::Deleted).count(), 1);
+}
+
+#[test]
+fn what_goes_already_is_not_deleted_once_more_with_its_bucket() {
+    let trail = trail();
+    let job = received(&trail);
+    trail
+        .sql("UPDATE jobs SET state = 'done', ended_at = 1, removed_why = 'by age'")
+        .unwrap();
+    let stream = AeTitle::parse("ProcT1").unwrap();
+    let gone = move |db: &Connection| retention::removed_with_bucket(db, &stream, Timestamp(2));
+    trail.store.write(gone).wait().unwrap();
+    assert_eq!(trail.told(), [], "{job} was told when it began to go");
 }
