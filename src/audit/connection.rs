@@ -5,10 +5,11 @@
 //! end too: it has read everything before.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs, UdpSocket};
+use std::net::{Shutdown, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use crate::config::{AuditTransport, CollectorConfig};
+use crate::dicom::dial;
 use crate::dicom::tls::{Connector, TlsError, TlsStream};
 use crate::model::audit::framed;
 
@@ -93,27 +94,12 @@ fn network(action: &'static str, config: &CollectorConfig) -> impl FnOnce(std::i
 }
 
 fn connect(config: &CollectorConfig) -> Result<TcpStream, SendError> {
-    let addresses = config
-        .address
-        .to_socket_addrs()
-        .map_err(network("look up", config))?;
-    let mut last = None;
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, config.response) {
-            Ok(socket) => {
-                let set = socket
-                    .set_read_timeout(Some(TICK))
-                    .and_then(|()| socket.set_write_timeout(Some(config.response)));
-                set.map_err(network("connect to", config))?;
-                return Ok(socket);
-            }
-            Err(error) => last = Some(error),
-        }
-    }
-    Err(match last {
-        Some(error) => network("connect to", config)(error),
-        None => SendError::NoAddress(config.address.clone()),
-    })
+    let connected = dial::connect(&config.address, config.response).and_then(|socket| {
+        socket.set_read_timeout(Some(TICK))?;
+        socket.set_write_timeout(Some(config.response))?;
+        Ok(socket)
+    });
+    connected.map_err(network("connect to", config))
 }
 
 /// The frames of a batch, one behind the other.
@@ -171,12 +157,9 @@ fn wait_for_the_end(
 }
 
 fn datagrams(config: &CollectorConfig, messages: &[Vec<u8>]) -> Result<(), SendError> {
-    let mut addresses = config
-        .address
-        .to_socket_addrs()
-        .map_err(network("look up", config))?;
-    let to = addresses
-        .next()
+    let addresses = dial::resolve(&config.address, config.response).map_err(network("look up", config))?;
+    let to = *addresses
+        .first()
         .ok_or_else(|| SendError::NoAddress(config.address.clone()))?;
     let own = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(own).map_err(network("connect to", config))?;

@@ -84,12 +84,7 @@ impl Store {
         at: Timestamp,
         when: When,
     ) -> Pending<Placed> {
-        let job = job.clone();
-        self.writer
-            .submit(when, move |db| match open_set(db, &job, &set, at)? {
-                Set::Open(seq) => insert_instance(db, &job, seq, &new, at),
-                Set::Other(placed) => Ok(placed),
-            })
+        self.place_marked(job, set, new, at, when, None)
     }
 
     /// The same for the first object of a study that an association brings into a set, with a note that it is to be told.
@@ -102,11 +97,25 @@ impl Store {
         when: When,
         mark: ReceiptMark,
     ) -> Pending<Placed> {
+        self.place_marked(job, set, new, at, when, Some(mark))
+    }
+
+    fn place_marked(
+        &self,
+        job: &JobId,
+        set: NewJob,
+        new: NewInstance,
+        at: Timestamp,
+        when: When,
+        mark: Option<ReceiptMark>,
+    ) -> Pending<Placed> {
         let job = job.clone();
         self.writer
             .submit(when, move |db| match open_set(db, &job, &set, at)? {
                 Set::Open(seq) => {
-                    audit::mark(db, seq, &mark)?;
+                    if let Some(mark) = &mark {
+                        audit::mark(db, seq, mark)?;
+                    }
                     insert_instance(db, &job, seq, &new, at)
                 }
                 Set::Other(placed) => Ok(placed),
