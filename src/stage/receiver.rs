@@ -34,7 +34,8 @@ pub struct Receiver {
     unsynced: Option<Mark>,
     /// Bytes that may still come before the disk is asked again how much room it has.
     until_asked: u64,
-    /// What came, by job and study: told when the association is over.
+    /// What came, by job and study: told when the association is over, or when they are
+    /// [`MOST_RECEIPTS`].
     receipts: BTreeMap<(JobId, String), Receipt>,
 }
 
@@ -57,6 +58,9 @@ pub(super) struct Unsettled {
 
 /// How often an association asks the disk for room, in bytes received.
 const ASK_FOR_ROOM: u64 = 16 << 20;
+
+/// Studies of which an association remembers what it brought; with one more, what is known is told to the audit trail.
+pub(super) const MOST_RECEIPTS: usize = 1000;
 
 /// Rows that an association may have on their way.
 const ON_THEIR_WAY: usize = 128;
@@ -255,6 +259,9 @@ impl Receiver {
     /// One more object of that job and study.
     fn count(&mut self, object: &Unsettled, job: &JobId, again: bool) {
         let key = (job.clone(), object.header.study_instance_uid.to_string());
+        if self.receipts.len() >= MOST_RECEIPTS && !self.receipts.contains_key(&key) {
+            self.tell();
+        }
         let receipt = self.receipts.entry(key).or_default();
         let side = if again {
             &mut receipt.again

@@ -5,6 +5,7 @@ mod bench;
 mod classify;
 mod durability;
 mod late;
+mod told;
 
 use std::fs;
 use std::path::PathBuf;

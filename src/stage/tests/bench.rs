@@ -179,11 +179,21 @@ pub(super) fn receive(receiver: &mut Receiver, instance: &str, pixels: &[u8]) ->
 
 /// The same up to the answer: its row is still to come.
 pub(super) fn answer(receiver: &mut Receiver, instance: &str, pixels: &[u8]) -> Result<Stored, StageError> {
+    answer_of("1.4", receiver, instance, pixels)
+}
+
+/// The same of another study.
+pub(super) fn answer_of(
+    study: &str,
+    receiver: &mut Receiver,
+    instance: &str,
+    pixels: &[u8],
+) -> Result<Stored, StageError> {
     let mut data = Vec::new();
     for (group, element, vr, value) in [
         (8u16, 0x16u16, b"UI", MR.as_bytes()),
         (8, 0x18, b"UI", instance.as_bytes()),
-        (0x20, 0x0D, b"UI", b"1.4"),
+        (0x20, 0x0D, b"UI", study.as_bytes()),
         (0x20, 0x0E, b"UI", b"1.5"),
         (0x7FE0, 0x10, b"UT", pixels),
     ] {
