@@ -20,6 +20,7 @@ mod object_file;
 mod open_sets;
 mod others;
 mod push;
+mod receipts;
 mod receiver;
 mod recovery;
 mod refused_rows;

@@ -1,6 +1,6 @@
 //! What one association stores, from its first object to its last.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
@@ -10,12 +10,13 @@ use crate::dicom::header::Header;
 use crate::dicom::part10;
 use crate::files;
 use crate::model::{Durability, JobId, Origin, Place, Stream, Timestamp, Uid};
-use crate::store::{NewInstance, NewJob, Pending, Placed, Receipt, ReceiptMark, StoreError, When};
+use crate::store::{NewInstance, NewJob, Pending, Placed, ReceiptMark, StoreError, When};
 
 use super::file_name::DataSetHash;
 use super::incoming::{Incoming, Object, Stored};
 use super::object_file::{Gathering, ObjectFile};
-use super::refused_rows::{NOBODY, RefusedRow};
+use super::receipts::Receipts;
+use super::refused_rows::RefusedRow;
 use super::syncs::Mark;
 use super::{Stage, StageError, io};
 
@@ -34,9 +35,7 @@ pub struct Receiver {
     unsynced: Option<Mark>,
     /// Bytes that may still come before the disk is asked again how much room it has.
     until_asked: u64,
-    /// What came, by job and study: told when the association is over, or when they are
-    /// [`MOST_RECEIPTS`].
-    receipts: BTreeMap<(JobId, String), Receipt>,
+    receipts: Receipts,
 }
 
 /// The directory that the last object went to: the next one mostly goes there too.
@@ -59,9 +58,6 @@ pub(super) struct Unsettled {
 /// How often an association asks the disk for room, in bytes received.
 const ASK_FOR_ROOM: u64 = 16 << 20;
 
-/// Studies of which an association remembers what it brought; with one more, what is known is told to the audit trail.
-pub(super) const MOST_RECEIPTS: usize = 1000;
-
 /// Rows that an association may have on their way.
 const ON_THEIR_WAY: usize = 128;
 
@@ -75,6 +71,7 @@ struct Later {
 impl Receiver {
     pub(super) fn new(stage: Stage, stream: Stream, origin: Origin) -> Self {
         Self {
+            receipts: Receipts::new(stage.store.clone(), origin.clone()),
             stage,
             stream,
             origin,
@@ -84,7 +81,6 @@ impl Receiver {
             gathering: Gathering::default(),
             unsynced: None,
             until_asked: 0,
-            receipts: BTreeMap::new(),
         }
     }
 
@@ -225,7 +221,7 @@ impl Receiver {
             Err(error) => {
                 tracing::error!(%error, job.id = %job, "an object that was answered has no row; trying again");
                 object.file.keep(true);
-                self.count(&object, &job, false);
+                self.receipts.count(&job, &object.header, false);
                 let row = RefusedRow {
                     object,
                     job,
@@ -244,7 +240,7 @@ impl Receiver {
     /// kept all the same.
     pub fn finish(mut self) -> Result<(), StageError> {
         self.settle_all();
-        self.tell();
+        self.receipts.tell();
         let Some(since) = self.unsynced.take() else {
             return Ok(());
         };
@@ -254,35 +250,6 @@ impl Receiver {
             .as_ref()
             .map_or(Ok(()), |syncs| syncs.sync(since));
         synced.map_err(io("sync what an association stored"))
-    }
-
-    /// One more object of that job and study.
-    fn count(&mut self, object: &Unsettled, job: &JobId, again: bool) {
-        let key = (job.clone(), object.header.study_instance_uid.to_string());
-        if self.receipts.len() >= MOST_RECEIPTS && !self.receipts.contains_key(&key) {
-            self.tell();
-        }
-        let receipt = self.receipts.entry(key).or_default();
-        let side = if again {
-            &mut receipt.again
-        } else {
-            &mut receipt.new
-        };
-        *side.entry(object.header.sop_class_uid.to_string()).or_insert(0) += 1;
-    }
-
-    /// Whether what it takes is told to the audit trail. A row that the store had refused was counted by the association that
-    /// brought its object.
-    fn tells(&self) -> bool {
-        self.origin.association != NOBODY
-    }
-
-    /// Tells the audit trail what came. Nothing waits for it: what is not written is told later.
-    fn tell(&mut self) {
-        let receipts: Vec<_> = std::mem::take(&mut self.receipts).into_iter().collect();
-        if self.tells() && !receipts.is_empty() {
-            self.stage.store.tell_received(&self.origin, receipts);
-        }
     }
 
     /// Acts on the store's word; `Err` inside names the set to try instead.
@@ -317,7 +284,8 @@ impl Receiver {
                     object.hash = uuid::Uuid::new_v4().into_bytes();
                     return Ok(Err(job.clone()));
                 }
-                self.count(object, job, matches!(placed, Placed::Duplicate(_)));
+                self.receipts
+                    .count(job, &object.header, matches!(placed, Placed::Duplicate(_)));
                 object.file.keep(!matches!(placed, Placed::Duplicate(_)));
                 self.stage
                     .completion
@@ -388,9 +356,7 @@ impl Receiver {
             priority: self.stream.priority,
         };
         let new = new_instance(object);
-        let key = (job.clone(), set.study_instance_uid.clone());
-        // Counted is what the store took: until then each row carries the note along.
-        if !self.tells() || self.receipts.contains_key(&key) {
+        if !self.receipts.wants_a_mark(job, &set.study_instance_uid) {
             return self.stage.store.place(job, set, new, Timestamp::now(), when);
         }
         let mark = ReceiptMark {
@@ -418,7 +384,7 @@ fn new_instance(object: &Unsettled) -> NewInstance {
 impl Drop for Receiver {
     fn drop(&mut self) {
         self.settle_all();
-        self.tell();
+        self.receipts.tell();
     }
 }
 

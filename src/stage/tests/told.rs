@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::bench::answer_of;
 use super::*;
-use crate::stage::receiver::MOST_RECEIPTS;
+use crate::stage::receipts::MOST_STUDIES;
 use crate::store::AuditRow;
 
 /// The events so far, whole.
@@ -19,12 +19,12 @@ fn an_association_with_any_number_of_studies_remembers_some_and_tells_of_all() {
     let bench = Bench::new(Durability::None);
     let stage = bench.stage();
     let mut receiver = bench.receiver(&stage, 1);
-    let studies: BTreeSet<_> = (0..MOST_RECEIPTS + 3).map(|n| format!("1.4.{n}")).collect();
+    let studies: BTreeSet<_> = (0..MOST_STUDIES + 3).map(|n| format!("1.4.{n}")).collect();
     for (n, study) in studies.iter().enumerate() {
         answer_of(study, &mut receiver, &format!("1.9.{n}"), b"x").unwrap();
     }
     receiver.settle_all();
-    assert_eq!(told(&bench).len(), MOST_RECEIPTS);
+    assert_eq!(told(&bench).len(), MOST_STUDIES);
     receiver.finish().unwrap();
     let of: BTreeSet<_> = told(&bench)
         .into_iter()
