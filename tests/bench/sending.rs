@@ -259,8 +259,8 @@ impl Sending {
 
     /// What was to be reached.
     pub fn target(&self) -> Option<Target> {
-        // Elsewhere it is the receiver's speed that shows.
-        if self.to != To::Stock {
+        // At its best it is the receiver's speed that shows.
+        if self.to == To::Best {
             return None;
         }
         let reached = self.times(Sender::Mb)?;
