@@ -16,6 +16,7 @@ use crate::support::head;
 use crate::support::node::Node;
 use crate::support::orthanc::{Address, Orthanc};
 use crate::support::process::Process;
+use crate::support::wait::wait_until;
 
 const IMAGE: &str = "t1-volumes";
 const BUCKET: &str = "ProcT1";
@@ -24,6 +25,8 @@ const PACS: &str = "ORTHANC";
 const QUIET: Duration = Duration::from_secs(3);
 /// The bucket's own time limit comes first.
 const PATIENCE: Duration = Duration::from_secs(20 * 60);
+/// Copies go a second or so after the last of them was sent.
+const TIDY: Duration = Duration::from_secs(30);
 
 /// Runs the demonstration and prints its summary; whether all is as it should be.
 pub fn run(options: &Options, screen: &mut Screen) -> Result<bool> {
@@ -65,12 +68,26 @@ pub fn run(options: &Options, screen: &mut Screen) -> Result<bool> {
     screen.step("the container runs", |progress| follow_run(&api, progress))?;
     let job = screen.step("the result is returned", |progress| follow_return(&api, progress))?;
 
+    screen.step("copies that were sent go", |progress| {
+        wait_for_tidiness(&job, progress)
+    })?;
+
     let holdings = orthanc.holdings()?;
     screen.step("everything is stopped", move |_| {
         drop((node, orthanc));
         Ok(())
     })?;
     summary::print(screen, &job, truth.as_ref(), holdings, began.elapsed())
+}
+
+/// What was sent, with what the gate filled in, lies beside the results for a moment longer.
+fn wait_for_tidiness(job: &Job, progress: &Progress) -> Result<()> {
+    let copies = Path::new(&job.directory).join("outgoing");
+    wait_until(TIDY, "the node to remove what it sent", || {
+        (!copies.exists()).then_some(())
+    })?;
+    progress.say("outgoing/ is removed");
+    Ok(())
 }
 
 fn start_orthanc(scratch: &Path, progress: &Progress) -> Result<Orthanc> {
