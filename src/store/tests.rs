@@ -24,7 +24,7 @@ fn store() -> (tempfile::TempDir, Store) {
     (dir, store)
 }
 
-fn bucket() -> BucketRow {
+pub(super) fn bucket() -> BucketRow {
     BucketRow {
         ae_title: AeTitle::parse("ProcT1").unwrap(),
         image: "t1".into(),

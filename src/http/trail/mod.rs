@@ -150,7 +150,8 @@ impl Trail {
             Ok(()) => response,
             // What was done is done; what was only to be shown is not shown without a trace.
             Err(error) if told.action != AuditAction::Read => {
-                tracing::error!(%error, caller = name, what, "what a caller did is not in the audit trail");
+                let kind = told.kind.word();
+                tracing::error!(%error, caller = name, kind, "what a caller did is not in the audit trail");
                 response
             }
             Err(error) => {

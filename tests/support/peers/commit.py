@@ -88,50 +88,62 @@ def references(pairs):
 
 
 def ask(port, called, listen, mode, *rest):
-    heard, done, refused = {}, threading.Event(), threading.Semaphore(0)
-    refusals = ["same", "new"] if mode == "busy" else []
+    heard, refusals = {}, ["same", "new"] if mode == "busy" else []
+    # Reports so far, and the associations whose last one has no response on the wire yet.
+    changed, reports, unanswered = threading.Condition(), [], set()
 
     def on_report(over):
         def handle(event):
-            if over in refusals:
-                refusals.remove(over)
-                refused.release()
-                return 0x0110, None
-            heard.update(read(event, over))
-            done.set()
-            return 0x0000, None
+            with changed:
+                unanswered.add(id(event.assoc))
+                if over in refusals:
+                    refusals.remove(over)
+                    reports.append("refused")
+                    return 0x0110, None
+                heard.update(read(event, over))
+                reports.append("taken")
+                return 0x0000, None
 
         return handle
+
+    def on_sent(event):
+        if type(event.pdu).__name__ == "P_DATA_TF":
+            with changed:
+                unanswered.discard(id(event.assoc))
+                changed.notify_all()
+
+    def wait_for(what):
+        with changed:
+            changed.wait_for(lambda: what() and not unanswered, 30)
 
     def serve():
         ae = node_as()
         ae.add_supported_context(Push, scu_role=False, scp_role=True)
-        return listen_as(ae, listen, [(evt.EVT_N_EVENT_REPORT, on_report("new"))])
+        return listen_as(ae, listen, [(evt.EVT_N_EVENT_REPORT, on_report("new")), (evt.EVT_PDU_SENT, on_sent)])
 
     server = serve() if mode in ("new", "busy") else None
     ae = node_as()
     ae.add_requested_context(Push)
-    association = associate(ae, port, ae_title=called, evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report("same"))])
+    handlers = [(evt.EVT_N_EVENT_REPORT, on_report("same")), (evt.EVT_PDU_SENT, on_sent)]
+    association = associate(ae, port, ae_title=called, evt_handlers=handlers)
     if not association.is_established:
         sys.exit("no association")
     request = Dataset()
     request.TransactionUID = generate_uid()
     request.ReferencedSOPSequence = references(zip(rest[::2], rest[1::2]))
     status, _ = association.send_n_action(request, 1, Push, INSTANCE)
-    if mode == "same":
-        done.wait(30)
-        time.sleep(0.2)  # the response to it is sent by another thread
-    if mode == "busy":
-        refused.acquire(timeout=30)
-        time.sleep(0.2)
+    if mode in ("same", "busy"):
+        wait_for(lambda: reports)
     association.release()
     if mode == "late":
         say(asked=str(request.TransactionUID), status=f"{status.Status:04X}")
+        end = time.monotonic() + 60
         while not os.path.exists("listen"):
+            if time.monotonic() > end:
+                sys.exit("nobody said that it is time to listen")
             time.sleep(0.05)
         server = serve()
-    done.wait(30)
-    time.sleep(0.2)
+    wait_for(lambda: "taken" in reports)
     if server:
         server.shutdown()
     say(**{"status": f"{status.Status:04X}", "asked": str(request.TransactionUID), **heard})

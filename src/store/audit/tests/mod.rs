@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use rusqlite::params;
 
+use super::super::tests::bucket;
 use super::super::*;
 use super::*;
 use crate::model::{
@@ -26,15 +27,7 @@ fn trail() -> Trail {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("s.sqlite");
     let store = Store::open(&path).unwrap();
-    let bucket = BucketRow {
-        ae_title: AeTitle::parse("ProcT1").unwrap(),
-        image: "t1".into(),
-        digest: "sha256:0".into(),
-        info: serde_json::json!({ "AETitle": "ProcT1" }),
-        has_plugin: true,
-        installed_at: Timestamp(1),
-    };
-    store.install_bucket(bucket, false).wait().unwrap();
+    store.install_bucket(bucket(), false).wait().unwrap();
     Trail {
         _directory: directory,
         path,
