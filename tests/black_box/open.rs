@@ -204,6 +204,50 @@ fn what_a_killed_program_left_can_be_saved_at_once() {
     assert!(image.says("latest", "cat /root/work.sh").contains("# mine"));
 }
 
+#[test]
+fn what_is_left_of_an_image_that_is_gone_can_be_looked_at_and_discarded() {
+    needs!(Docker);
+    let image = Image::new("gone");
+    let latest = format!("{}:latest", image.0);
+    let made = |change: &str| {
+        let own = format!("magickbox-open-test-gone-{}", std::process::id());
+        assert!(docker(&["create", "--name", &own, &latest, "true"]));
+        assert!(docker(&["commit", "--change", change, &own, &latest]));
+        assert!(docker(&["rm", &own]));
+    };
+    made("LABEL made=first");
+    let mut terminal = Terminal::open(&image.0, scratch());
+    terminal.shows("# ");
+    terminal.types("echo '# mine' >>/root/work.sh; echo do''ne\n");
+    terminal.shows("done");
+    terminal.child.kill().unwrap();
+    terminal.ends();
+    assert!(docker(&["kill", &image.container()]));
+    let first = said(&["image", "inspect", "--format", "{{.Id}}", &latest]);
+    assert!(docker(&["rmi", "--force", first.trim()]));
+    assert!(docker(&["tag", &Bucket::fixture("copy").image(), &latest]));
+
+    let scripted = open(&image, &["--save", "--command", "true"], "");
+    assert_eq!(scripted.0, Some(1), "{scripted:?}");
+    assert!(scripted.2.contains("was left open"), "{scripted:?}");
+    let mut again = Terminal::open(&image.0, scratch());
+    again.shows("never left");
+    let report = again.shows("[d]iscard it, [q]uit: ");
+    assert!(report.contains("/root/work.sh"), "{report}");
+    assert!(report.contains("image it began with is gone"), "{report}");
+    assert!(report.contains("docker cp"), "how to get at it is said: {report}");
+    assert!(!report.contains("[s]ave"), "{report}");
+    again.types("s\n");
+    again.shows("[d]iscard it, [q]uit: ");
+    again.types("d\n");
+    again.shows("Discarded");
+    again.shows("# ");
+    again.types("exit\n");
+    again.shows("is as it was");
+    assert_eq!(again.ends(), Some(0));
+    assert!(!image.is_open());
+}
+
 /// `buckets open` without a terminal: exit status, stdout, stderr.
 fn open(image: &Image, options: &[&str], input: &str) -> (Option<i32>, String, String) {
     let home = scratch();

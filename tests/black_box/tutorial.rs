@@ -51,6 +51,8 @@ fn the_tutorial_does_what_it_says() {
     let node = TestNode::start("");
     let home = scratch();
     phantom::write(&home.path().join("study"), 20);
+    // A test that was killed left the bucket open, and this one would be asked what becomes of it.
+    docker(&["rm", "--force", "--volumes", &format!("magickbox-open-{NAME}")]);
     for tag in ["latest", "0.1.0"] {
         docker(&["rmi", "--force", &format!("{NAME}:{tag}")]);
     }

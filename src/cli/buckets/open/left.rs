@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::container::{Left, Runtime};
+use crate::container::{Error, Left, Runtime};
 
 use super::terminal::{Signals, say};
 use super::{Leaving, Session, report, shell};
@@ -49,21 +49,39 @@ pub(super) async fn find(session: &Session, signals: &mut Signals) -> Result<Fou
         .map(|t| format!(" on {} at {:02}:{:02} UTC", t.date(), t.hour(), t.minute()))
         .unwrap_or_default();
     say(format_args!("{name} was opened{since} and never left."));
+    let image_is_there = match session.docker.resolve_image(&left.image.to_string()).await {
+        Ok(_) => true,
+        Err(Error::NoSuchImage { .. }) => false,
+        Err(error) => return Err(error.into()),
+    };
     if changes.is_empty() {
         say("Nothing is changed in it, but its shell still runs.");
-    } else {
+    } else if image_is_there {
         session.show(&changes).await?;
+    } else {
+        say("\nChanged in it:");
+        report::lines(&changes).iter().for_each(say);
+        say("");
     }
-    let again = left.tty == session.tty && shell::is_for_a_person(&left.entrypoint);
+    // The engine makes a version only of an image that it still has.
+    if !image_is_there {
+        say(format_args!(
+            "The image it began with is gone from this machine, so no version can be made of it; its files are \
+             there still: `docker cp {}:/root .`",
+            session.container
+        ));
+    }
+    let again = image_is_there && left.tty == session.tty && shell::is_for_a_person(&left.entrypoint);
     let go_on = if again { "[c]ontinue there, " } else { "" };
-    let question = format!("{go_on}[s]ave it now, [d]iscard it, [q]uit:");
+    let save = if image_is_there { "[s]ave it now, " } else { "" };
+    let question = format!("{go_on}{save}[d]iscard it, [q]uit:");
     loop {
         let Ok(answer) = signals.ask(&question).await else {
             return Ok(Found::Done(ExitCode::FAILURE));
         };
         match answer.as_str() {
             "c" | "continue" if again => return Ok(Found::Continue(left)),
-            "s" | "save" => {
+            "s" | "save" if image_is_there => {
                 session.docker.kill(&session.container).await?;
                 session.save().await?;
                 return Ok(Found::Done(ExitCode::SUCCESS));
