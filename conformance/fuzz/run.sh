@@ -8,7 +8,7 @@ cd "$root/conformance/fuzz"
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
 [ $# -gt 0 ] || set -- associate_rq framing command data_set composite part10 \
-    attributes commitment gate_walk form zip stow_answer
+    attributes commitment gate_walk form zip stow_answer transcode
 host=$(rustc -vV | sed -n 's/^host: //p')
 export CARGO_TARGET_DIR="$root/target/fuzz"
 # With --target these flags reach the fuzzed code and no build script.

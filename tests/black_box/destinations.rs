@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,8 @@ use crate::support::http_script::{HttpScript, Said};
 use crate::support::images::Bucket;
 use crate::support::orthanc::{Address, Orthanc, dicomweb_plugin};
 use crate::support::pacs::Pacs;
-use crate::support::part10::{Object, data_set, files, write_all};
+use crate::support::part10::{Object, data_set, files, identity, write_all};
+use crate::support::phantom;
 use crate::support::senders;
 use crate::support::tls::Authority;
 use crate::support::under_test::{MAGICKBOX, Ran, TestNode, run, scratch};
@@ -149,6 +151,61 @@ fn what_a_pacs_does_not_take_as_it_is_goes_without_loss_or_not_at_all() {
         let instance = of(object);
         assert_eq!(instance.state, "refused", "{job:#?}");
         assert!(instance.reason.clone().unwrap().contains(why), "{instance:?}");
+    }
+}
+
+#[test]
+fn pixels_that_were_compressed_without_loss_arrive_as_they_were() {
+    needs!(Docker, Dcmtk, Pynetdicom);
+    let home = scratch();
+    let directory = home.path().join("stored");
+    fs::create_dir(&directory).unwrap();
+    let options = [
+        "--syntaxes",
+        "1.2.840.10008.1.2.1",
+        "--store",
+        directory.to_str().unwrap(),
+    ];
+    let pacs = Pacs::start("PACS", &home.path().join("pacs.log"), &options);
+    let as_it_came = "[[route]]\nname = \"input\"\nsend = \"input\"\nto = [\"PACS\"]\n";
+    let node = node(&(remote_ae("PACS", pacs.port, "") + as_it_came));
+    let slices = phantom::write(&home.path().join("slices"), 3);
+    let programs = [
+        ("dcmcrle", &[][..]),
+        ("dcmcjpeg", &["+e1"]),
+        ("dcmcjpeg", &["+el"]),
+    ];
+    let compressed: Vec<_> = std::iter::zip(&slices, programs)
+        .map(|(slice, (program, options))| {
+            let to = slice.with_extension(program);
+            let ran = Command::new(program)
+                .args(options)
+                .args([slice, &to])
+                .output()
+                .unwrap();
+            assert!(ran.status.success(), "{ran:?}");
+            assert!(fs::metadata(&to).unwrap().len() < fs::metadata(slice).unwrap().len());
+            to
+        })
+        .collect();
+    let sent = senders::pynetdicom(node.dicom_port(), "Copy", &compressed);
+    assert_eq!(sent.statuses(), ["0000"; 3]);
+    let job = node.wait_for_end("Copy");
+    assert_eq!(states(&job), [("sent", Some("0000")); 3], "{job:#?}");
+    for slice in &slices {
+        let original = fs::read(slice).unwrap();
+        let stored = fs::read(directory.join(identity(slice).0)).unwrap();
+        let pixels = |bytes: &[u8]| {
+            let at = bytes
+                .windows(6)
+                .rposition(|w| w == b"\xe0\x7f\x10\x00OW")
+                .unwrap();
+            bytes[at..].to_vec()
+        };
+        assert!(
+            pixels(&original).len() > 1000 && pixels(&stored) == pixels(&original),
+            "{slice:?}"
+        );
     }
 }
 

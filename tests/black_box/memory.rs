@@ -1,12 +1,13 @@
-//! The node's memory does not grow with the objects it receives.
+//! The node's memory does not grow with the objects it receives and sends.
 
 use std::fs;
 
 use crate::needs;
 use crate::support::images::Bucket;
+use crate::support::pacs::Pacs;
 use crate::support::part10::{self, Object};
 use crate::support::senders;
-use crate::support::under_test::TestNode;
+use crate::support::under_test::{TestNode, scratch};
 
 const OBJECT: u32 = 300_000_000;
 const LIMIT: u64 = 64 << 20;
@@ -42,6 +43,38 @@ fn an_object_of_300_mb_leaves_the_node_under_64_mib() {
         done >> 10
     );
     assert!(done < LIMIT, "{} MiB", done >> 20);
+}
+
+#[test]
+fn an_object_that_is_inflated_to_300_mb_on_its_way_out_leaves_the_node_under_64_mib() {
+    needs!(Docker, Pynetdicom);
+    let home = scratch();
+    let explicit = "1.2.840.10008.1.2.1";
+    let pacs = Pacs::start("PACS", &home.path().join("pacs.log"), &["--syntaxes", explicit]);
+    let config = format!(
+        "[[remote_ae]]\nae_title = \"PACS\"\naddress = \"127.0.0.1:{}\"\n\n\
+         [[route]]\nname = \"as it came\"\nsend = \"input\"\nto = [\"PACS\"]\n",
+        pacs.port
+    );
+    let node = TestNode::with(&Bucket::fixture("count"), &config);
+    let object = Object {
+        sop_class: part10::SECONDARY_CAPTURE,
+        transfer_syntax: "1.2.840.10008.1.2.1.99",
+        pixels: OBJECT,
+        ..Object::new()
+    };
+    let file = object.write(&node.scratch("sent"));
+    assert!(fs::metadata(&file).unwrap().len() < u64::from(OBJECT) / 100);
+    assert_eq!(
+        senders::pynetdicom(node.dicom_port(), "Count", &[file]).statuses(),
+        ["0000"]
+    );
+    let job = node.wait_for_end("Count");
+    assert_eq!(job.deliveries[0].instances[0].state, "sent", "{job:#?}");
+    assert_eq!(pacs.stored()[0].transfer_syntax, explicit);
+    let peak = peak_memory(node.ready().pid);
+    println!("peak resident memory: {} KiB", peak >> 10);
+    assert!(peak < LIMIT, "{} MiB", peak >> 20);
 }
 
 /// The most memory that a process has had resident so far, in bytes (VmHWM of proc(5)).

@@ -206,7 +206,7 @@ fn send_one(
     if !session.takes(file) {
         let syntax = file.transfer_syntax_uid.as_str();
         return match explicit.filter(|_| transcode::is_possible(syntax)) {
-            Some(explicit) => send_transcoded(session, file, explicit),
+            Some(explicit) => send_transcoded(session, file, explicit, buffer),
             None => Ok(Answer::NoContext),
         };
     }
@@ -223,7 +223,12 @@ fn send_one(
 }
 
 /// Sends a file whose transfer syntax the peer does not take.
-fn send_transcoded(session: &mut Session<'_>, file: &Outgoing, explicit: &Uid) -> Result<Answer, ScuError> {
+fn send_transcoded(
+    session: &mut Session<'_>,
+    file: &Outgoing,
+    explicit: &Uid,
+    buffer: &mut Vec<u8>,
+) -> Result<Answer, ScuError> {
     let other = Outgoing {
         transfer_syntax_uid: explicit.clone(),
         ..file.clone()
@@ -234,7 +239,12 @@ fn send_transcoded(session: &mut Session<'_>, file: &Outgoing, explicit: &Uid) -
     match transcode::explicit_little(&file.path) {
         Ok((meta, _)) if !file.is(&meta) => Ok(Answer::Unreadable(OTHER.to_owned())),
         Ok((_, data_set)) => {
-            session.send_data_set(&other, &data_set)?;
+            let mut object = match Loaded::read(data_set, Some(0), std::mem::take(buffer)) {
+                Ok(object) => object,
+                Err(error) => return Err(session.broken(error.into())),
+            };
+            session.send(&other, &mut object)?;
+            *buffer = object.into_buffer();
             session.answer(&other)
         }
         Err(TranscodeError::Io(error)) => unreadable(session, error),

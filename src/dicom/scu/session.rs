@@ -106,23 +106,6 @@ impl<'r> Session<'r> {
         Ok(true)
     }
 
-    /// Sends a C-STORE with a data set that is in memory, in the transfer syntax that `file` says; false, and nothing is sent,
-    /// if the peer does not take it. The answer is due.
-    ///
-    /// # Errors
-    /// The association is over.
-    pub(super) fn send_data_set(&mut self, file: &Outgoing, data_set: &[u8]) -> Result<bool, ScuError> {
-        let Some(context) = self.context(file) else {
-            return Ok(false);
-        };
-        self.message_id = self.message_id.wrapping_add(1);
-        let command = c_store_rq(self.message_id, &file.sop_class_uid, &file.sop_instance_uid);
-        self.association
-            .send_message(context, &command, data_set, &mut std::io::empty(), 0)
-            .map_err(|source| failed(self.remote, source))?;
-        Ok(true)
-    }
-
     /// The answer to the file that was sent last.
     ///
     /// # Errors

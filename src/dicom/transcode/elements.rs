@@ -1,8 +1,10 @@
 //! Where the pixel data of an encapsulated data set is, and what is needed to decode it.
 
-use std::borrow::Cow;
+use std::io::Write;
 use std::ops::Range;
 
+use super::pixel_data::PixelData;
+use super::source::{Source, cut};
 use super::{TranscodeError, unfit};
 
 const ROWS: u32 = 0x0028_0010;
@@ -14,10 +16,13 @@ const ALLOCATED: u32 = 0x0028_0100;
 const EXTENDED_OFFSETS: u32 = 0x7fe0_0001;
 const EXTENDED_LENGTHS: u32 = 0x7fe0_0002;
 const PIXEL_DATA: u32 = 0x7fe0_0010;
-const ITEM: u32 = 0xfffe_e000;
+pub(super) const ITEM: u32 = 0xfffe_e000;
 const ITEM_END: u32 = 0xfffe_e00d;
-const SEQUENCE_END: u32 = 0xfffe_e0dd;
+pub(super) const SEQUENCE_END: u32 = 0xfffe_e0dd;
 const UNDEFINED: u32 = u32::MAX;
+
+/// The longest value that is looked at, in bytes: that of an IS (PS3.5 §6.2), and some padding.
+const LONGEST_VALUE: u64 = 64;
 
 /// Sequences within sequences that are gone through.
 const DEEPEST: usize = 32;
@@ -52,57 +57,20 @@ impl Image {
     }
 }
 
-/// Encapsulated pixel data (PS3.5 §A.4).
-#[derive(Debug)]
-pub(super) struct PixelData<'d> {
-    /// From its tag to the end of its delimiter.
-    whole: Range<usize>,
-    offsets: Vec<usize>,
-    /// Each fragment with where its item begins, from the first one's item.
-    fragments: Vec<(usize, &'d [u8])>,
-}
-
-impl<'d> PixelData<'d> {
-    /// The bytes of each frame.
-    pub fn frames(&self, count: usize) -> Result<Vec<Cow<'d, [u8]>>, TranscodeError> {
-        if self.fragments.len() == count {
-            return Ok(self.fragments.iter().map(|(_, f)| Cow::Borrowed(*f)).collect());
-        }
-        let all = |fragments: &[(usize, &'d [u8])]| {
-            Cow::Owned(fragments.iter().flat_map(|(_, f)| f.iter().copied()).collect())
-        };
-        if count == 1 {
-            return Ok(vec![all(&self.fragments)]);
-        }
-        if self.offsets.len() != count {
-            return Err(unfit("it does not say which fragments are of which frame"));
-        }
-        let begins = |offset: &usize| self.fragments.iter().position(|(at, _)| at == offset);
-        let starts: Option<Vec<_>> = self.offsets.iter().map(begins).collect();
-        let starts = starts.filter(|starts| starts.is_sorted());
-        let starts = starts.ok_or_else(|| unfit("its offset table does not fit its fragments"))?;
-        let ends = starts.iter().skip(1).copied().chain([self.fragments.len()]);
-        let frame = |(start, end): (&usize, usize)| all(self.fragments.get(*start..end).unwrap_or_default());
-        Ok(starts.iter().zip(ends).map(frame).collect())
-    }
-}
-
 /// A data set taken apart.
 #[derive(Debug)]
-pub(super) struct Parsed<'d> {
-    data_set: &'d [u8],
+pub(super) struct Parsed {
     pub image: Image,
-    pub pixel_data: Option<PixelData<'d>>,
+    pub pixel_data: Option<PixelData>,
     /// Where the value of (0028,0006) Planar Configuration is.
-    planar: Option<usize>,
+    planar: Option<u64>,
     /// Elements that are about fragments.
-    dropped: Vec<Range<usize>>,
+    dropped: Vec<Range<u64>>,
 }
 
-impl<'d> Parsed<'d> {
-    pub fn of(data_set: &'d [u8]) -> Result<Self, TranscodeError> {
+impl Parsed {
+    pub fn of(source: &mut Source) -> Result<Self, TranscodeError> {
         let mut parsed = Self {
-            data_set,
             image: Image {
                 samples: 1,
                 frames: 1,
@@ -112,25 +80,30 @@ impl<'d> Parsed<'d> {
             planar: None,
             dropped: Vec::new(),
         };
-        let mut at = 0;
-        while at < data_set.len() {
-            let element = Element::at(data_set, at)?;
-            if element.tag == PIXEL_DATA && element.length == UNDEFINED {
-                let pixels = fragments(data_set, at, element.value)?;
+        let mut at = source.range.start;
+        while at < source.range.end {
+            let element = Element::at(source, at)?;
+            if element.tag == PIXEL_DATA && element.is_undefined() {
+                let pixels = PixelData::find(source, at, element.value)?;
                 at = pixels.whole.end;
                 parsed.pixel_data = Some(pixels);
                 continue;
             }
-            let end = element.end(data_set, 0)?;
-            let value = data_set.get(element.value..end).unwrap_or_default();
-            parsed.take(&element, value, at..end)?;
+            let end = element.end(source, 0)?;
+            parsed.take(source, &element, at..end)?;
             at = end;
         }
         Ok(parsed)
     }
 
-    fn take(&mut self, element: &Element, value: &[u8], whole: Range<usize>) -> Result<(), TranscodeError> {
-        let short = || match value {
+    fn take(&mut self, source: &Source, element: &Element, whole: Range<u64>) -> Result<(), TranscodeError> {
+        let value = || {
+            let mut value = Vec::new();
+            let end = whole.end.min(element.value + LONGEST_VALUE + 1);
+            source.read(&(element.value..end), &mut value)?;
+            Ok::<_, TranscodeError>(value)
+        };
+        let short = || match value()?.as_slice() {
             [low, high] => Ok(usize::from(u16::from_le_bytes([*low, *high]))),
             _ => Err(unfit(format!("({:08x}) has not one value", element.tag))),
         };
@@ -147,7 +120,8 @@ impl<'d> Parsed<'d> {
                 self.planar = Some(element.value);
             }
             FRAMES => {
-                let text = std::str::from_utf8(value)
+                let value = value()?;
+                let text = std::str::from_utf8(&value)
                     .ok()
                     .map(|t| t.trim_matches([' ', '\0']));
                 let frames = text.and_then(|t| t.parse().ok()).filter(|n| *n > 0);
@@ -161,91 +135,79 @@ impl<'d> Parsed<'d> {
         Ok(())
     }
 
-    /// The data set with these pixels in place of the encapsulated ones; `by_pixel`: whatever their planar configuration was,
-    /// they are pixel by pixel now.
-    pub fn with_native(&self, pixels: &[u8], by_pixel: bool) -> Result<Vec<u8>, TranscodeError> {
-        let Some(encapsulated) = &self.pixel_data else {
-            return Ok(self.data_set.to_vec());
-        };
-        let length = u32::try_from(pixels.len()).map_err(|_| TranscodeError::TooLarge)?;
-        if length == UNDEFINED {
-            return Err(TranscodeError::TooLarge);
+    /// Writes what stands before the pixels, and the head of the element that they are in from now on, `length` bytes of them;
+    /// `by_pixel`: whatever their planar configuration was, they are pixel by pixel now.
+    pub fn write_before(
+        &self,
+        source: &Source,
+        pixels: &PixelData,
+        length: u32,
+        by_pixel: bool,
+        out: &mut impl Write,
+    ) -> Result<(), TranscodeError> {
+        // What is left out, and what stands in its place.
+        let mut changed: Vec<(Range<u64>, &[u8])> =
+            self.dropped.iter().map(|r| (r.clone(), &[][..])).collect();
+        changed.extend(
+            self.planar
+                .filter(|_| by_pixel)
+                .map(|at| (at..at + 2, &[0, 0][..])),
+        );
+        changed.sort_by_key(|(range, _)| range.start);
+        let mut at = source.range.start;
+        for (range, instead) in changed.into_iter().filter(|(r, _)| r.end <= pixels.whole.start) {
+            source.copy(at..range.start, out)?;
+            out.write_all(instead)?;
+            at = range.end;
         }
-        let mut before = self
-            .data_set
-            .get(..encapsulated.whole.start)
-            .unwrap_or_default()
-            .to_vec();
-        if let (true, Some(at)) = (by_pixel, self.planar)
-            && let Some(value) = before.get_mut(at..at + 2)
-        {
-            value.fill(0);
-        }
-        let until = encapsulated.whole.start;
-        for range in self.dropped.iter().rev().filter(|r| r.end <= until) {
-            before.drain(range.clone());
-        }
-        let after = self.data_set.get(encapsulated.whole.end..).unwrap_or_default();
+        source.copy(at..pixels.whole.start, out)?;
         // OW is for more than 8 bits; 8 bits may be either (PS3.5 §8.2).
         let vr = if self.image.sample_bytes == 1 {
             b"OB"
         } else {
             b"OW"
         };
-        let head = [&b"\xe0\x7f\x10\x00"[..], vr, &[0, 0], &length.to_le_bytes()].concat();
-        Ok([&before, head.as_slice(), pixels, after].concat())
+        out.write_all(&[&b"\xe0\x7f\x10\x00"[..], vr, &[0, 0], &length.to_le_bytes()].concat())?;
+        Ok(())
     }
 }
 
 /// The head of an element.
 #[derive(Debug)]
-struct Element {
-    tag: u32,
+pub(super) struct Element {
+    pub tag: u32,
     vr: [u8; 2],
     length: u32,
     /// Where its value begins.
-    value: usize,
+    pub value: u64,
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> Result<u16, TranscodeError> {
-    let two = bytes.get(at..).and_then(|b| b.first_chunk());
-    two.map(|b| u16::from_le_bytes(*b)).ok_or_else(cut)
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Result<u32, TranscodeError> {
-    let four = bytes.get(at..).and_then(|b| b.first_chunk());
-    four.map(|b| u32::from_le_bytes(*b)).ok_or_else(cut)
-}
-
-fn cut() -> TranscodeError {
-    unfit("it ends within an element")
-}
-
-fn tag_at(bytes: &[u8], at: usize) -> Result<u32, TranscodeError> {
-    Ok(u32::from(u16_at(bytes, at)?) << 16 | u32::from(u16_at(bytes, at + 2)?))
+/// Bytes of a head, from there on.
+fn chunk<const N: usize>(head: &[u8], at: usize) -> Result<[u8; N], TranscodeError> {
+    let bytes = head.get(at..).and_then(|b| b.first_chunk());
+    bytes.copied().ok_or_else(cut)
 }
 
 impl Element {
     /// The element there (PS3.5 §7.1.2).
-    fn at(bytes: &[u8], at: usize) -> Result<Self, TranscodeError> {
-        let tag = tag_at(bytes, at)?;
+    pub fn at(source: &mut Source, at: u64) -> Result<Self, TranscodeError> {
+        let head = source.head(at)?;
+        let [group, number] = [chunk(head, 0)?, chunk(head, 2)?].map(u16::from_le_bytes);
+        let tag = u32::from(group) << 16 | u32::from(number);
+        let long = |from| Ok::<_, TranscodeError>(u32::from_le_bytes(chunk(head, from)?));
         if matches!(tag, ITEM | ITEM_END | SEQUENCE_END) {
             return Ok(Self {
                 tag,
                 vr: *b"  ",
-                length: u32_at(bytes, at + 4)?,
+                length: long(4)?,
                 value: at + 8,
             });
         }
-        let vr: [u8; 2] = bytes
-            .get(at + 4..)
-            .and_then(|b| b.first_chunk())
-            .copied()
-            .ok_or_else(cut)?;
+        let vr: [u8; 2] = chunk(head, 4)?;
         let (length, value) = match &vr {
             b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN" | b"UR" | b"UT"
-            | b"UV" => (u32_at(bytes, at + 8)?, at + 12),
-            [b'A'..=b'Z', b'A'..=b'Z'] => (u16_at(bytes, at + 6)?.into(), at + 8),
+            | b"UV" => (long(8)?, at + 12),
+            [b'A'..=b'Z', b'A'..=b'Z'] => (u16::from_le_bytes(chunk(head, 6)?).into(), at + 8),
             _ => return Err(unfit(format!("({tag:08x}) has no VR"))),
         };
         Ok(Self {
@@ -256,13 +218,16 @@ impl Element {
         })
     }
 
+    /// Whether a delimiter ends it (PS3.5 §7.5).
+    pub const fn is_undefined(&self) -> bool {
+        self.length == UNDEFINED
+    }
+
     /// Where it ends.
-    fn end(&self, bytes: &[u8], depth: usize) -> Result<usize, TranscodeError> {
-        if self.length != UNDEFINED {
-            let end = usize::try_from(self.length)
-                .ok()
-                .and_then(|length| self.value.checked_add(length));
-            return end.filter(|end| *end <= bytes.len()).ok_or_else(cut);
+    pub fn end(&self, source: &mut Source, depth: usize) -> Result<u64, TranscodeError> {
+        if !self.is_undefined() {
+            let end = self.value.checked_add(self.length.into());
+            return end.filter(|end| *end <= source.range.end).ok_or_else(cut);
         }
         if depth >= DEEPEST {
             return Err(unfit("its sequences are nested too deep"));
@@ -274,43 +239,11 @@ impl Element {
         let delimiter = if self.tag == ITEM { ITEM_END } else { SEQUENCE_END };
         let mut at = self.value;
         loop {
-            let inner = Self::at(bytes, at)?;
+            let inner = Self::at(source, at)?;
             if inner.tag == delimiter {
                 return Ok(inner.value);
             }
-            at = inner.end(bytes, depth + 1)?;
+            at = inner.end(source, depth + 1)?;
         }
     }
-}
-
-fn fragments(bytes: &[u8], start: usize, value: usize) -> Result<PixelData<'_>, TranscodeError> {
-    let mut items = Vec::new();
-    let mut at = value;
-    loop {
-        let item = Element::at(bytes, at)?;
-        match item.tag {
-            SEQUENCE_END => {
-                at = item.value;
-                break;
-            }
-            ITEM if item.length != UNDEFINED => {
-                let end = item.end(bytes, 0)?;
-                items.push((at, bytes.get(item.value..end).unwrap_or_default()));
-                at = end;
-            }
-            _ => return Err(unfit("its pixel data has something else than fragments")),
-        }
-    }
-    let mut items = items.into_iter();
-    let (_, table) = items
-        .next()
-        .ok_or_else(|| unfit("its pixel data has no offset table"))?;
-    let fragments: Vec<_> = items.collect();
-    let first = fragments.first().map_or(0, |(at, _)| *at);
-    let offset = |four: &[u8; 4]| usize::try_from(u32::from_le_bytes(*four)).unwrap_or(usize::MAX);
-    Ok(PixelData {
-        whole: start..at,
-        offsets: table.as_chunks().0.iter().map(offset).collect(),
-        fragments: fragments.into_iter().map(|(at, f)| (at - first, f)).collect(),
-    })
 }

@@ -4,27 +4,37 @@
 //! Every encapsulated data set is explicit VR little endian but for its pixel data (PS3.5 §A.4), and a deflated one is once it
 //! is inflated (§A.5). So what stands before and behind the pixel data is copied as it is.
 //!
+//! What comes out is in a file without a name, and no more than a frame is in memory at a time.
+//!
 //! ```text
-//! elements   where the pixel data is, and what is needed to decode it
-//! rle        RLE Lossless (PS3.5 Annex G)
-//! jpeg       JPEG Lossless (PS3.5 §A.4.1), of one sample a pixel
+//! source      the file, looked at in pieces
+//! elements    where the pixel data is, and what is needed to decode it
+//! pixel_data  which bytes are which frame
+//! rle         RLE Lossless (PS3.5 Annex G)
+//! jpeg        JPEG Lossless (PS3.5 §A.4.1), of one sample a pixel
 //! ```
 
 mod elements;
 mod jpeg;
+mod pixel_data;
 mod rle;
+mod source;
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use dicom_dictionary_std::uids;
 
 use self::elements::Parsed;
+use self::source::Source;
 use super::part10::{self, FileMeta};
 
-/// The largest data set that is transcoded, before and after, in bytes: all of it is in memory.
-const LARGEST: u64 = 1 << 30;
+/// The largest data set that comes out, in bytes: the length of native pixel data has 32 bits (PS3.5 §7.1).
+const LARGEST: u64 = u32::MAX as u64 - 1;
+
+/// The largest frame, before and after, in bytes: it is in memory.
+const LARGEST_FRAME: u64 = 1 << 30;
 
 /// Why an object cannot be had in explicit VR little endian.
 #[derive(Debug, thiserror::Error)]
@@ -32,13 +42,16 @@ pub enum TranscodeError {
     /// No codec that gives back every pixel.
     #[error("there is no lossless way from its transfer syntax to explicit VR little endian")]
     NoCodec,
-    /// More than is held in memory.
-    #[error("it is larger than 1 GiB")]
+    /// More than an element can be long.
+    #[error("it is larger than 4 GiB")]
     TooLarge,
+    /// More than is held in memory.
+    #[error("one of its frames is larger than 1 GiB")]
+    LargeFrame,
     /// It is not what its transfer syntax says, or of a kind that is not decoded.
     #[error("it cannot be decoded: {0}")]
     Unfit(String),
-    /// The file cannot be read.
+    /// The file cannot be read, or there is no room for what comes out.
     #[error("{0}")]
     Io(#[from] io::Error),
 }
@@ -74,66 +87,112 @@ impl Codec {
     }
 }
 
-/// The data set of a Part 10 file in explicit VR little endian.
+/// The head of a Part 10 file, and its data set in explicit VR little endian: a file of its own, read from its beginning, that is gone with
+/// its handle.
 ///
 /// # Errors
 /// [`TranscodeError`]
-pub fn explicit_little(path: &Path) -> Result<(FileMeta, Vec<u8>), TranscodeError> {
+pub fn explicit_little(path: &Path) -> Result<(FileMeta, File), TranscodeError> {
     let (meta, offset) = part10::read_head(path)?.ok_or_else(|| unfit("not a DICOM file"))?;
     let codec = Codec::of(meta.transfer_syntax_uid.as_str()).ok_or(TranscodeError::NoCodec)?;
-    let mut file = File::open(path)?;
-    if file.metadata()?.len() > LARGEST {
-        return Err(TranscodeError::TooLarge);
+    let file = File::open(path)?;
+    let mut out = BufWriter::new(spool(path)?);
+    match codec {
+        Codec::Deflated => inflate(file, offset, &mut out)?,
+        _ => decapsulate(&mut Source::new(file, offset)?, codec, &mut out)?,
     }
+    let mut out = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    out.rewind()?;
+    Ok((meta, out))
+}
+
+/// A file without a name where the object is: there is the space that objects are kept in.
+fn spool(path: &Path) -> io::Result<File> {
+    let beside = path.parent().map(tempfile::tempfile_in);
+    match beside {
+        Some(Ok(file)) => Ok(file),
+        // One may read there, and not write.
+        Some(Err(error))
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            tempfile::tempfile()
+        }
+        Some(Err(error)) => Err(error),
+        None => tempfile::tempfile(),
+    }
+}
+
+fn inflate(mut file: File, offset: u64, out: &mut impl Write) -> Result<(), TranscodeError> {
     file.seek(SeekFrom::Start(offset))?;
-    if codec == Codec::Deflated {
-        return Ok((meta, inflated(file)?));
-    }
-    let mut data_set = Vec::new();
-    file.read_to_end(&mut data_set)?;
-    Ok((meta, decapsulated(&data_set, codec)?))
-}
-
-fn inflated(file: File) -> Result<Vec<u8>, TranscodeError> {
-    let mut data_set = Vec::new();
     let inflater = flate2::read::DeflateDecoder::new(io::BufReader::new(file));
-    let read = inflater.take(LARGEST + 1).read_to_end(&mut data_set);
-    read.map_err(|error| unfit(error.to_string()))?;
-    if data_set.len() as u64 > LARGEST {
-        return Err(TranscodeError::TooLarge);
+    let mut inflater = inflater.take(LARGEST + 1);
+    let mut piece = vec![0; 64 << 10];
+    let mut length = 0;
+    loop {
+        let read = inflater
+            .read(&mut piece)
+            .map_err(|error| unfit(error.to_string()))?;
+        if read == 0 {
+            return Ok(());
+        }
+        length += read as u64;
+        if length > LARGEST {
+            return Err(TranscodeError::TooLarge);
+        }
+        out.write_all(piece.get(..read).unwrap_or_default())?;
     }
-    Ok(data_set)
 }
 
-fn decapsulated(data_set: &[u8], codec: Codec) -> Result<Vec<u8>, TranscodeError> {
-    let parsed = Parsed::of(data_set)?;
+fn decapsulate(source: &mut Source, codec: Codec, out: &mut impl Write) -> Result<(), TranscodeError> {
+    let parsed = Parsed::of(source)?;
+    let image = &parsed.image;
     let Some(pixels) = &parsed.pixel_data else {
         // Nothing is compressed in it.
-        return Ok(data_set.to_vec());
+        return Ok(source.copy(source.range.clone(), out)?);
     };
-    let frames = parsed.image.frames;
-    let length = parsed.image.bytes().filter(|length| *length as u64 <= LARGEST);
-    let length = length.ok_or(TranscodeError::TooLarge)?;
-    let mut decoded = Vec::with_capacity(length.next_multiple_of(2));
-    for frame in pixels.frames(frames)? {
+    let frame_bytes = image.frame_bytes().ok_or(TranscodeError::LargeFrame)?;
+    if frame_bytes as u64 > LARGEST_FRAME {
+        return Err(TranscodeError::LargeFrame);
+    }
+    let due = image.bytes().ok_or(TranscodeError::TooLarge)?;
+    // Of an odd number of bytes there is one more (PS3.5 §8.1.1).
+    let padded = u32::try_from(due)
+        .ok()
+        .and_then(|due| due.checked_next_multiple_of(2));
+    let padded = padded.ok_or(TranscodeError::TooLarge)?;
+    parsed.write_before(source, pixels, padded, codec == Codec::Rle, out)?;
+    let frames = pixels.frames(image.frames)?;
+    let (mut frame, mut decoded) = (Vec::new(), Vec::new());
+    for (number, fragments) in frames.iter().enumerate() {
+        pixel_data::read_frame(source, fragments, &mut frame)?;
+        decoded.clear();
         match codec {
-            Codec::Rle => rle::decode(&frame, &parsed.image, &mut decoded)?,
-            Codec::Jpeg => jpeg::decode(&frame, &parsed.image, &mut decoded)?,
-            Codec::Fragments | Codec::Deflated => decoded.extend_from_slice(&frame),
+            Codec::Rle => rle::decode(&frame, image, &mut decoded)?,
+            Codec::Jpeg => jpeg::decode(&frame, image, &mut decoded)?,
+            Codec::Fragments | Codec::Deflated => {
+                std::mem::swap(&mut frame, &mut decoded);
+                // The padding of an odd frame.
+                if decoded.len() == frame_bytes + 1 && frame_bytes % 2 == 1 {
+                    decoded.pop();
+                }
+            }
         }
+        if decoded.len() != frame_bytes {
+            return Err(unfit(format!(
+                "{} bytes of pixels where {frame_bytes} are due, in frame {}",
+                decoded.len(),
+                number + 1
+            )));
+        }
+        out.write_all(&decoded)?;
     }
-    if codec == Codec::Fragments && decoded.len() > length {
-        // The padding of an odd fragment.
-        decoded.truncate(length.next_multiple_of(2));
+    if due % 2 == 1 {
+        out.write_all(&[0])?;
     }
-    if decoded.len() < length || decoded.len() > length.next_multiple_of(2) {
-        return Err(unfit(format!(
-            "{} bytes of pixels where {length} are due",
-            decoded.len()
-        )));
-    }
-    decoded.resize(length.next_multiple_of(2), 0);
-    parsed.with_native(&decoded, codec == Codec::Rle)
+    Ok(source.copy(pixels.whole.end..source.range.end, out)?)
 }
 
 #[cfg(test)]

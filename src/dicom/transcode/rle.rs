@@ -9,10 +9,14 @@ const HEADER: usize = 64;
 /// Decodes a frame, pixel by pixel: a segment is one byte of one sample of every pixel, the most significant first (§G.2).
 pub(super) fn decode(frame: &[u8], image: &Image, out: &mut Vec<u8>) -> Result<(), TranscodeError> {
     let planes = image.samples.checked_mul(image.sample_bytes);
-    let (planes, pixels) = planes.zip(image.pixels()).ok_or(TranscodeError::TooLarge)?;
+    let (planes, pixels) = planes.zip(image.pixels()).ok_or(TranscodeError::LargeFrame)?;
     let offsets = offsets(frame, planes)?;
     let begin = out.len();
-    let bytes = image.frame_bytes().ok_or(TranscodeError::TooLarge)?;
+    let bytes = image.frame_bytes().ok_or(TranscodeError::LargeFrame)?;
+    // Two bytes are 128 at most: no memory is taken for what cannot be there.
+    if bytes / 64 > frame.len() {
+        return Err(unfit("a segment ends too early"));
+    }
     out.resize(begin + bytes, 0);
     for (number, offset) in offsets.iter().enumerate() {
         let end = offsets.get(number + 1).copied().unwrap_or(frame.len());

@@ -126,6 +126,14 @@ fn encapsulated(fragments: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
+/// What a file becomes.
+fn transcoded(path: &Path) -> Vec<u8> {
+    let (_, mut file) = explicit_little(path).unwrap();
+    let mut data_set = Vec::new();
+    file.read_to_end(&mut data_set).unwrap();
+    data_set
+}
+
 /// What dcmtk makes of an object; `None`, loudly, where it is not there.
 fn dcmtk(program: &str, options: &[&str], from: &Path) -> Option<PathBuf> {
     let to = from.with_extension(format!("{program}{}", options.concat()));
@@ -172,7 +180,7 @@ fn what_dcmtk_compressed_without_loss_comes_back_to_the_pixel() {
             let Some(compressed) = dcmtk(program, options, &original) else {
                 return;
             };
-            let data_set = explicit_little(&compressed).unwrap().1;
+            let data_set = transcoded(&compressed);
             let mut even = pixels.clone();
             even.resize(even.len().next_multiple_of(2), 0);
             assert!(
@@ -200,7 +208,7 @@ fn colors_in_rle_come_back_pixel_by_pixel_whatever_they_were_before() {
     let Some(compressed) = dcmtk("dcmcrle", &[], &original) else {
         return;
     };
-    let data_set = explicit_little(&compressed).unwrap().1;
+    let data_set = transcoded(&compressed);
     let end = element(0x7fe0_0010, "OB", &{
         let mut even = pixels;
         even.resize(even.len().next_multiple_of(2), 0);
@@ -213,7 +221,6 @@ fn colors_in_rle_come_back_pixel_by_pixel_whatever_they_were_before() {
 
 #[test]
 fn a_deflated_data_set_is_inflated_and_fragments_of_native_pixels_are_joined() {
-    use std::io::Write;
     let directory = tempfile::tempdir().unwrap();
     let image = gray(1);
     let pixels = pixels(&image);
@@ -225,7 +232,7 @@ fn a_deflated_data_set_is_inflated_and_fragments_of_native_pixels_are_joined() {
         uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
         &deflate.finish().unwrap(),
     );
-    assert_eq!(explicit_little(&deflated).unwrap().1, expected);
+    assert_eq!(transcoded(&deflated), expected);
 
     let one = Image { frames: 1, ..image };
     let frame = &pixels[..one.bytes().unwrap()];
@@ -235,7 +242,7 @@ fn a_deflated_data_set_is_inflated_and_fragments_of_native_pixels_are_joined() {
         uids::ENCAPSULATED_UNCOMPRESSED_EXPLICIT_VR_LITTLE_ENDIAN,
         &in_fragments,
     );
-    assert_eq!(explicit_little(&path).unwrap().1, native(&one, frame, None));
+    assert_eq!(transcoded(&path), native(&one, frame, None));
 }
 
 #[test]
@@ -270,16 +277,99 @@ fn what_cannot_be_decoded_to_the_last_byte_is_refused() {
     assert!(!is_possible(uids::JPEG_BASELINE8_BIT) && is_possible(uids::RLE_LOSSLESS));
 }
 
+#[test]
+fn frames_of_an_odd_length_lose_their_padding_and_frames_of_several_fragments_are_found_by_the_offset_table()
+{
+    let directory = tempfile::tempdir().unwrap();
+    let syntax = uids::ENCAPSULATED_UNCOMPRESSED_EXPLICIT_VR_LITTLE_ENDIAN;
+    let image = gray(1);
+    let pixels = pixels(&image);
+    let frames: Vec<_> = pixels
+        .chunks(image.frame_bytes().unwrap())
+        .map(<[u8]>::to_vec)
+        .collect();
+    let expected = native(&image, &pixels, None);
+    let one_each = [before(&image, None), encapsulated(&frames)].concat();
+    assert_eq!(transcoded(&file(directory.path(), syntax, &one_each)), expected);
+
+    // Two fragments a frame; an element behind the pixels stays.
+    let halves: Vec<_> = frames
+        .iter()
+        .flat_map(|f| [f[..200].to_vec(), f[200..].to_vec()])
+        .collect();
+    let padding = element(0xfffc_fffc, "OB", &[0; 6]);
+    let without = encapsulated(&halves);
+    let table: Vec<u8> = (0..3u32)
+        .flat_map(|n| (n * (8 + 200 + 8 + 192)).to_le_bytes())
+        .collect();
+    let with = |table: &[u8]| {
+        let length = (table.len() as u32).to_le_bytes();
+        let pixels = [&without[..16], &length, table, &without[20..]].concat();
+        [before(&image, None), pixels, padding.clone()].concat()
+    };
+    let wanted = [expected, padding.clone()].concat();
+    assert_eq!(transcoded(&file(directory.path(), syntax, &with(&table))), wanted);
+    for table in [&[][..], &table[..8], &[1; 12]] {
+        let refused = explicit_little(&file(directory.path(), syntax, &with(table)));
+        assert!(matches!(refused, Err(TranscodeError::Unfit(_))), "{refused:?}");
+    }
+}
+
+#[test]
+fn no_memory_is_taken_for_pixels_that_are_only_said_to_be_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let says = |image: &Image, fragments: &[Vec<u8>]| {
+        let data_set = [before(image, None), encapsulated(fragments)].concat();
+        explicit_little(&file(directory.path(), uids::RLE_LOSSLESS, &data_set)).unwrap_err()
+    };
+    let image = Image {
+        rows: 65_535,
+        columns: 16_000,
+        ..gray(1)
+    };
+    let mut header = vec![0; 64];
+    (header[0], header[4]) = (1, 64);
+    let said = says(
+        &Image {
+            frames: 1,
+            ..image.clone()
+        },
+        &[header],
+    );
+    assert!(said.to_string().contains("ends too early"), "{said}");
+    let larger = Image {
+        columns: 20_000,
+        frames: 1,
+        ..image.clone()
+    };
+    assert!(matches!(says(&larger, &[]), TranscodeError::LargeFrame));
+    let all = Image { frames: 9, ..image };
+    assert!(matches!(says(&all, &[]), TranscodeError::TooLarge));
+    assert_eq!(
+        std::fs::read_dir(directory.path()).unwrap().count(),
+        1,
+        "nothing is left beside the object"
+    );
+}
+
 proptest::proptest! {
     #[test]
     fn no_data_set_is_too_strange(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+        let directory = tempfile::tempdir().unwrap();
         let image = gray(1);
         let long = [before(&image, None), bytes.clone()].concat();
-        for codec in [Codec::Rle, Codec::Jpeg, Codec::Fragments] {
-            let _ = decapsulated(&bytes, codec);
-            let _ = decapsulated(&long, codec);
-            let framed = [before(&image, None), encapsulated(&[bytes.clone(), bytes.clone(), bytes.clone()])].concat();
-            let _ = decapsulated(&framed, codec);
+        let framed = [before(&image, None), encapsulated(&[bytes.clone(), bytes.clone(), bytes.clone()])].concat();
+        for syntax in [
+            uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+            uids::RLE_LOSSLESS,
+            uids::JPEG_LOSSLESS_SV1,
+            uids::ENCAPSULATED_UNCOMPRESSED_EXPLICIT_VR_LITTLE_ENDIAN,
+        ] {
+            for data_set in [&bytes, &long, &framed] {
+                if let Err(TranscodeError::Io(error)) = explicit_little(&file(directory.path(), syntax, data_set)) {
+                    panic!("{error}");
+                }
+            }
         }
     }
 }
