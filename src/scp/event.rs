@@ -117,6 +117,7 @@ impl Event {
     fn row(self, outcome: AssociationOutcome, reason: String, account: Account) -> AssociationEnd {
         let given = |title: String| Some(title).filter(|t| !t.is_empty());
         let (calling, called) = self.titles.unzip();
+        let broken = account.stored + account.refused > 0 && outcome != AssociationOutcome::ObjectsRefused;
         AssociationEnd {
             at: Timestamp::now(),
             association: self.number,
@@ -131,6 +132,7 @@ impl Event {
             refused: account.refused,
             last_refusal: account.last_refusal.map(|(status, reason)| (status.0, reason)),
             bytes: account.bytes,
+            failed: account.failures.told(broken),
         }
     }
 }
@@ -213,6 +215,7 @@ mod tests {
             refused,
             bytes: 30,
             last_refusal: (refused > 0).then(|| (Status::CANNOT_UNDERSTAND, "odd".to_owned())),
+            ..Account::default()
         };
         assert_eq!(event().ended(None, account(0)), None);
         let row = event().ended(None, account(1)).unwrap();

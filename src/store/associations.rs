@@ -4,13 +4,14 @@
 //! counted. A thread of its own passes what has come to the writer, many rows a request.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use rusqlite::{Connection, params};
 
-use super::audit::{self, AlertLimit};
+use super::audit::{self, Limits};
 use super::writer::{When, Writer};
 use super::{Result, Store, StoreError};
 use crate::model::{AssociationEnd, AuditEvent, Timestamp};
@@ -104,27 +105,45 @@ pub(super) enum Entry {
     Alert(AuditEvent),
 }
 
+impl Entry {
+    /// Whether the audit trail is to tell of it.
+    const fn is_for_the_trail(&self) -> bool {
+        match self {
+            Self::End(end) => end.stranger || !end.failed.is_empty(),
+            Self::Alert(_) => true,
+        }
+    }
+}
+
+/// What came too fast to be written.
+#[derive(Default)]
+struct Lost {
+    rows: AtomicU64,
+    /// Of them and of alerts, what the audit trail would have told.
+    events: AtomicU64,
+}
+
 /// Where ends of associations wait for the writer.
 #[derive(Clone)]
 pub(super) struct Journal {
     /// `None` once the store is closed.
     waiting: Arc<Mutex<Option<SyncSender<Entry>>>>,
-    unrecorded: Arc<AtomicU64>,
+    lost: Arc<Lost>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 impl Journal {
     pub(super) fn start(writer: Writer) -> Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE);
-        let unrecorded = Arc::new(AtomicU64::new(0));
-        let lost = unrecorded.clone();
+        let lost = Arc::new(Lost::default());
+        let counted = lost.clone();
         let thread = std::thread::Builder::new()
             .name("associations".into())
-            .spawn(move || run(&writer, &receiver, &lost))
+            .spawn(move || run(&writer, &receiver, &counted))
             .map_err(|error| StoreError::State(format!("start the writer of associations: {error}")))?;
         Ok(Self {
             waiting: Arc::new(Mutex::new(Some(sender))),
-            unrecorded,
+            lost,
             thread: Arc::new(Mutex::new(Some(thread))),
         })
     }
@@ -138,10 +157,12 @@ impl Journal {
     }
 
     fn hand_over(&self, entry: Entry) {
+        let (is_row, is_event) = (matches!(entry, Entry::End(_)), entry.is_for_the_trail());
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = waiting.as_ref().is_some_and(|w| w.try_send(entry).is_ok());
         if !taken {
-            self.unrecorded.fetch_add(1, Ordering::Relaxed);
+            self.lost.rows.fetch_add(u64::from(is_row), Ordering::Relaxed);
+            self.lost.events.fetch_add(u64::from(is_event), Ordering::Relaxed);
         }
     }
 
@@ -157,24 +178,58 @@ impl Journal {
     }
 }
 
-fn run(writer: &Writer, waiting: &Receiver<Entry>, unrecorded: &AtomicU64) {
-    let limit = Arc::new(Mutex::new(AlertLimit::new()));
-    while let Ok(first) = waiting.recv() {
-        let entries: Vec<_> = std::iter::once(first)
-            .chain(waiting.try_iter().take(BATCH - 1))
-            .collect();
+fn run(writer: &Writer, waiting: &Receiver<Entry>, lost: &Lost) {
+    let mut limits = Limits::new(Instant::now());
+    loop {
+        let (entries, over) = some(waiting, limits.due());
+        let now = Instant::now();
+        let tells_the_rest = over || limits.due().is_some_and(|due| due <= now);
+        let rows = entries.iter().filter(|e| matches!(e, Entry::End(_))).count() as u64;
+        let events = entries.iter().filter(|e| e.is_for_the_trail()).count() as u64;
+        let missing = lost.rows.swap(0, Ordering::Relaxed);
+        let unheard = lost.events.swap(0, Ordering::Relaxed);
+        let mut new = limits.clone();
         // Peers cause them: they cost no sync of the disk, and nothing was answered by them.
-        let (rows, missing) = (entries.len() as u64, unrecorded.swap(0, Ordering::Relaxed));
-        let limit = limit.clone();
         let request = move |db: &Connection| {
-            alert(db, &entries, missing, &limit)?;
+            new.missed(unheard);
+            if tells_the_rest {
+                new.tell_the_rest(db)?;
+            }
+            alert(db, &entries, &mut new, now)?;
+            if over {
+                new.tell_the_rest(db)?;
+            }
             let ends: Vec<_> = entries.into_iter().filter_map(Entry::end).collect();
-            write(db, &ends, missing)
+            write(db, &ends, missing)?;
+            Ok(new)
         };
-        if let Err(error) = writer.submit(When::Unsynced, request).wait() {
-            tracing::error!(%error, rows, "write the events of associations");
-            unrecorded.fetch_add(rows + missing, Ordering::Relaxed);
+        match writer.submit(When::Unsynced, request).wait() {
+            Ok(new) => limits = new,
+            Err(error) => {
+                tracing::error!(%error, rows, "write the events of associations");
+                lost.rows.fetch_add(rows + missing, Ordering::Relaxed);
+                lost.events.fetch_add(events + unheard, Ordering::Relaxed);
+            }
         }
+        if over {
+            return;
+        }
+    }
+}
+
+/// What waits, or nothing when that moment comes first; and whether nothing more will.
+fn some(waiting: &Receiver<Entry>, due: Option<Instant>) -> (Vec<Entry>, bool) {
+    let first = match due {
+        None => waiting.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        Some(due) => waiting.recv_timeout(due.saturating_duration_since(Instant::now())),
+    };
+    match first {
+        Ok(first) => {
+            let more = waiting.try_iter().take(BATCH - 1);
+            (std::iter::once(first).chain(more).collect(), false)
+        }
+        Err(RecvTimeoutError::Timeout) => (Vec::new(), false),
+        Err(RecvTimeoutError::Disconnected) => (Vec::new(), true),
     }
 }
 
@@ -188,16 +243,19 @@ impl Entry {
 }
 
 /// Writes the events that are for the audit trail too.
-fn alert(db: &Connection, entries: &[Entry], missing: u64, limit: &Mutex<AlertLimit>) -> Result<()> {
-    let mut limit = limit.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut missing = missing;
+fn alert(db: &Connection, entries: &[Entry], limits: &mut Limits, now: Instant) -> Result<()> {
     for entry in entries {
-        let event = match entry {
-            Entry::End(end) if end.stranger => audit::refused(end),
-            Entry::End(_) => continue,
-            Entry::Alert(event) => event.clone(),
-        };
-        limit.write(db, event, std::mem::take(&mut missing))?;
+        match entry {
+            Entry::Alert(event) => limits.stranger(db, event.clone(), now)?,
+            Entry::End(end) => {
+                if end.stranger {
+                    limits.stranger(db, audit::refused(end), now)?;
+                }
+                for event in audit::failed(end) {
+                    limits.failure(db, event, now)?;
+                }
+            }
+        }
     }
     Ok(())
 }
@@ -260,6 +318,7 @@ mod tests {
             refused: 2,
             last_refusal: Some((0xA900, "the data set is another".into())),
             bytes: 3,
+            failed: Vec::new(),
         }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! begun     changes outside the store, noted before they are made
-//! alerts    what strangers cause, at a bounded rate
+//! limit     what strangers and failing senders cause, at a bounded rate
+//! alerts    who was turned away
+//! failed    what an association was to bring and did not
 //! chain     appending, and whether the chain still holds
 //! jobs      events about a job: whose studies they are
 //! receipts  what an association brought, told once for each study
@@ -18,7 +20,9 @@
 mod alerts;
 mod begun;
 mod chain;
+mod failed;
 mod jobs;
+mod limit;
 mod listing;
 mod pruning;
 mod receipts;
@@ -38,8 +42,10 @@ pub use listing::{AuditFilter, AuditRow};
 pub use receipts::{Receipt, ReceiptMark};
 pub use sending::{AuditDestination, AuditDestinations};
 
-pub(super) use alerts::{AlertLimit, refused};
+pub(super) use alerts::refused;
+pub(super) use failed::failed;
 pub(super) use jobs::{about_job, all_of_bucket, deleted};
+pub(super) use limit::Limits;
 pub(super) use receipts::{Unheard, mark, pushed};
 pub(super) use sending::{begun, sent_and_cancelled, settled};
 

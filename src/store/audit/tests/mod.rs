@@ -3,6 +3,7 @@
 mod arrivals;
 mod chain;
 mod cut_off;
+mod failed;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -340,7 +341,13 @@ fn strangers_are_told_without_anybody_waiting() {
             ..AuditFilter::default()
         })
         .unwrap();
-    assert_eq!(rows.len(), 10);
+    assert_eq!(
+        rows.len(),
+        11,
+        "ten, and the last that says how many were left out"
+    );
+    let last = rows.iter().max_by_key(|row| row.id).unwrap();
+    assert!(last.event.text.clone().unwrap().contains("19 more before it"));
 }
 
 #[test]
