@@ -43,7 +43,7 @@ use rusqlite::{Connection, OptionalExtension};
 pub use aftermath::LateRecord;
 pub use associations::AssociationRow;
 pub use audit::{
-    Act, AuditDestination, AuditFilter, AuditRow, Receipt, ReceiptMark, TrailBreak, TrailChecked,
+    Act, AuditDestination, AuditFilter, AuditRow, GivenOut, Receipt, ReceiptMark, TrailBreak, TrailChecked,
 };
 pub use buckets::{BucketRow, Removed};
 pub use commitment_asks::{Asks, CommitmentHeard};

@@ -46,7 +46,8 @@ fn collector(directory: &Path) -> (Collector, String) {
 fn trail(node: &TestNode) -> Vec<Value> {
     let answer: Value = node.api().get("/api/v1/audit?limit=1000").unwrap();
     let mut events = answer["events"].as_array().unwrap().clone();
-    events.reverse();
+    // As they were written; the answer has them as they happened.
+    events.sort_by_key(|event| event["id"].as_i64());
     events
 }
 

@@ -5,15 +5,19 @@ mod list;
 mod looked;
 mod told;
 
+use std::time::Duration;
+
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
+use axum::http::uri::PathAndQuery;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::model::{
-    AuditAction, AuditEvent, AuditKind, AuditOutcome, AuditParticipant, AuditRole, AuditThing, Timestamp,
+    AuditAction, AuditEvent, AuditKind, AuditOutcome, AuditParticipant, AuditRole, AuditStudy, AuditThing,
+    Timestamp,
 };
-use crate::store::{Act, Store, StoreError};
+use crate::store::{Act, GivenOut, Store, StoreError};
 
 use super::auth::Caller;
 use super::door::Peer;
@@ -31,13 +35,22 @@ const LONGEST: usize = 200;
 pub(super) struct Trail {
     store: Store,
     looked: Looked,
+    /// Studies that callers got with many others.
+    got: Looked,
 }
+
+/// A page that asks each second is one look.
+const LOOK: Duration = Duration::from_secs(600);
+
+/// A program that fetches all measures each minute is told each time; the studies are named once in this time.
+const NAMED: Duration = Duration::from_secs(24 * 3600);
 
 impl Trail {
     pub(super) fn new(store: Store) -> Self {
         Self {
             store,
-            looked: Looked::default(),
+            looked: Looked::within(LOOK),
+            got: Looked::within(NAMED),
         }
     }
 }
@@ -57,7 +70,12 @@ pub(super) async fn tell(
     let address = peer.ip().to_canonical().to_string();
     let caller = request.extensions().get::<Caller>();
     let name = caller.map_or_else(|| address.clone(), |Caller(name)| name.clone());
-    let what = format!("{} {}", request.method(), request.uri().path());
+    // Of what is given out of many jobs the query says which; elsewhere callers write what they like in it.
+    let said = match (told.kind, &told.bucket) {
+        (AuditKind::Exported, Some(_)) => request.uri().path_and_query().map_or("", PathAndQuery::as_str),
+        _ => request.uri().path(),
+    };
+    let what = format!("{} {said}", request.method());
     let act = Act::new(event(&told, &name, &address, &what));
     request.extensions_mut().insert(act.clone());
     let asked = Asked {
@@ -142,9 +160,13 @@ impl Trail {
                 .ended(outcome)
                 .saying(format!("answered {}", response.status())),
         };
-        let written = match begun {
-            Some(begun) => self.store.audit_end(*begun, event),
-            None => self.store.audit(event),
+        let given = response.extensions().get::<GivenOut>();
+        let written = match (begun, given) {
+            (Some(begun), _) => self.store.audit_end(*begun, event),
+            (None, Some(given)) if !given.named.is_empty() => {
+                self.store.audit_all(self.naming(&event, name, given))
+            }
+            _ => self.store.audit(event),
         };
         match written.await {
             Ok(()) => response,
@@ -159,6 +181,45 @@ impl Trail {
                 ours(&error).into_response()
             }
         }
+    }
+}
+
+impl Trail {
+    /// The events of an answer that gives out many studies: one for each that the caller did not get the same way shortly
+    /// before, or for the newest where it got all of them.
+    fn naming(&self, event: &AuditEvent, name: &str, given: &GivenOut) -> Vec<AuditEvent> {
+        let way = event.objects.iter().find(|o| o.what == AuditThing::Bucket);
+        let way = way.map_or("", |bucket| bucket.name.as_str());
+        let path = event.objects.iter().find(|o| o.what == AuditThing::Request);
+        let path = path.and_then(|o| o.name.split('?').next()).unwrap_or_default();
+        let is_new = |(_, study): &&(String, AuditStudy)| {
+            !self.got.again(name, &format!("{path} {way} {}", study.uid))
+        };
+        let mut new: Vec<_> = given.named.iter().filter(is_new).collect();
+        if new.is_empty() {
+            new.extend(given.named.first());
+        }
+        let (all, told) = (given.studies, new.len());
+        let mut said = format!("{all} studies in all");
+        if usize::try_from(all).is_ok_and(|all| all > told) {
+            let most = given.named.len();
+            said.push_str(&format!(
+                ", {told} are named: of the {most} newest those that were not given to the same caller within a day"
+            ));
+        }
+        let mut said = Some(said);
+        new.into_iter()
+            .map(|(job, study)| {
+                let mut event = event
+                    .clone()
+                    .of_study(study.clone())
+                    .about(AuditThing::Job, job.as_str());
+                event.text = said
+                    .take()
+                    .or_else(|| Some("with the event before it".to_owned()));
+                event
+            })
+            .collect()
     }
 }
 
@@ -226,7 +287,6 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
     use tokio::sync::Notify;
 
@@ -295,6 +355,56 @@ mod tests {
         }
         let outcomes: Vec<_> = all(&store).iter().map(|event| event.outcome).collect();
         assert_eq!(outcomes, [AuditOutcome::Success, AuditOutcome::MinorFailure]);
+    }
+
+    #[tokio::test]
+    async fn what_is_given_out_of_many_studies_names_them_once_a_day_and_counts_the_rest() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("s.sqlite")).unwrap();
+        let trail = Trail::new(store.clone());
+        let study = |n: u64| AuditStudy {
+            uid: format!("1.{n}"),
+            patient_id: format!("P{n}"),
+            ..AuditStudy::default()
+        };
+        for (studies, all) in [(1..3, 2), (1..3, 2), (1..4, 900)] {
+            let given = GivenOut {
+                named: studies.rev().map(|n| (format!("j{n}"), study(n))).collect(),
+                studies: all,
+            };
+            let serving = async move { (axum::Extension(given), StatusCode::OK).into_response() };
+            let asked = asked("GET", "/api/v1/buckets/A/measures");
+            assert_eq!(
+                served(trail.clone(), asked, serving).await.status(),
+                StatusCode::OK
+            );
+        }
+        let mut rows = store
+            .audit_events(&AuditFilter {
+                limit: 100,
+                ..AuditFilter::default()
+            })
+            .unwrap();
+        rows.sort_by_key(|row| row.id);
+        let shown: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                let study = row.event.study.as_ref().unwrap();
+                let text = row.event.text.as_deref().unwrap();
+                (row.event.job().unwrap(), study.uid.as_str(), text)
+            })
+            .collect();
+        let newest = "2 studies in all, 1 are named: of the 2 newest those that were not given to the same caller within a day";
+        let cut = "900 studies in all, 1 are named: of the 3 newest those that were not given to the same caller within a day";
+        assert_eq!(
+            shown,
+            [
+                ("j2", "1.2", "2 studies in all"),
+                ("j1", "1.1", "with the event before it"),
+                ("j2", "1.2", newest),
+                ("j3", "1.3", cut),
+            ]
+        );
     }
 
     #[test]

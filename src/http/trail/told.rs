@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::model::{AuditAction, AuditKind, JobId};
 
-use super::super::legacy::{job_in, job_named};
+use super::super::legacy::{job_at_the_end, job_in, job_named};
 
 /// What a request is told as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +87,10 @@ pub(super) fn told(method: &Method, path: &str, query: &str) -> Option<Told> {
             ..plain(Accessed, Read, Everyone)
         },
         ["code", "php", "getOutputZip.php"] => named(Exported, Read, "folder"),
-        ["code", "php", "db.php"] => plain(Exported, Read, Everyone),
+        ["code", "php", "db.php"] => Told {
+            job: job_at_the_end(query, "query"),
+            ..plain(Exported, Read, Everyone)
+        },
         ["code", "php", "processZip.php"] => plain(Imported, Create, Store),
         ["code", "php", "deleteStudy.php"] => named(Deleted, Delete, "scratchdir"),
         ["code", "php", "saveRouting.php"] => plain(NetworkChanged, Update, Everyone),
@@ -238,6 +241,13 @@ mod tests {
                 "GET",
                 "/code/php/getOutputZip.php",
                 "a=b&folder=tmp.j1",
+                AuditKind::Exported,
+                AuditAction::Read,
+            ),
+            (
+                "GET",
+                "/code/php/db.php",
+                "sender=me&query=%2Fscratch%2Ftmp.j1%2F",
                 AuditKind::Exported,
                 AuditAction::Read,
             ),

@@ -45,7 +45,8 @@ pub(in crate::store) fn mark(db: &Connection, job: i64, mark: &ReceiptMark) -> R
     Ok(())
 }
 
-fn is_of(db: &Connection, job: i64, study: &str, patient_id: &str) -> Result<()> {
+/// Remembers whose a study of a job is.
+pub(super) fn is_of(db: &Connection, job: i64, study: &str, patient_id: &str) -> Result<()> {
     db.prepare_cached("INSERT OR IGNORE INTO audit_studies (job, study, patient_id) VALUES (?1, ?2, ?3)")?
         .execute(params![job, study, patient_id])?;
     Ok(())

@@ -43,7 +43,7 @@ impl Trail {
             ..AuditFilter::default()
         };
         let mut rows = self.store.audit_events(&filter).unwrap();
-        rows.reverse();
+        rows.sort_by_key(|row| row.id);
         rows.into_iter().map(|row| row.event).collect()
     }
 
@@ -324,6 +324,31 @@ fn events_are_found_by_time_kind_study_and_job() {
         }),
         [6]
     );
+}
+
+#[test]
+fn pages_go_on_where_they_end_whatever_the_clock_did() {
+    let trail = trail();
+    for at in [5, 6, 2, 2, 2, 7, 3] {
+        trail.store.audit(event(AuditKind::Accessed, at)).wait().unwrap();
+    }
+    for kind in [None, Some(AuditKind::Accessed)] {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let filter = AuditFilter {
+                kind,
+                before,
+                limit: 2,
+                ..AuditFilter::default()
+            };
+            let page = trail.store.audit_events(&filter).unwrap();
+            let Some(last) = page.last() else { break };
+            before = Some(last.id);
+            found.extend(page.iter().map(|row| (row.event.at.0, row.id)));
+        }
+        let expected = [(7, 6), (6, 2), (5, 1), (3, 7), (2, 5), (2, 4), (2, 3)];
+        assert_eq!(found, expected, "{kind:?}");
+    }
 }
 
 #[test]
