@@ -80,6 +80,9 @@ const fn when(kind: AuditKind) -> &'static str {
         AuditKind::SoftwareChanged => {
             "a bucket was installed, replaced, switched or removed, or another installation taken over; 8 as above"
         }
+        AuditKind::ConfigurationChanged => {
+            "the node starts with another configuration than before, or in another version; the hashes of both are told"
+        }
         AuditKind::Restored => {
             "`magickbox restore` put a backup in the place of the store, and of the trail in it"
         }

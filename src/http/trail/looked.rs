@@ -12,6 +12,7 @@ const REMEMBERED: usize = 4096;
 pub(super) struct Looked {
     seen: Arc<Mutex<HashMap<(String, String), Instant>>>,
     window: Duration,
+    most: usize,
 }
 
 impl Looked {
@@ -20,7 +21,13 @@ impl Looked {
         Self {
             seen: Arc::default(),
             window,
+            most: REMEMBERED,
         }
+    }
+
+    /// The same, with another number of looks that are remembered.
+    pub(super) fn remembering(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// Whether that was told within the window; if not, it is now.
@@ -37,10 +44,10 @@ impl Looked {
         {
             return true;
         }
-        if seen.len() >= REMEMBERED {
+        if seen.len() >= self.most {
             seen.retain(|_, at| now.duration_since(*at) < self.window);
         }
-        if seen.len() < REMEMBERED {
+        if seen.len() < self.most {
             seen.insert(key, now);
         }
         false

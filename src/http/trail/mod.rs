@@ -42,6 +42,9 @@ pub(super) struct Trail {
 /// A page that asks each second is one look.
 const LOOK: Duration = Duration::from_secs(600);
 
+/// Studies times callers: beyond, each is told each time.
+const GOT: usize = 1 << 16;
+
 /// A program that fetches all measures each minute is told each time; the studies are named once in this time.
 const NAMED: Duration = Duration::from_secs(24 * 3600);
 
@@ -50,7 +53,7 @@ impl Trail {
         Self {
             store,
             looked: Looked::within(LOOK),
-            got: Looked::within(NAMED),
+            got: Looked::within(NAMED).remembering(GOT),
         }
     }
 }
@@ -80,6 +83,7 @@ pub(super) async fn tell(
     request.extensions_mut().insert(act.clone());
     let asked = Asked {
         told,
+        who: format!("{name} at {address}"),
         name,
         what,
         act,
@@ -92,6 +96,8 @@ pub(super) async fn tell(
 struct Asked {
     told: Told,
     name: String,
+    /// Who asks, and from where: a token that is used elsewhere is somebody else.
+    who: String,
     what: String,
     act: Act,
     /// Its note, where it changes something outside the store.
@@ -134,11 +140,16 @@ impl Trail {
         let Asked {
             told,
             name,
+            who,
             what,
             act,
             begun,
         } = asked;
         let outcome = outcome(response.status());
+        let given = response.extensions().get::<GivenOut>();
+        if told.by == By::Answer && (outcome != AuditOutcome::Success || given.is_none()) {
+            return response;
+        }
         // A page that asks each second for what is gone is one look too.
         let look = match outcome {
             AuditOutcome::Success => what.clone(),
@@ -146,7 +157,8 @@ impl Trail {
         };
         let again = told.action == AuditAction::Read
             && told.kind == AuditKind::Accessed
-            && self.looked.again(name, &look);
+            && told.by != By::Answer
+            && self.looked.again(who, &look);
         if again || act.is_told() || (outcome == AuditOutcome::Success && told.by == By::Store) {
             return response;
         }
@@ -160,13 +172,19 @@ impl Trail {
                 .ended(outcome)
                 .saying(format!("answered {}", response.status())),
         };
-        let given = response.extensions().get::<GivenOut>();
         let written = match (begun, given) {
             (Some(begun), _) => self.store.audit_end(*begun, event),
-            (None, Some(given)) if !given.named.is_empty() => {
-                self.store.audit_all(self.naming(&event, name, given))
+            (None, Some(given)) => {
+                let mut events = self.naming(&event, who, given);
+                if events.is_empty() {
+                    if told.by == By::Answer {
+                        return response;
+                    }
+                    events.push(Self::naming_newest(&event, given));
+                }
+                self.store.audit_all(events)
             }
-            _ => self.store.audit(event),
+            (None, None) => self.store.audit(event),
         };
         match written.await {
             Ok(()) => response,
@@ -177,7 +195,10 @@ impl Trail {
                 response
             }
             Err(error) => {
-                self.looked.forget(name, &look);
+                self.looked.forget(who, &look);
+                for (_, study) in given.iter().flat_map(|given| &given.named) {
+                    self.got.forget(who, &got(act.event(), study));
+                }
                 ours(&error).into_response()
             }
         }
@@ -185,42 +206,51 @@ impl Trail {
 }
 
 impl Trail {
-    /// The events of an answer that gives out many studies: one for each that the caller did not get the same way shortly
-    /// before, or for the newest where it got all of them.
-    fn naming(&self, event: &AuditEvent, name: &str, given: &GivenOut) -> Vec<AuditEvent> {
-        let way = event.objects.iter().find(|o| o.what == AuditThing::Bucket);
-        let way = way.map_or("", |bucket| bucket.name.as_str());
-        let path = event.objects.iter().find(|o| o.what == AuditThing::Request);
-        let path = path.and_then(|o| o.name.split('?').next()).unwrap_or_default();
-        let is_new = |(_, study): &&(String, AuditStudy)| {
-            !self.got.again(name, &format!("{path} {way} {}", study.uid))
+    /// The events of an answer that gives out many studies: one for each that the caller did not get the same way within a
+    /// day.
+    fn naming(&self, event: &AuditEvent, who: &str, given: &GivenOut) -> Vec<AuditEvent> {
+        let is_new = |(_, study): &&(String, AuditStudy)| !self.got.again(who, &got(event, study));
+        let new: Vec<_> = given.named.iter().filter(is_new).collect();
+        let mut said = Some(numbers(given, new.len()));
+        let of = |(job, study): &(String, AuditStudy)| {
+            let of = event
+                .clone()
+                .of_study(study.clone())
+                .about(AuditThing::Job, job.as_str());
+            of.saying(
+                said.take()
+                    .unwrap_or_else(|| "with the event before it".to_owned()),
+            )
         };
-        let mut new: Vec<_> = given.named.iter().filter(is_new).collect();
-        if new.is_empty() {
-            new.extend(given.named.first());
-        }
-        let (all, told) = (given.studies, new.len());
-        let mut said = format!("{all} studies in all");
-        if usize::try_from(all).is_ok_and(|all| all > told) {
-            let most = given.named.len();
-            said.push_str(&format!(
-                ", {told} are named: of the {most} newest those that were not given to the same caller within a day"
-            ));
-        }
-        let mut said = Some(said);
-        new.into_iter()
-            .map(|(job, study)| {
-                let mut event = event
-                    .clone()
-                    .of_study(study.clone())
-                    .about(AuditThing::Job, job.as_str());
-                event.text = said
-                    .take()
-                    .or_else(|| Some("with the event before it".to_owned()));
-                event
-            })
-            .collect()
+        new.into_iter().map(of).collect()
     }
+
+    /// The event of one that gives out what the caller has got before, or no study at all.
+    fn naming_newest(event: &AuditEvent, given: &GivenOut) -> AuditEvent {
+        let event = event.clone().saying(numbers(given, given.named.len().min(1)));
+        match given.named.first() {
+            Some((job, study)) => event.of_study(study.clone()).about(AuditThing::Job, job.as_str()),
+            None => event,
+        }
+    }
+}
+
+/// What a caller got: a study, and the way it got it, whatever it asked for there.
+fn got(event: &AuditEvent, study: &AuditStudy) -> String {
+    let request = event.objects.iter().find(|o| o.what == AuditThing::Request);
+    let way = request.and_then(|o| o.name.split('?').next()).unwrap_or_default();
+    format!("{way}: {}", study.uid)
+}
+
+/// How many studies are given out, and which of them are named.
+fn numbers(given: &GivenOut, told: usize) -> String {
+    let (all, newest) = (given.studies, given.named.len());
+    if usize::try_from(all).is_ok_and(|all| all == told) {
+        return format!("{all} studies in all");
+    }
+    format!(
+        "{all} studies in all, {told} named: of the {newest} newest those that were not given to the same caller within a day"
+    )
 }
 
 fn outcome(status: StatusCode) -> AuditOutcome {
@@ -300,6 +330,7 @@ mod tests {
         Asked {
             told,
             name: "anna".into(),
+            who: "anna at 192.0.2.1".into(),
             what,
             act,
             begun: None,
@@ -358,6 +389,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_token_that_is_used_elsewhere_looks_for_itself() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("s.sqlite")).unwrap();
+        let trail = Trail::new(store.clone());
+        for from in ["192.0.2.1", "192.0.2.2", "192.0.2.1"] {
+            let asked = Asked {
+                who: format!("anna at {from}"),
+                ..asked("GET", "/api/v1/jobs/j1")
+            };
+            served(trail.clone(), asked, async { StatusCode::OK.into_response() }).await;
+        }
+        assert_eq!(all(&store).len(), 2);
+    }
+
+    #[tokio::test]
     async fn what_is_given_out_of_many_studies_names_them_once_a_day_and_counts_the_rest() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(&directory.path().join("s.sqlite")).unwrap();
@@ -394,8 +440,8 @@ mod tests {
                 (row.event.job().unwrap(), study.uid.as_str(), text)
             })
             .collect();
-        let newest = "2 studies in all, 1 are named: of the 2 newest those that were not given to the same caller within a day";
-        let cut = "900 studies in all, 1 are named: of the 3 newest those that were not given to the same caller within a day";
+        let newest = "2 studies in all, 1 named: of the 2 newest those that were not given to the same caller within a day";
+        let cut = "900 studies in all, 1 named: of the 3 newest those that were not given to the same caller within a day";
         assert_eq!(
             shown,
             [

@@ -20,7 +20,8 @@ pub(in crate::store) fn refused(end: &AssociationEnd) -> AuditEvent {
     };
     let event = event
         .ended(AuditOutcome::MinorFailure)
-        .saying(end.reason.as_str());
+        .saying(end.reason.as_str())
+        .about(AuditThing::Node, address.as_str());
     match &end.called {
         Some(called) => event.about(AuditThing::Called, called.as_str()),
         None => event,

@@ -9,7 +9,7 @@ use super::super::writer::When;
 use super::super::{Pending, Result, Store};
 use super::append;
 use super::jobs::studies;
-use crate::model::{AeTitle, AuditEvent, AuditStudy};
+use crate::model::{AeTitle, AuditEvent, AuditStudy, JobId};
 
 /// Studies of one answer that are named.
 const NAMED: usize = 100;
@@ -51,6 +51,38 @@ impl Store {
         self.read(|db| given(db, "jobs WHERE stream = ?1 AND attempt > 0", [stream.as_str()]))
     }
 
+    /// Whose studies a list of these jobs gives results of.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn studies_listed(&self, jobs: &[JobId]) -> Result<GivenOut> {
+        let ids: Vec<_> = jobs.iter().map(JobId::as_str).collect();
+        let ids = serde_json::Value::from(ids).to_string();
+        self.read(|db| {
+            given(
+                db,
+                "jobs WHERE id IN (SELECT value FROM json_each(?1)) \
+                 AND EXISTS (SELECT 1 FROM measures WHERE measures.job = jobs.seq)",
+                [ids.as_str()],
+            )
+        })
+    }
+
+    /// Whose studies a list of all jobs that have their files gives results of: the newest, whatever the number of the rest.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn newest_studies_measured(&self) -> Result<GivenOut> {
+        self.read(|db| {
+            given(
+                db,
+                "jobs WHERE seq IN (SELECT DISTINCT job FROM measures ORDER BY job DESC LIMIT ?1) \
+                 AND removed_at IS NULL",
+                [NAMED],
+            )
+        })
+    }
+
     /// Writes several events at once.
     pub fn audit_all(&self, events: Vec<AuditEvent>) -> Pending<()> {
         self.writer.submit(When::Synced, move |db| {
@@ -64,9 +96,7 @@ fn given(db: &Connection, of: &str, params: impl Params + Copy) -> Result<GivenO
     let all: u64 = db
         .prepare_cached(&all)?
         .query_row(params, |row: &Row<'_>| row.get(0))?;
-    let mut newest = db.prepare_cached(&format!(
-        "SELECT id FROM {of} ORDER BY received_at DESC, seq DESC"
-    ))?;
+    let mut newest = db.prepare_cached(&format!("SELECT id FROM {of} ORDER BY seq DESC"))?;
     let mut rows = newest.query(params)?;
     let (mut known, mut named) = (BTreeSet::new(), Vec::new());
     // A study may have many jobs, and a job several studies.

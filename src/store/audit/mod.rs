@@ -5,6 +5,7 @@
 //! limit     what strangers and failing senders cause, at a bounded rate
 //! alerts    who was turned away
 //! failed    what an association was to bring and did not
+//! changed   what somebody may have changed with an editor
 //! chain     appending, and whether the chain still holds
 //! given     whose studies an answer gives out
 //! jobs      events about a job: whose studies they are
@@ -22,6 +23,7 @@
 mod alerts;
 mod begun;
 mod chain;
+mod changed;
 mod failed;
 mod given;
 mod jobs;

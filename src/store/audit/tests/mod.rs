@@ -4,6 +4,7 @@ mod arrivals;
 mod chain;
 mod cut_off;
 mod failed;
+mod given;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
