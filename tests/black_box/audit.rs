@@ -414,6 +414,90 @@ fn what_a_sender_did_not_get_stored_is_told_by_study_and_status() {
 }
 
 #[test]
+fn what_is_changed_with_an_editor_is_told_as_what_a_caller_changes_is() {
+    let mut node = TestNode::start("");
+    let changes = |node: &TestNode, kind: &str, expected: usize| {
+        wait_until(PATIENCE, kind, || {
+            let told = trail(node).into_iter();
+            let found: Vec<_> = told.filter(|e| e["kind"] == kind).collect();
+            (found.len() >= expected).then_some(found)
+        })
+        .unwrap()
+    };
+    let by_editor = |event: &Value| event["text"].as_str().is_some_and(|t| t.contains("on the disk"));
+    fs::write(node.data().join("routing.json"), "{ \"routing\": [] }").unwrap();
+    let told = changes(&node, "network_changed", 1);
+    assert!(by_editor(&told[0]) && told.len() == 1, "{told:#?}");
+    drop(
+        node.api()
+            .put_text("/api/v1/routes", "{ \"routing\": [ ] }")
+            .unwrap(),
+    );
+    let told = changes(&node, "network_changed", 2);
+    assert!(!by_editor(&told[1]), "{told:#?}");
+    fs::write(node.data().join("routing.json"), "{ \"routing\": [  ] }").unwrap();
+    let told = changes(&node, "network_changed", 3);
+    assert!(by_editor(&told[2]) && told.len() == 3, "{told:#?}");
+
+    node.terminate().unwrap();
+    node.restart().unwrap();
+    node.terminate().unwrap();
+    let config = node.data().with_file_name("node.toml");
+    fs::write(
+        config,
+        "[[caller]]\nae_title = \"NEW\"\naddresses = [\"192.0.2.0/24\"]\n",
+    )
+    .unwrap();
+    node.restart().unwrap();
+    let told = changes(&node, "configuration_changed", 1);
+    assert_eq!(told.len(), 1, "the same configuration is no change: {told:#?}");
+    assert!(told[0]["text"].as_str().unwrap().contains("SHA-256"), "{told:#?}");
+}
+
+#[test]
+fn what_is_measured_is_told_by_study_however_it_is_fetched() {
+    needs!(Docker, Dcmtk);
+    let node = TestNode::with(&Bucket::fixture("measures").with("report", "none"), "");
+    let object = Object::new();
+    object.write(&node.scratch("sent"));
+    assert!(senders::storescu(node.dicom_port(), "Measures", &node.scratch("sent")).success);
+    let job = node.wait_for_end("Measures").id;
+    let web = client(&node);
+    let listed = trail(&node)
+        .into_iter()
+        .filter(|e| e["study"]["uid"] == json!(object.study));
+    let listed = listed
+        .filter(|e| shown(e) == words("accessed", "read", "success"))
+        .count();
+    let mut known = trail(&node).len();
+    for (path, kind) in [
+        ("/api/v1/buckets/Measures/measures".to_owned(), "exported"),
+        ("/api/v1/buckets/Measures/memory".to_owned(), "exported"),
+        (
+            format!("/code/php/db.php?sender=a&query=/scratch/tmp.{job}"),
+            "exported",
+        ),
+        ("/code/php/getScratch.php".to_owned(), "accessed"),
+    ] {
+        web.get(&path);
+        let told = trail(&node).split_off(known);
+        let told: Vec<_> = told.into_iter().filter(|e| e["kind"] == kind).collect();
+        assert_eq!(told.len(), 1, "{path}: {told:#?}");
+        assert_eq!(told[0]["study"]["uid"], json!(object.study), "{path}");
+        assert_eq!(told[0]["study"]["patient_id"], ID, "{path}");
+        known = trail(&node).len();
+    }
+    web.get("/code/php/getScratch.php");
+    web.get("/api/v1/jobs");
+    let told = trail(&node).split_off(known);
+    let again = told.iter().filter(|e| e["kind"] == "accessed").count();
+    assert!(
+        again + listed <= listed.max(1) + 1,
+        "each study once a day: {told:#?}"
+    );
+}
+
+#[test]
 fn who_cannot_prove_over_tls_who_it_is_is_told() {
     let home = scratch();
     let (ca, strangers) = (

@@ -165,7 +165,14 @@ fn what_was_changed_with_an_editor_is_told_once_and_the_first_look_is_no_change(
             .audit_if_changed("configuration", now.to_owned(), tells.then_some(event));
         looked.wait().unwrap();
     };
-    for (now, tells) in [("a", true), ("a", true), ("b", true), ("b", true), ("c", false), ("c", true)] {
+    for (now, tells) in [
+        ("a", true),
+        ("a", true),
+        ("b", true),
+        ("b", true),
+        ("c", false),
+        ("c", true),
+    ] {
         look(now, tells);
     }
     let texts: Vec<_> = trail.told().into_iter().flat_map(|event| event.text).collect();
