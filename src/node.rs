@@ -1,6 +1,7 @@
 //! The composition root: a [`Config`] becomes a running node, in named phases, and stops in named phases.
 
 mod announce;
+mod changes;
 mod data;
 mod https;
 mod trail;
@@ -67,6 +68,7 @@ impl Node {
     /// # Errors
     /// What keeps it from serving, naming the input.
     pub async fn start(config: Config) -> Result<Self> {
+        let configured = changes::word_of(&config);
         // What the site has to mend is told before anything is begun.
         let (given, remotes, fixed) = (config.routing, config.remotes, config.routes);
         let tls = config.dicom.tls.clone().map(open_tls).transpose()?;
@@ -218,10 +220,12 @@ impl Node {
         let trail = config.audit;
         // Before anything is served: no event of this run comes before it.
         store.audit_start(trail::event(AuditKind::Started)).await?;
+        changes::tell_of_configuration(&store, configured).await?;
         let mut tasks = vec![
             tokio::spawn(audit::Keeper::new(store.clone(), &trail).run()),
             tokio::spawn(uploads.clone().expire()),
             tokio::spawn(routes.clone().watch()),
+            tokio::spawn(changes::watch(store.clone(), routes.clone())),
             tokio::spawn(retention.run()),
             tokio::spawn(keeper.run()),
             tokio::spawn(committer.run()),

@@ -146,6 +146,7 @@ fn row(event: &Value) -> [String; 6] {
     };
     let who: Vec<_> = list("participants").iter().map(|p| text(p, "user")).collect();
     let study = event.get("study").map(|study| text(study, "uid"));
+    let study = study.map(|uid| if uid.is_empty() { "unknown".to_owned() } else { uid });
     let of = list("objects")
         .iter()
         .map(|o| format!("{} {}", text(o, "what"), text(o, "name")))

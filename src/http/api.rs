@@ -5,12 +5,12 @@ use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::model::{AeTitle, GpuId, Job, JobId, JobState, Place};
-use crate::store::{JobFilter, StoreError};
+use crate::store::{GivenOut, JobFilter, StoreError};
 
 use super::Context;
 use super::associations;
@@ -106,7 +106,7 @@ struct Listing {
 async fn jobs(
     State(context): State<Context>,
     query: Result<Query<Listing>, QueryRejection>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<(Extension<GivenOut>, Json<Value>), Problem> {
     let Query(asked) = query?;
     let state = asked.state.as_deref().map(job_state).transpose()?;
     let stream = asked.stream.as_deref().map(ae_title).transpose()?;
@@ -129,11 +129,12 @@ async fn jobs(
         let more = jobs.len() > limit as usize;
         jobs.truncate(limit as usize);
         let next = jobs.last().filter(|_| more).map(|job| job.id.to_string());
-        Ok(Some(
-            json!({ "jobs": with_measures(&context, jobs)?, "next": next }),
-        ))
+        let ids: Vec<_> = jobs.iter().map(|job| job.id.clone()).collect();
+        let given = context.store.studies_listed(&ids)?;
+        let shown = json!({ "jobs": with_measures(&context, jobs)?, "next": next });
+        Ok(Some((Extension(given), Json(shown))))
     });
-    page.await?.map(Json).ok_or_else(|| {
+    page.await?.ok_or_else(|| {
         let before = before.map_or(String::new(), |id| id.to_string());
         Problem::bad_request(format!(
             "before={before}: there is no such job; give what the page before has as next"

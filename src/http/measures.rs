@@ -3,6 +3,7 @@
 //! Streamed, page by page: the memory it takes does not grow with the period. No patient is named in it; studies and
 //! series are, by their UIDs.
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -63,9 +64,10 @@ pub async fn export(
         let rows = store.measures_page(&asked, None)?;
         let known =
             !rows.is_empty() || store.bucket(&asked.stream)?.is_some() || store.has_jobs(&asked.stream)?;
-        Ok(known.then_some(rows))
+        let given = store.studies_measured(&asked)?;
+        Ok(known.then_some((rows, given)))
     });
-    let Some(rows) = first.await? else {
+    let Some((rows, given)) = first.await? else {
         let title = &filter.stream;
         return Err(Problem::not_found(format!(
             "no bucket is installed for AE title {title}, and none was run there"
@@ -83,7 +85,8 @@ pub async fn export(
         read: Some(rows),
         first: true,
     };
-    Ok((headers, Body::from_stream(stream::try_unfold(pages, next))).into_response())
+    let body = Body::from_stream(stream::try_unfold(pages, next));
+    Ok((Extension(given), headers, body).into_response())
 }
 
 /// The next piece of the answer.

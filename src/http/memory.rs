@@ -2,18 +2,18 @@
 
 use std::fs::File;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use bytes::Bytes;
 use futures_util::stream;
 use serde::Deserialize;
 
 use super::Context;
-use super::api::ae_title;
+use super::api::{ae_title, ask};
 use super::problem::Problem;
 use super::uploads::Taken;
 
@@ -27,12 +27,14 @@ pub async fn export(State(context): State<Context>, Path(title): Path<String>) -
     // Runs may have waited for the copy.
     context.queued.notify_one();
     let tar = tar?;
+    let store = context.store.clone();
+    let given = ask(move || store.studies_run(&title)).await?;
     let length = tar.metadata().map_err(crate::bucket::MemoryError::Io)?.len();
     let headers = [
         (header::CONTENT_TYPE, "application/x-tar".to_owned()),
         (header::CONTENT_LENGTH, length.to_string()),
     ];
-    Ok((headers, Body::from_stream(pieces(tar))).into_response())
+    Ok((Extension(given), headers, Body::from_stream(pieces(tar))).into_response())
 }
 
 fn pieces(file: File) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> {

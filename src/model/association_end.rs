@@ -1,8 +1,9 @@
 //! How an association ended that did not end well.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::Timestamp;
+use super::{Timestamp, Uid};
 
 /// How an association ended, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +63,36 @@ impl AssociationOutcome {
     }
 }
 
-/// The event of an association that was refused, ended badly, or had objects refused. Nothing in it is a patient's.
+/// Objects of one study that an association was to bring and did not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FailedObjects {
+    /// Study Instance UID; absent where it could not be read, or where more studies failed than are told apart.
+    pub study: Option<Uid>,
+    /// Patient ID, empty where it is not known: for the audit trail only.
+    pub patient_id: String,
+    /// How many objects of which SOP class, as far as that is known.
+    pub sop_classes: BTreeMap<Uid, u64>,
+    /// How many were answered with which status.
+    pub statuses: BTreeMap<u16, u64>,
+    /// How many had no answer: the association broke while they came.
+    pub cut_off: u64,
+}
+
+impl FailedObjects {
+    /// None yet, of a study and its patient.
+    #[must_use]
+    pub fn of(whose: Option<(Uid, String)>) -> Self {
+        let (study, patient_id) = whose.unzip();
+        Self {
+            study,
+            patient_id: patient_id.unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+}
+
+/// The event of an association that was refused, ended badly, or had objects refused. Nothing in it is a patient's but
+/// what `failed` says for the audit trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssociationEnd {
     /// When it ended.
@@ -91,4 +121,6 @@ pub struct AssociationEnd {
     pub last_refusal: Option<(u16, String)>,
     /// Bytes of the data sets stored.
     pub bytes: u64,
+    /// What it was to bring and did not, by study.
+    pub failed: Vec<FailedObjects>,
 }

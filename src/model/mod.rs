@@ -39,7 +39,7 @@ pub mod upload;
 
 pub use access::{Permission, Token};
 pub use ae_title::{AeTitle, CalledAeTitle, CallingAeTitle};
-pub use association_end::{AssociationEnd, AssociationOutcome};
+pub use association_end::{AssociationEnd, AssociationOutcome, FailedObjects};
 pub use audit::{
     AuditAction, AuditEvent, AuditKind, AuditOutcome, AuditParticipant, AuditRole, AuditSource, AuditStudy,
     AuditThing,

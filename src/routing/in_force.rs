@@ -92,6 +92,8 @@ pub struct Rules {
     pub loaded_at: Option<Timestamp>,
     /// The file's text that is in force.
     pub text: Arc<str>,
+    /// Whether a caller saved it, through [`Routes::save`].
+    pub saved: bool,
     /// What has no effect in it.
     pub warnings: Vec<Finding>,
     /// Why the newest file is not in force.
@@ -133,6 +135,7 @@ impl Routes {
             routes: Arc::new(config.fixed.clone()),
             loaded_at: None,
             text: Arc::from(""),
+            saved: false,
             warnings: Vec::new(),
             refusal: None,
         };
@@ -253,6 +256,7 @@ impl Routes {
         state.settling = None;
         state.judged = stamp(file).unwrap_or_default();
         self.put_in_force(&mut state, file, text)?;
+        state.rules.saved = true;
         Ok(state.rules.clone())
     }
 
@@ -271,6 +275,7 @@ impl Routes {
             routes: Arc::new(routes),
             loaded_at: Some(Timestamp::now()),
             text: String::from_utf8_lossy(bytes).into(),
+            saved: false,
             warnings,
             refusal: None,
         };

@@ -83,11 +83,23 @@ impl Event {
         match error {
             // A port that is looked at and left is no event: load balancers do it every second.
             Error::Closed | Error::Stopping => None,
-            error => Some(AssociationEnd {
-                stranger,
-                ..self.row(outcome(error), error.to_string(), Account::default())
-            }),
+            error => {
+                let outcome = if self.is_of_tls(error) {
+                    AssociationOutcome::TlsFailed
+                } else {
+                    outcome(error)
+                };
+                Some(AssociationEnd {
+                    stranger,
+                    ..self.row(outcome, error.to_string(), Account::default())
+                })
+            }
         }
+    }
+
+    /// Whether TLS did not come about: either side does not trust the other, or what came is no TLS.
+    fn is_of_tls(&self, error: &Error) -> bool {
+        matches!(error, Error::Io(error) if self.tls && error.kind() == std::io::ErrorKind::InvalidData)
     }
 
     /// Whether the peer was turned away for who it is: its titles, its address, or what it showed over TLS.
@@ -96,8 +108,7 @@ impl Event {
         match (&self.rejected, error) {
             (Some(no), _) => strange.contains(&no.rejection),
             (None, Error::Refused(rejection)) => strange.contains(rejection),
-            (None, Error::Io(error)) => self.tls && error.kind() == std::io::ErrorKind::InvalidData,
-            (None, _) => false,
+            (None, error) => self.is_of_tls(error),
         }
     }
 
@@ -117,6 +128,7 @@ impl Event {
     fn row(self, outcome: AssociationOutcome, reason: String, account: Account) -> AssociationEnd {
         let given = |title: String| Some(title).filter(|t| !t.is_empty());
         let (calling, called) = self.titles.unzip();
+        let broken = account.stored + account.refused > 0 && outcome != AssociationOutcome::ObjectsRefused;
         AssociationEnd {
             at: Timestamp::now(),
             association: self.number,
@@ -131,6 +143,7 @@ impl Event {
             refused: account.refused,
             last_refusal: account.last_refusal.map(|(status, reason)| (status.0, reason)),
             bytes: account.bytes,
+            failed: account.failures.told(broken),
         }
     }
 }
@@ -213,6 +226,7 @@ mod tests {
             refused,
             bytes: 30,
             last_refusal: (refused > 0).then(|| (Status::CANNOT_UNDERSTAND, "odd".to_owned())),
+            ..Account::default()
         };
         assert_eq!(event().ended(None, account(0)), None);
         let row = event().ended(None, account(1)).unwrap();
@@ -236,7 +250,9 @@ mod tests {
         assert!(!refused(Rejection::CONGESTION) && !refused(Rejection::LOCAL_LIMIT));
         let failed = |kind| Error::Io(std::io::Error::new(kind, "x"));
         let untrusted = std::io::ErrorKind::InvalidData;
-        assert!(event().refused(&failed(untrusted)).unwrap().stranger);
+        let of_tls = event().refused(&failed(untrusted)).unwrap();
+        assert!(of_tls.stranger);
+        assert_eq!(of_tls.outcome, AssociationOutcome::TlsFailed);
         let reset = failed(std::io::ErrorKind::ConnectionReset);
         assert!(!event().refused(&reset).unwrap().stranger);
         let plain = Event::new(7, IpAddr::from([192, 0, 2, 1]), false);

@@ -12,12 +12,14 @@
 //! storage.rs   C-STORE
 //! commitment/  N-ACTION, N-EVENT-REPORT
 //! event.rs     what is told of an association that did not end well
+//! failures.rs  what it was to bring and did not, by study
 //! log_limit.rs lines of the log that peers cause, so many a minute
 //! ```
 
 mod access;
 mod commitment;
 mod event;
+mod failures;
 mod listener;
 mod log_limit;
 mod places;

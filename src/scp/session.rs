@@ -12,6 +12,7 @@ use crate::telemetry::field;
 use crate::telemetry::metrics::METRICS;
 
 use super::commitment::{Commitments, Outstanding, n_action, n_event_report};
+use super::failures::Failures;
 use super::storage;
 
 /// What an association did, for the one line in the log at its end and for its event.
@@ -21,6 +22,7 @@ pub(super) struct Account {
     pub refused: u64,
     pub bytes: u64,
     pub last_refusal: Option<(Status, String)>,
+    pub failures: Failures,
 }
 
 /// What an association is served with.

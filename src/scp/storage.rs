@@ -7,13 +7,15 @@ use dicom_dictionary_std::uids;
 use crate::dicom::command::{Command, response};
 use crate::dicom::part10::FileMeta;
 use crate::dicom::status::Status;
-use crate::dicom::upper_layer::{Association, Error, Nowhere};
+use crate::dicom::transfer_syntax::Encoding;
+use crate::dicom::upper_layer::{Association, Error};
 use crate::dicom::{commitment, transfer_syntax, upper_layer};
 use crate::model::Uid;
 use crate::stage::{Object, Receiver, StageError, Stored};
 use crate::telemetry::field;
 use crate::telemetry::metrics::METRICS;
 
+use super::failures::{Glance, Whose};
 use super::session::Account;
 
 /// Why an object gets another answer than Success.
@@ -71,7 +73,8 @@ pub(super) fn c_store(
 ) -> Result<(), Error> {
     let begun = Instant::now();
     crate::failpoint::reach("command-read");
-    let object = association.context(context).map_or_else(
+    let negotiated = association.context(context);
+    let object = negotiated.map_or_else(
         || {
             Err(Refusal::new(
                 Status::SOP_CLASS_NOT_SUPPORTED,
@@ -80,15 +83,19 @@ pub(super) fn c_store(
         },
         |context| identify(context, command),
     );
+    let encoding = negotiated.and_then(|context| transfer_syntax::encoding(&context.transfer_syntax));
+    let class = negotiated.and_then(|context| Uid::parse(context.abstract_syntax.as_bytes()).ok());
     let outcome = match object {
-        Ok(object) => receive(association, receiver, context, object)?,
+        Ok(object) => receive(association, receiver, context, object, account),
+        Err(refusal) if command.has_data_set => {
+            glance(association, context, encoding, account).map(|()| Err(refusal))
+        }
         Err(refusal) => {
-            if command.has_data_set {
-                association.read_data_set(context, &mut Nowhere)?;
-            }
-            Err(refusal)
+            account.failures.came(None);
+            Ok(Err(refusal))
         }
     };
+    let outcome = outcome.inspect_err(|_| account.failures.cut_off(class.as_ref()))?;
     let answer = match &outcome {
         Ok(stored) => {
             account.stored += 1;
@@ -101,6 +108,7 @@ pub(super) fn c_store(
         }
         Err(refusal) => {
             account.refused += 1;
+            account.failures.refused(class.as_ref(), refusal.status);
             METRICS.objects_refused.one();
             account.last_refusal = Some((refusal.status, refusal.comment.clone()));
             tracing::warn!({ field::STATUS } = %refusal.status, reason = refusal.comment, "object refused");
@@ -172,14 +180,18 @@ fn receive(
     receiver: &mut Receiver,
     context: u8,
     object: Object,
+    account: &mut Account,
 ) -> Result<Result<Stored, Refusal>, Error> {
+    let encoding = object.encoding;
     let stored = match receiver.begin(object) {
         Ok(mut incoming) => {
-            association.read_data_set(context, &mut incoming)?;
+            let read = association.read_data_set(context, &mut incoming);
+            account.failures.came(Whose::of(incoming.found()));
+            read?;
             incoming.commit()
         }
         Err(error) => {
-            association.read_data_set(context, &mut Nowhere)?;
+            glance(association, context, Some(encoding), account)?;
             Err(error)
         }
     };
@@ -189,6 +201,19 @@ fn receive(
         }
         Refusal::from(&error)
     }))
+}
+
+/// Reads past a data set that is refused; whose it is is told.
+fn glance(
+    association: &mut Association,
+    context: u8,
+    encoding: Option<Encoding>,
+    account: &mut Account,
+) -> Result<(), Error> {
+    let mut glance = Glance::at(encoding);
+    let read = association.read_data_set(context, &mut glance);
+    account.failures.came(glance.whose());
+    read
 }
 
 #[cfg(test)]

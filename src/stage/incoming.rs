@@ -2,7 +2,7 @@
 
 use twox_hash::xxhash3_128;
 
-use crate::dicom::header::{Header, HeaderScanner};
+use crate::dicom::header::{Found, Header, HeaderScanner};
 use crate::dicom::part10::FileMeta;
 use crate::dicom::transfer_syntax::Encoding;
 use crate::dicom::upper_layer::Sink;
@@ -67,6 +67,12 @@ impl<'a> Incoming<'a> {
             let group = group_key(&header, self.receiver.stream.complete.level);
             self.receiver.carries(&group);
         }
+    }
+
+    /// What of its header was read so far, also of an object that will be refused.
+    #[must_use]
+    pub const fn found(&self) -> &Found {
+        self.scanner.found()
     }
 
     /// Ends the object: when this answers `Ok`, it is on disk as its durability promises. Its row follows when the caller

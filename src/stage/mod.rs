@@ -60,7 +60,7 @@ pub use push::unzipped;
 pub use push::{Limits, NameError, Push, PushError, Pushed, Spooled};
 pub use receiver::Receiver;
 pub use retention::{Keeps, Retention};
-pub use take_over::{TakenOver, take_over_objects};
+pub use take_over::{TakenOver, studies_below, take_over_objects};
 
 /// Why an object was not stored.
 #[derive(Debug, thiserror::Error)]

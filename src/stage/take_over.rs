@@ -1,12 +1,13 @@
 //! The objects of a job that another node has done become those of a job here: copies, so that nothing of the source
 //! is shared.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use crate::dicom::header;
+use crate::dicom::header::{self, Header};
 use crate::files;
+use crate::model::AuditStudy;
 use crate::store::NewInstance;
 
 use super::file_name::{file_name, hash_of};
@@ -21,6 +22,23 @@ pub struct TakenOver {
     pub study_instance_uid: Option<String>,
     /// Files that are no DICOM object, or one that was there already.
     pub left_out: usize,
+    /// Whose the objects are, by Study Instance UID.
+    pub studies: BTreeMap<String, AuditStudy>,
+}
+
+impl TakenOver {
+    fn is_of(&mut self, header: &Header) {
+        let uid = header.study_instance_uid.to_string();
+        let study = self.studies.entry(uid.clone()).or_insert_with(|| AuditStudy {
+            uid,
+            patient_id: header.patient_id_text(),
+            ..AuditStudy::default()
+        });
+        *study
+            .sop_classes
+            .entry(header.sop_class_uid.to_string())
+            .or_insert(0) += 1;
+    }
 }
 
 /// Directories below each other that are looked into.
@@ -51,6 +69,7 @@ pub fn take_over_objects(from: &Path, input: &Path) -> Result<TakenOver, StageEr
             taken.left_out += 1;
             continue;
         };
+        taken.is_of(&header);
         taken
             .study_instance_uid
             .get_or_insert_with(|| header.study_instance_uid.to_string());
@@ -66,6 +85,29 @@ pub fn take_over_objects(from: &Path, input: &Path) -> Result<TakenOver, StageEr
     }
     files::sync_directory(input).map_err(io("sync INPUT"))?;
     Ok(taken)
+}
+
+/// Whose the objects below a directory are that is not copied.
+///
+/// # Errors
+/// [`StageError::Io`]
+pub fn studies_below(from: &Path) -> Result<Vec<AuditStudy>, StageError> {
+    let mut found = TakenOver::default();
+    if from.is_dir() {
+        for source in regular_files(from)? {
+            if let Ok(Some((_, header))) = header::file::read(&source) {
+                found.is_of(&header);
+            }
+        }
+    }
+    let studies = found.studies.into_values();
+    // Nothing of them was copied.
+    Ok(studies
+        .map(|study| AuditStudy {
+            sop_classes: BTreeMap::new(),
+            ..study
+        })
+        .collect())
 }
 
 fn copy(source: &Path, target: &Path) -> Result<(), StageError> {

@@ -1,25 +1,9 @@
-//! Rows of associations that did not end well, and events of the audit trail that strangers cause.
-//!
-//! Peers cause them, at any rate they like, so nobody waits for one: a row is handed over or, when too many wait,
-//! counted. A thread of its own passes what has come to the writer, many rows a request.
-
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+//! Rows of associations that did not end well.
 
 use rusqlite::{Connection, params};
 
-use super::audit::{self, AlertLimit};
-use super::writer::{When, Writer};
-use super::{Result, Store, StoreError};
-use crate::model::{AssociationEnd, AuditEvent, Timestamp};
-
-/// Rows waiting to be written; more are counted only.
-const QUEUE: usize = 1000;
-
-/// Rows of one request to the writer, so that none holds others up for long.
-const BATCH: usize = 250;
+use super::{Result, Store};
+use crate::model::{AssociationEnd, Timestamp};
 
 /// Rows that are kept.
 const KEPT: i64 = 10_000;
@@ -98,112 +82,8 @@ impl Store {
     }
 }
 
-/// What waits for the writer.
-pub(super) enum Entry {
-    End(AssociationEnd),
-    Alert(AuditEvent),
-}
-
-/// Where ends of associations wait for the writer.
-#[derive(Clone)]
-pub(super) struct Journal {
-    /// `None` once the store is closed.
-    waiting: Arc<Mutex<Option<SyncSender<Entry>>>>,
-    unrecorded: Arc<AtomicU64>,
-    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
-}
-
-impl Journal {
-    pub(super) fn start(writer: Writer) -> Result<Self> {
-        let (sender, receiver) = sync_channel(QUEUE);
-        let unrecorded = Arc::new(AtomicU64::new(0));
-        let lost = unrecorded.clone();
-        let thread = std::thread::Builder::new()
-            .name("associations".into())
-            .spawn(move || run(&writer, &receiver, &lost))
-            .map_err(|error| StoreError::State(format!("start the writer of associations: {error}")))?;
-        Ok(Self {
-            waiting: Arc::new(Mutex::new(Some(sender))),
-            unrecorded,
-            thread: Arc::new(Mutex::new(Some(thread))),
-        })
-    }
-
-    fn submit(&self, end: AssociationEnd) {
-        self.hand_over(Entry::End(end));
-    }
-
-    pub(super) fn submit_alert(&self, event: AuditEvent) {
-        self.hand_over(Entry::Alert(event));
-    }
-
-    fn hand_over(&self, entry: Entry) {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = waiting.as_ref().is_some_and(|w| w.try_send(entry).is_ok());
-        if !taken {
-            self.unrecorded.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Writes what waits; takes nothing more.
-    pub(super) fn close(&self) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
-            tracing::error!("the writer of associations had died");
-        }
-    }
-}
-
-fn run(writer: &Writer, waiting: &Receiver<Entry>, unrecorded: &AtomicU64) {
-    let limit = Arc::new(Mutex::new(AlertLimit::new()));
-    while let Ok(first) = waiting.recv() {
-        let entries: Vec<_> = std::iter::once(first)
-            .chain(waiting.try_iter().take(BATCH - 1))
-            .collect();
-        // Peers cause them: they cost no sync of the disk, and nothing was answered by them.
-        let (rows, missing) = (entries.len() as u64, unrecorded.swap(0, Ordering::Relaxed));
-        let limit = limit.clone();
-        let request = move |db: &Connection| {
-            alert(db, &entries, missing, &limit)?;
-            let ends: Vec<_> = entries.into_iter().filter_map(Entry::end).collect();
-            write(db, &ends, missing)
-        };
-        if let Err(error) = writer.submit(When::Unsynced, request).wait() {
-            tracing::error!(%error, rows, "write the events of associations");
-            unrecorded.fetch_add(rows + missing, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Entry {
-    fn end(self) -> Option<AssociationEnd> {
-        match self {
-            Self::End(end) => Some(end),
-            Self::Alert(_) => None,
-        }
-    }
-}
-
-/// Writes the events that are for the audit trail too.
-fn alert(db: &Connection, entries: &[Entry], missing: u64, limit: &Mutex<AlertLimit>) -> Result<()> {
-    let mut limit = limit.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut missing = missing;
-    for entry in entries {
-        let event = match entry {
-            Entry::End(end) if end.stranger => audit::refused(end),
-            Entry::End(_) => continue,
-            Entry::Alert(event) => event.clone(),
-        };
-        limit.write(db, event, std::mem::take(&mut missing))?;
-    }
-    Ok(())
-}
-
 /// Writes rows, the first of them with the count of those that are missing, and removes what is too old.
-fn write(db: &Connection, ends: &[AssociationEnd], mut missing: u64) -> Result<()> {
+pub(super) fn write(db: &Connection, ends: &[AssociationEnd], mut missing: u64) -> Result<()> {
     let mut insert = db.prepare_cached(
         "INSERT INTO associations (at, number, address, calling_ae_title, called_ae_title, tls, outcome, reason, \
          stored, refused, refusal_status, refusal_reason, bytes, unrecorded) \
@@ -242,6 +122,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use std::sync::mpsc::channel;
 
+    use super::super::journal::{BATCH, QUEUE};
     use super::*;
     use crate::model::AssociationOutcome;
 
@@ -260,6 +141,7 @@ mod tests {
             refused: 2,
             last_refusal: Some((0xA900, "the data set is another".into())),
             bytes: 3,
+            failed: Vec::new(),
         }
     }
 

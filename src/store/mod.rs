@@ -23,6 +23,7 @@ mod holds;
 mod inherited;
 mod instances;
 mod jobs;
+mod journal;
 mod listing;
 mod measures;
 mod outstanding;
@@ -43,7 +44,7 @@ use rusqlite::{Connection, OptionalExtension};
 pub use aftermath::LateRecord;
 pub use associations::AssociationRow;
 pub use audit::{
-    Act, AuditDestination, AuditFilter, AuditRow, Receipt, ReceiptMark, TrailBreak, TrailChecked,
+    Act, AuditDestination, AuditFilter, AuditRow, GivenOut, Receipt, ReceiptMark, TrailBreak, TrailChecked,
 };
 pub use buckets::{BucketRow, Removed};
 pub use commitment_asks::{Asks, CommitmentHeard};
@@ -119,7 +120,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 #[derive(Clone)]
 pub struct Store {
     writer: writer::Writer,
-    associations: associations::Journal,
+    associations: journal::Journal,
     readers: Arc<Readers>,
     node_id: Arc<str>,
     /// Where deliveries go, for the events that tell of them.
@@ -146,7 +147,7 @@ impl Store {
         let node_id = node_id(&connection)?;
         let writer = writer::Writer::start(connection)?;
         Ok(Self {
-            associations: associations::Journal::start(writer.clone())?,
+            associations: journal::Journal::start(writer.clone())?,
             writer,
             readers: Arc::new(Readers {
                 path: path.to_owned(),

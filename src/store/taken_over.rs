@@ -2,9 +2,10 @@
 
 use rusqlite::params;
 
+use super::audit::taken_over;
 use super::events::record;
 use super::{NewInstance, Pending, Store};
-use crate::model::{AeTitle, JobId, JobState, Timestamp, Verdict};
+use crate::model::{AeTitle, AuditStudy, JobId, JobState, Timestamp, Verdict};
 
 /// A job that another node has done.
 #[derive(Clone, Debug)]
@@ -27,10 +28,14 @@ pub struct FinishedJob {
     pub verdict: Verdict,
     /// Objects it received and that are in its `INPUT`.
     pub instances: Vec<NewInstance>,
+    /// Where it was, as a URI.
+    pub from: String,
+    /// Its studies, with the numbers of the objects that are here now.
+    pub studies: Vec<AuditStudy>,
 }
 
 impl Store {
-    /// Adds a job that is over to the history, all of it or nothing.
+    /// Adds a job that is over to the history, all of it or nothing, the events of the audit trail among it.
     ///
     /// # Errors
     /// What SQLite says, a job of that name among it.
@@ -77,6 +82,7 @@ impl Store {
                     job.received_at.0
                 ])?;
             }
+            taken_over(db, seq, &job)?;
             record(db, &job.id, "taken over", "from the data directory of an earlier node")
         })
     }

@@ -142,6 +142,14 @@ fn buckets_memories_and_finished_jobs_are_taken_over_and_the_source_stays_as_it_
     );
     assert_eq!((job.instances, &job.study_instance_uid), (3, &study[0].study));
     assert_eq!(job.calling_ae_title, "OSIRIX");
+    let told: serde_json::Value = node
+        .api()
+        .get("/api/v1/audit?job=Yx8Kq2WnPz&kind=imported")
+        .unwrap();
+    let events = told["events"].as_array().unwrap();
+    assert_eq!(events.len(), 1, "{events:#?}");
+    assert_eq!(events[0]["study"]["uid"], json!(study[0].study));
+    assert_eq!(events[0]["study"]["patient_id"], "T1");
     assert_eq!(node.api().log("Yx8Kq2WnPz").unwrap(), "it ran\n");
     let output = node
         .bucket("OldCopy")

@@ -13,7 +13,7 @@ use crate::engine::output::{self, Hashed, OutputFile};
 use crate::engine::record;
 use crate::files;
 use crate::model::{Layout, Place};
-use crate::stage::{TakenOver, take_over_objects};
+use crate::stage::{TakenOver, studies_below, take_over_objects};
 use crate::store::{FinishedJob, Store};
 
 /// What became of a job.
@@ -39,6 +39,11 @@ pub async fn take_over(layout: &Layout, store: &Store, job: &FoundJob, objects: 
         take_over_objects(&job.directory.join("INPUT"), &at(Place::Input(stream, id)))?
     } else {
         TakenOver::default()
+    };
+    let studies = if objects {
+        taken.studies.values().cloned().collect()
+    } else {
+        studies_below(&job.directory.join("INPUT"))?
     };
     let output = at(Place::Output(stream, id));
     files::make_directory(&output)?;
@@ -68,6 +73,8 @@ pub async fn take_over(layout: &Layout, store: &Store, job: &FoundJob, objects: 
             ended_at: job.ended_at,
             verdict: job.verdict.clone(),
             instances: taken.instances,
+            from: format!("file://{}", job.directory.display()),
+            studies,
         })
         .await?;
     Ok(if left_out == 0 {

@@ -36,8 +36,9 @@ pub(super) fn write(d: &mut Document) {
     d.text(
         "Not sent: User Authentication (a token comes with each request, nobody logs in), Network Entry, Order Record, \
          Patient Record and Procedure Record (the node keeps none), Query (it answers none of DICOM's). Not each object: the \
-         association and the delivery. What strangers cause is told at most ten times an hour for each of them, the rest \
-         is counted.",
+         association and the delivery. What peers cause has room for ten events an hour of a stranger and fifty of its \
+         address, for fifty of a sender whose objects fail and two hundred of its address, and for a thousand of either \
+         sort in all; what is left out is counted, and the next event, or the last one of the hour, tells the number.",
     );
     d.text(
         "The trail is kept in the node too, append-only, each event bound by SHA-256 to the one before it; \
@@ -55,15 +56,23 @@ const fn when(kind: AuditKind) -> &'static str {
         AuditKind::TrailRead => "the trail was read over the API",
         AuditKind::TransferBegun => "the first attempt of a delivery to an AE begins",
         AuditKind::Transferred => {
-            "an association is over, for each study: new objects (C) and those that were there (R); a delivery to an AE is \
-             settled or cancelled (R): what arrived, each object once, and what did not"
+            "an association is over, for each study: new objects (C), those that were there (R), and those that were refused or \
+             cut off (C; 4 where the sender may send them again, else 8), with the number for each status in \
+             EventOutcomeDescription; of at most 20 studies for each association, the rest, and what could not be read, with \
+             an empty Study Instance UID; an association that broke behind its objects (C, 4, for the last study). A delivery \
+             to an AE is settled or cancelled (R): what arrived, each object once, and what did not"
         }
-        AuditKind::Imported => "a study was pushed over HTTP",
+        AuditKind::Imported => {
+            "a study was pushed over HTTP; a job of another installation was taken over, for each study"
+        }
         AuditKind::Exported => {
-            "results, measures or a bucket's memory were fetched over HTTP; a delivery into a folder or to a DICOMweb server is settled"
+            "results, measures or a bucket's memory were fetched over HTTP: of measures and memory for each of the 100 newest \
+             studies, each once a day for a caller, with the number of all; a delivery into a folder or to a DICOMweb server is \
+             settled"
         }
         AuditKind::Accessed => {
-            "somebody looked at a job, its series or a log (R; within ten minutes once), or decided about a job (U)"
+            "somebody looked at a job, its series or a log (R; within ten minutes once), got a list of jobs with results (R; of \
+             each study once a day), or decided about a job (U)"
         }
         AuditKind::Deleted => {
             "the files of a job are given up: by a person, by age, to make room, with their bucket"
@@ -75,10 +84,14 @@ const fn when(kind: AuditKind) -> &'static str {
             "a request to the API had no token, a wrong one, or one that may not do this"
         }
         AuditKind::NetworkChanged => {
-            "the rules that say where results go were changed over the API; 8 where the node was cut off within it"
+            "the rules that say where results go were changed over the API, 8 where the node was cut off within it; or with an \
+             editor, with the hashes of the file before and now"
         }
         AuditKind::SoftwareChanged => {
             "a bucket was installed, replaced, switched or removed, or another installation taken over; 8 as above"
+        }
+        AuditKind::ConfigurationChanged => {
+            "the node starts with another configuration than before, or in another version; the hashes of both are told"
         }
         AuditKind::Restored => {
             "`magickbox restore` put a backup in the place of the store, and of the trail in it"

@@ -49,13 +49,26 @@ impl Found {
             sop_instance_uid: uid(&self.sop_instance_uid, "SOP Instance UID (0008,0018)")?,
             study_instance_uid: uid(&self.study_instance_uid, "Study Instance UID (0020,000D)")?,
             series_instance_uid: uid(&self.series_instance_uid, "Series Instance UID (0020,000E)")?,
-            patient_id: self
-                .patient_id
-                .as_deref()
-                .unwrap_or_default()
-                .trim_ascii()
-                .to_vec(),
+            patient_id: self.patient_id().to_vec(),
         })
+    }
+
+    /// The Study Instance UID, if there is one that is one: also of what is refused.
+    #[must_use]
+    pub fn study(&self) -> Option<Uid> {
+        self.study_instance_uid
+            .as_deref()
+            .and_then(|value| Uid::parse(value).ok())
+    }
+
+    /// Patient ID as text, as [`Header::patient_id_text`].
+    #[must_use]
+    pub fn patient_id_text(&self) -> String {
+        text(self.patient_id())
+    }
+
+    fn patient_id(&self) -> &[u8] {
+        self.patient_id.as_deref().unwrap_or_default().trim_ascii()
     }
 }
 
@@ -79,9 +92,13 @@ impl Header {
     /// stay two.
     #[must_use]
     pub fn patient_id_text(&self) -> String {
-        let latin = || self.patient_id.iter().copied().map(char::from).collect();
-        String::from_utf8(self.patient_id.clone()).unwrap_or_else(|_| latin())
+        text(&self.patient_id)
     }
+}
+
+fn text(value: &[u8]) -> String {
+    let latin = || value.iter().copied().map(char::from).collect();
+    std::str::from_utf8(value).map_or_else(|_| latin(), str::to_owned)
 }
 
 /// Why a data set cannot be understood.

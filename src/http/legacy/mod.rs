@@ -82,6 +82,14 @@ pub fn job_in(query: &str, key: &str) -> Option<JobId> {
     job_of(&decoded(value)).ok()
 }
 
+/// The job that a query names with that key by a path that ends in its directory, as `db.php` takes it.
+pub fn job_at_the_end(query: &str, key: &str) -> Option<JobId> {
+    let decoded = |text| percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(name, _)| decoded(name) == key)?;
+    job_of(decoded(value).trim_end_matches('/').rsplit('/').next()?).ok()
+}
+
 /// The job of a directory's name, as [`job_in`].
 pub fn job_named(scratchdir: &str) -> Option<JobId> {
     job_of(scratchdir).ok()

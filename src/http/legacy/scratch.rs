@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
@@ -18,7 +19,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 use crate::model::{Layout, Measure, Place, Timestamp};
-use crate::store::{JobDetails, ListedJob, PushRow, Result, Store};
+use crate::store::{GivenOut, JobDetails, ListedJob, PushRow, Result, Store};
 
 use super::super::Context;
 use super::super::api::ask;
@@ -43,6 +44,8 @@ struct Kept {
     /// Of the store when these were made.
     version: Option<u64>,
     jobs: Vec<Arc<Text>>,
+    /// Whose results are in it, of that version.
+    given: Option<(u64, GivenOut)>,
 }
 
 /// The text of one job.
@@ -68,7 +71,11 @@ struct Log {
 
 pub async fn list(State(context): State<Context>) -> std::result::Result<Response, Problem> {
     let scratch = context.scratch.clone();
-    let jobs = ask(move || scratch.jobs(&context.store, &context.layout)).await?;
+    let (jobs, given) = ask(move || {
+        let jobs = scratch.jobs(&context.store, &context.layout)?;
+        Ok((jobs, scratch.given(&context.store)?))
+    })
+    .await?;
     let now = SystemTime::now();
     let pieces = jobs.len().div_ceil(PIECE).max(1);
     let pieces = (0..pieces).map(move |n| {
@@ -88,7 +95,8 @@ pub async fn list(State(context): State<Context>) -> std::result::Result<Respons
         Ok::<_, std::convert::Infallible>(Bytes::from(piece))
     });
     let body = Body::from_stream(futures_util::stream::iter(pieces));
-    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    Ok((Extension(given), json, body).into_response())
 }
 
 impl Scratch {
@@ -100,6 +108,20 @@ impl Scratch {
                 tracing::warn!(%error, "make the list of jobs; it is made when it is asked for");
             }
         });
+    }
+
+    /// Whose results are in the list.
+    fn given(&self, store: &Store) -> Result<GivenOut> {
+        let version = store.version();
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, given)) = &kept.given
+            && *of == version
+        {
+            return Ok(given.clone());
+        }
+        let given = store.newest_studies_measured()?;
+        kept.given = Some((version, given.clone()));
+        Ok(given)
     }
 
     /// The jobs as they stand now.

@@ -31,12 +31,12 @@ pub(in crate::http) struct Listing {
 }
 
 /// `GET /api/v1/audit?since=&until=&kind=&study=&job=&before=&limit=` answers `{ "events": [ … ], "next": … }`, newest
-/// first; `limit` is 100 if absent, 1000 at most; `next` is what `before` of the next page is, `null` on the last. `since`
+/// first by when they happened; `limit` is 100 if absent, 1000 at most; `next` is what `before` of the next page is, `null` on the last. `since`
 /// and `until` are moments as RFC 3339 writes them, or days. An entry has `id`, its number in the trail, and
 ///
 /// - `at`, `kind`, `action`, `outcome`: what happened, as in [`AuditKind`]; `text`: a sentence, where there is one;
 /// - `participants`: `user`, `ae_title`, `address`, `requestor`, `role`;
-/// - `study`: `uid`, `patient_id`, `sop_classes` with the number of objects of each;
+/// - `study`: `uid`, empty where it is not known, `patient_id`, `sop_classes` with the number of objects of each;
 /// - `objects`: `what` and `name`: jobs, buckets, addresses of requests.
 pub(in crate::http) async fn list(
     State(context): State<Context>,

@@ -4,32 +4,50 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A caller that looks at the same within this time has looked once.
-const WINDOW: Duration = Duration::from_secs(600);
-
 /// Looks that are remembered; beyond, each is told.
 const REMEMBERED: usize = 4096;
 
 /// Who looked at what, and when it was told.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Looked(Arc<Mutex<HashMap<(String, String), Instant>>>);
+#[derive(Clone, Debug)]
+pub(super) struct Looked {
+    seen: Arc<Mutex<HashMap<(String, String), Instant>>>,
+    window: Duration,
+    most: usize,
+}
 
 impl Looked {
+    /// A caller that looks at the same within this time has looked once.
+    pub(super) fn within(window: Duration) -> Self {
+        Self {
+            seen: Arc::default(),
+            window,
+            most: REMEMBERED,
+        }
+    }
+
+    /// The same, with another number of looks that are remembered.
+    pub(super) fn remembering(self, most: usize) -> Self {
+        Self { most, ..self }
+    }
+
     /// Whether that was told within the window; if not, it is now.
     pub(super) fn again(&self, who: &str, what: &str) -> bool {
         self.again_at(who, what, Instant::now())
     }
 
     fn again_at(&self, who: &str, what: &str, now: Instant) -> bool {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (who.to_owned(), what.to_owned());
-        if seen.get(&key).is_some_and(|at| now.duration_since(*at) < WINDOW) {
+        if seen
+            .get(&key)
+            .is_some_and(|at| now.duration_since(*at) < self.window)
+        {
             return true;
         }
-        if seen.len() >= REMEMBERED {
-            seen.retain(|_, at| now.duration_since(*at) < WINDOW);
+        if seen.len() >= self.most {
+            seen.retain(|_, at| now.duration_since(*at) < self.window);
         }
-        if seen.len() < REMEMBERED {
+        if seen.len() < self.most {
             seen.insert(key, now);
         }
         false
@@ -37,7 +55,7 @@ impl Looked {
 
     /// It was not told after all.
     pub(super) fn forget(&self, who: &str, what: &str) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.remove(&(who.to_owned(), what.to_owned()));
     }
 }
@@ -48,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_caller_that_looks_again_soon_has_looked_once() {
-        let (looked, now) = (Looked::default(), Instant::now());
+        let (looked, now) = (Looked::within(Duration::from_secs(600)), Instant::now());
         let answers = [
             ("a", "x", 0),
             ("a", "x", 599),
@@ -62,10 +80,10 @@ mod tests {
 
     #[test]
     fn many_callers_take_no_memory_and_none_is_left_out() {
-        let (looked, now) = (Looked::default(), Instant::now());
+        let (looked, now) = (Looked::within(Duration::from_secs(600)), Instant::now());
         let told = (0..10_000)
             .filter(|n| !looked.again_at(&n.to_string(), "x", now))
             .count();
-        assert_eq!((told, looked.0.lock().unwrap().len()), (10_000, REMEMBERED));
+        assert_eq!((told, looked.seen.lock().unwrap().len()), (10_000, REMEMBERED));
     }
 }

@@ -1,19 +1,30 @@
 //! What callers do goes to the audit trail: in the transaction that does it where the store is changed, else before the
 //! answer is given.
+//!
+//! ```text
+//! told    which requests are told, and as what
+//! looked  who looked at what shortly before
+//! given   what is given out of many jobs, by study
+//! list    the trail, read
+//! ```
 
+mod given;
 mod list;
 mod looked;
 mod told;
 
+use std::time::Duration;
+
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
+use axum::http::uri::PathAndQuery;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::model::{
     AuditAction, AuditEvent, AuditKind, AuditOutcome, AuditParticipant, AuditRole, AuditThing, Timestamp,
 };
-use crate::store::{Act, Store, StoreError};
+use crate::store::{Act, GivenOut, Store, StoreError};
 
 use super::auth::Caller;
 use super::door::Peer;
@@ -31,13 +42,25 @@ const LONGEST: usize = 200;
 pub(super) struct Trail {
     store: Store,
     looked: Looked,
+    /// Studies that callers got with many others.
+    got: Looked,
 }
+
+/// A page that asks each second is one look.
+const LOOK: Duration = Duration::from_secs(600);
+
+/// Studies times callers: beyond, each is told each time.
+const GOT: usize = 1 << 16;
+
+/// A program that fetches all measures each minute is told each time; the studies are named once in this time.
+const NAMED: Duration = Duration::from_secs(24 * 3600);
 
 impl Trail {
     pub(super) fn new(store: Store) -> Self {
         Self {
             store,
-            looked: Looked::default(),
+            looked: Looked::within(LOOK),
+            got: Looked::within(NAMED).remembering(GOT),
         }
     }
 }
@@ -57,11 +80,17 @@ pub(super) async fn tell(
     let address = peer.ip().to_canonical().to_string();
     let caller = request.extensions().get::<Caller>();
     let name = caller.map_or_else(|| address.clone(), |Caller(name)| name.clone());
-    let what = format!("{} {}", request.method(), request.uri().path());
+    // Of what is given out of many jobs the query says which; elsewhere callers write what they like in it.
+    let said = match (told.kind, &told.bucket) {
+        (AuditKind::Exported, Some(_)) => request.uri().path_and_query().map_or("", PathAndQuery::as_str),
+        _ => request.uri().path(),
+    };
+    let what = format!("{} {said}", request.method());
     let act = Act::new(event(&told, &name, &address, &what));
     request.extensions_mut().insert(act.clone());
     let asked = Asked {
         told,
+        who: format!("{name} at {address}"),
         name,
         what,
         act,
@@ -74,6 +103,8 @@ pub(super) async fn tell(
 struct Asked {
     told: Told,
     name: String,
+    /// Who asks, and from where: a token that is used elsewhere is somebody else.
+    who: String,
     what: String,
     act: Act,
     /// Its note, where it changes something outside the store.
@@ -116,11 +147,16 @@ impl Trail {
         let Asked {
             told,
             name,
+            who,
             what,
             act,
             begun,
         } = asked;
         let outcome = outcome(response.status());
+        let given = response.extensions().get::<GivenOut>();
+        if told.by == By::Answer && (outcome != AuditOutcome::Success || given.is_none()) {
+            return response;
+        }
         // A page that asks each second for what is gone is one look too.
         let look = match outcome {
             AuditOutcome::Success => what.clone(),
@@ -128,7 +164,8 @@ impl Trail {
         };
         let again = told.action == AuditAction::Read
             && told.kind == AuditKind::Accessed
-            && self.looked.again(name, &look);
+            && told.by != By::Answer
+            && self.looked.again(who, &look);
         if again || act.is_told() || (outcome == AuditOutcome::Success && told.by == By::Store) {
             return response;
         }
@@ -142,9 +179,19 @@ impl Trail {
                 .ended(outcome)
                 .saying(format!("answered {}", response.status())),
         };
-        let written = match begun {
-            Some(begun) => self.store.audit_end(*begun, event),
-            None => self.store.audit(event),
+        let written = match (begun, given) {
+            (Some(begun), _) => self.store.audit_end(*begun, event),
+            (None, Some(given)) => {
+                let mut events = self.naming(&event, who, given);
+                if events.is_empty() {
+                    if told.by == By::Answer {
+                        return response;
+                    }
+                    events.push(Self::naming_newest(&event, given));
+                }
+                self.store.audit_all(events)
+            }
+            (None, None) => self.store.audit(event),
         };
         match written.await {
             Ok(()) => response,
@@ -155,7 +202,10 @@ impl Trail {
                 response
             }
             Err(error) => {
-                self.looked.forget(name, &look);
+                self.looked.forget(who, &look);
+                for (_, study) in given.iter().flat_map(|given| &given.named) {
+                    self.got.forget(who, &given::got(act.event(), study));
+                }
                 ours(&error).into_response()
             }
         }
@@ -226,20 +276,20 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
     use tokio::sync::Notify;
 
     use super::*;
     use crate::store::AuditFilter;
 
-    fn asked(method: &str, path: &str) -> Asked {
+    pub(super) fn asked(method: &str, path: &str) -> Asked {
         let told = told::told(&method.parse().unwrap(), path, "").unwrap();
         let what = format!("{method} {path}");
         let act = Act::new(event(&told, "anna", "192.0.2.1", &what));
         Asked {
             told,
             name: "anna".into(),
+            who: "anna at 192.0.2.1".into(),
             what,
             act,
             begun: None,
@@ -295,6 +345,21 @@ mod tests {
         }
         let outcomes: Vec<_> = all(&store).iter().map(|event| event.outcome).collect();
         assert_eq!(outcomes, [AuditOutcome::Success, AuditOutcome::MinorFailure]);
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_used_elsewhere_looks_for_itself() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("s.sqlite")).unwrap();
+        let trail = Trail::new(store.clone());
+        for from in ["192.0.2.1", "192.0.2.2", "192.0.2.1"] {
+            let asked = Asked {
+                who: format!("anna at {from}"),
+                ..asked("GET", "/api/v1/jobs/j1")
+            };
+            served(trail.clone(), asked, async { StatusCode::OK.into_response() }).await;
+        }
+        assert_eq!(all(&store).len(), 2);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::model::{AuditAction, AuditKind, JobId};
 
-use super::super::legacy::{job_in, job_named};
+use super::super::legacy::{job_at_the_end, job_in, job_named};
 
 /// What a request is told as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +26,15 @@ pub(super) enum By {
     Everyone,
     /// The store, which knows more: what a push brought.
     Store,
+    /// The answer, which says whose results are in it; without any it shows no study, and is not told.
+    Answer,
 }
 
 /// What a request is told as; `None`: it shows and changes nothing of a study, of where results go or of what runs.
 pub(super) fn told(method: &Method, path: &str, query: &str) -> Option<Told> {
     use AuditAction::{Create, Delete, Read, Update};
     use AuditKind::{Accessed, Deleted, Exported, Imported, NetworkChanged, SoftwareChanged, TrailRead};
-    use By::{Everyone, Store};
+    use By::{Answer, Everyone, Store};
     let of_job = |kind, action, by, job: &str| Told {
         kind,
         action,
@@ -71,6 +73,7 @@ pub(super) fn told(method: &Method, path: &str, query: &str) -> Option<Told> {
         ["api", "v1", "jobs", id] | ["api", "v1", "jobs", id, "log" | "series"] if looks => {
             of_job(Accessed, Read, Everyone, id)
         }
+        ["api", "v1", "jobs"] if looks => plain(Accessed, Read, Answer),
         ["api", "v1", "jobs"] if !looks => plain(Imported, Create, Store),
         ["api", "v1", "jobs", id, ..] if !looks => of_job(Accessed, Update, Everyone, id),
         ["api", "v1", "routes", "explain"] => return None,
@@ -86,8 +89,12 @@ pub(super) fn told(method: &Method, path: &str, query: &str) -> Option<Told> {
             job: job_named(directory),
             ..plain(Accessed, Read, Everyone)
         },
+        ["code", "php", "getScratch.php"] => plain(Accessed, Read, Answer),
         ["code", "php", "getOutputZip.php"] => named(Exported, Read, "folder"),
-        ["code", "php", "db.php"] => plain(Exported, Read, Everyone),
+        ["code", "php", "db.php"] => Told {
+            job: job_at_the_end(query, "query"),
+            ..plain(Exported, Read, Everyone)
+        },
         ["code", "php", "processZip.php"] => plain(Imported, Create, Store),
         ["code", "php", "deleteStudy.php"] => named(Deleted, Delete, "scratchdir"),
         ["code", "php", "saveRouting.php"] => plain(NetworkChanged, Update, Everyone),
@@ -100,9 +107,8 @@ mod tests {
     use super::*;
 
     /// Addresses that are not told, with the reason.
-    const UNTOLD: [(&str, &str); 23] = [
+    const UNTOLD: [(&str, &str); 21] = [
         ("GET /api/v1/node", "the node itself"),
-        ("GET /api/v1/jobs", "a list that names no patient"),
         ("GET /api/v1/associations", "who called: no study"),
         (
             "GET /api/v1/commitments",
@@ -123,7 +129,6 @@ mod tests {
         ("GET /metrics", "numbers"),
         ("GET /code/php/getInstalledBuckets.php", "what is installed"),
         ("GET /code/php/getStatus.php", "how busy the node is"),
-        ("GET /code/php/getScratch.php", "a list that names no patient"),
         ("GET /code/php/getArchive.php", "a list that names no patient"),
         ("GET /code/php/timing.php", "how long jobs took"),
         ("GET /code/php/getRoutingLog.php", "what was sent where: UIDs"),
@@ -238,6 +243,13 @@ mod tests {
                 "GET",
                 "/code/php/getOutputZip.php",
                 "a=b&folder=tmp.j1",
+                AuditKind::Exported,
+                AuditAction::Read,
+            ),
+            (
+                "GET",
+                "/code/php/db.php",
+                "sender=me&query=%2Fscratch%2Ftmp.j1%2F",
                 AuditKind::Exported,
                 AuditAction::Read,
             ),

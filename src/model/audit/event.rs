@@ -163,6 +163,8 @@ pub enum AuditThing {
     Request,
     /// An AE title that was called.
     Called,
+    /// A node, by its address.
+    Node,
     /// The audit trail itself.
     Trail,
 }

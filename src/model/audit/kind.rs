@@ -36,6 +36,8 @@ pub enum AuditKind {
     NetworkChanged,
     /// A bucket was installed, replaced, switched or removed.
     SoftwareChanged,
+    /// The node starts with another configuration than before, or is another version.
+    ConfigurationChanged,
     /// Events older than `[audit] keep` were taken out of the trail.
     TrailPruned,
     /// A backup took the place of the store, and of the trail in it.
@@ -44,7 +46,7 @@ pub enum AuditKind {
 
 impl AuditKind {
     /// Every one.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Started,
         Self::Stopped,
         Self::TrailRead,
@@ -58,6 +60,7 @@ impl AuditKind {
         Self::RequestRefused,
         Self::NetworkChanged,
         Self::SoftwareChanged,
+        Self::ConfigurationChanged,
         Self::TrailPruned,
         Self::Restored,
     ];
@@ -79,6 +82,7 @@ impl AuditKind {
             Self::RequestRefused => "request_refused",
             Self::NetworkChanged => "network_changed",
             Self::SoftwareChanged => "software_changed",
+            Self::ConfigurationChanged => "configuration_changed",
             Self::TrailPruned => "trail_pruned",
             Self::Restored => "restored",
         }
@@ -112,6 +116,7 @@ impl AuditKind {
             | Self::RequestRefused
             | Self::NetworkChanged
             | Self::SoftwareChanged
+            | Self::ConfigurationChanged
             | Self::TrailPruned
             | Self::Restored => AuditCode("110113", "Security Alert"),
         }
@@ -126,6 +131,7 @@ impl AuditKind {
                 | Self::RequestRefused
                 | Self::NetworkChanged
                 | Self::SoftwareChanged
+                | Self::ConfigurationChanged
                 | Self::TrailPruned
                 | Self::Restored
         )
@@ -141,7 +147,9 @@ impl AuditKind {
             Self::RequestRefused => Some(AuditCode("110132", "Use of Restricted Function")),
             Self::NetworkChanged => Some(AuditCode("110128", "Network Configuration")),
             Self::SoftwareChanged => Some(AuditCode("110131", "Software Configuration")),
-            Self::TrailPruned | Self::Restored => Some(AuditCode("110129", "Security Configuration")),
+            Self::ConfigurationChanged | Self::TrailPruned | Self::Restored => {
+                Some(AuditCode("110129", "Security Configuration"))
+            }
             _ => None,
         }
     }

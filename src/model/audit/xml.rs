@@ -9,6 +9,9 @@ use super::{
     AuditAction, AuditCode, AuditEvent, AuditObject, AuditParticipant, AuditSource, AuditStudy, AuditThing,
 };
 
+/// Of a participant object (CID 404).
+const NODE_ID: AuditCode = AuditCode("110182", "Node ID");
+
 /// The whole document, without a line break.
 #[must_use]
 pub fn document(event: &AuditEvent, source: &AuditSource) -> String {
@@ -22,7 +25,7 @@ pub fn document(event: &AuditEvent, source: &AuditSource) -> String {
         objects_of_study(&mut x, study);
     }
     for object in &event.objects {
-        thing(&mut x, object, alert(event));
+        thing(&mut x, object, alert(event), source);
     }
     x.push_str("</AuditMessage>");
     x
@@ -134,7 +137,7 @@ fn objects_of_study(x: &mut String, study: &AuditStudy) {
     x.push_str("</ParticipantObjectIdentification>");
 }
 
-fn thing(x: &mut String, object: &AuditObject, alert: Option<&str>) {
+fn thing(x: &mut String, object: &AuditObject, alert: Option<&str>, source: &AuditSource) {
     match object.what {
         AuditThing::Job => {
             begin_object(x, &object.name, "2", Some("20"));
@@ -152,9 +155,15 @@ fn thing(x: &mut String, object: &AuditObject, alert: Option<&str>) {
             name(x, "request");
         }
         AuditThing::Called => {
-            begin_object(x, &object.name, "2", Some("13"));
-            coded(x, "ParticipantObjectIDTypeCode", AuditCode("110182", "Node ID"));
+            // A node is named by an address, or as name@domain (§A.5.3.11): this one is ours, as the peer called it.
+            begin_object(x, &format!("{}@{}", object.name, source.host), "2", Some("13"));
+            coded(x, "ParticipantObjectIDTypeCode", NODE_ID);
             name(x, "called AE title");
+        }
+        AuditThing::Node => {
+            begin_object(x, &object.name, "2", Some("13"));
+            coded(x, "ParticipantObjectIDTypeCode", NODE_ID);
+            name(x, "node");
         }
         AuditThing::Trail => {
             begin_object(x, &object.name, "2", Some("13"));

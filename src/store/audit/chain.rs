@@ -48,6 +48,9 @@ pub enum TrailBreak {
     /// Rows were taken out, and the event that says so is not there.
     #[error("events up to number {0} of the audit trail were taken out by somebody else than the node")]
     Pruned(i64),
+    /// What keeps rows from being changed is not there, or is another.
+    #[error("the trigger {0}, which keeps the audit trail append-only, was removed or changed")]
+    Unprotected(&'static str),
 }
 
 pub(super) fn append(db: &Connection, event: &AuditEvent) -> Result<()> {
@@ -152,7 +155,35 @@ fn check(db: &Connection, written: Option<(i64, &str)>) -> Result<TrailChecked> 
     if checked.breaks.is_none() {
         checked.breaks = another.map(|(id, _)| TrailBreak::Another(id));
     }
+    if checked.breaks.is_none() {
+        checked.breaks = unprotected(db)?;
+    }
     Ok(checked)
+}
+
+/// Where the triggers are defined; SQLite keeps their text.
+const DEFINED: &str = include_str!("../migrations/0012_audit.sql");
+
+const TRIGGERS: [&str; 5] = [
+    "audit_is_not_changed",
+    "audit_is_not_replaced",
+    "audit_is_not_deleted",
+    "audit_pruned_is_not_changed",
+    "audit_pruned_is_not_deleted",
+];
+
+/// The first trigger that is not as it was made: somebody had something in mind.
+fn unprotected(db: &Connection) -> Result<Option<TrailBreak>> {
+    for trigger in TRIGGERS {
+        let text: Option<String> = db
+            .prepare_cached("SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?1")?
+            .query_row([trigger], |row| row.get(0))
+            .optional()?;
+        if !text.is_some_and(|text| DEFINED.contains(&text)) {
+            return Ok(Some(TrailBreak::Unprotected(trigger)));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether the columns that a row is found by are what its event says.

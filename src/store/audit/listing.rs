@@ -30,42 +30,53 @@ pub struct AuditFilter {
     pub study: Option<String>,
     /// About this job.
     pub job: Option<String>,
-    /// With a smaller number: the next page.
+    /// Behind this one, by its number: the next page.
     pub before: Option<i64>,
     /// At most so many.
     pub limit: u32,
 }
 
+/// The query of a filter. A condition that is absent is left out, so that what is there finds its index; `EXPLAIN` in the
+/// tests says which.
+fn sql(filter: &AuditFilter) -> String {
+    // The few of a study or a job are looked through for their kind and time, never the many of those for theirs.
+    let (kind, at) = match (&filter.study, &filter.job) {
+        (None, None) => ("kind", "at"),
+        _ => ("+kind", "+at"),
+    };
+    let mut sql = format!("SELECT id, event FROM audit WHERE {at} >= ?2 AND {at} < ?3");
+    for (condition, number, wanted) in [
+        // Behind the last one of the page before; nothing when it is pruned meanwhile, and with it all before it.
+        (
+            format!("({at}, id) < ((SELECT at FROM audit WHERE id = ?1), ?1)"),
+            1,
+            filter.before.is_some(),
+        ),
+        (format!("{kind} = ?4"), 4, filter.kind.is_some()),
+        ("study = ?5".to_owned(), 5, filter.study.is_some()),
+        ("job = ?6".to_owned(), 6, filter.job.is_some()),
+    ] {
+        if wanted {
+            sql.push_str(&format!(" AND {condition}"));
+        } else {
+            sql.push_str(&format!(" AND ?{number} IS NULL"));
+        }
+    }
+    sql.push_str(&format!(" ORDER BY {at} DESC, id DESC LIMIT ?7"));
+    sql
+}
+
 impl Store {
-    /// Events, newest first.
+    /// Events, newest first: by when they happened, and of one moment by their numbers.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn audit_events(&self, filter: &AuditFilter) -> Result<Vec<AuditRow>> {
-        // A condition that is absent is left out, so that what is there finds its index.
-        let mut sql = String::from("SELECT id, event FROM audit WHERE id < ?1 AND at >= ?2 AND at < ?3");
-        // The few of a study or a job are looked through for their kind, never the many of a kind for theirs.
-        let kind = match (&filter.study, &filter.job) {
-            (None, None) => "kind",
-            _ => "+kind",
-        };
-        for (column, number, wanted) in [
-            (kind, 4, filter.kind.is_some()),
-            ("study", 5, filter.study.is_some()),
-            ("job", 6, filter.job.is_some()),
-        ] {
-            let condition = if wanted {
-                format!(" AND {column} = ?{number}")
-            } else {
-                format!(" AND ?{number} IS NULL")
-            };
-            sql.push_str(&condition);
-        }
-        sql.push_str(" ORDER BY id DESC LIMIT ?7");
+        let sql = sql(filter);
         self.read(|db| {
             let mut statement = db.prepare_cached(&sql)?;
             let mut rows = statement.query(params![
-                filter.before.unwrap_or(i64::MAX),
+                filter.before,
                 filter.since.map_or(i64::MIN, |at| at.0),
                 filter.until.map_or(i64::MAX, |at| at.0),
                 filter.kind.map(AuditKind::word),
@@ -132,4 +143,70 @@ fn read(row: &Row<'_>) -> Result<AuditRow> {
 pub(super) fn event(json: &str) -> Result<AuditEvent> {
     serde_json::from_str(json)
         .map_err(|error| StoreError::State(format!("an event of the audit trail cannot be read: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_question_finds_its_index() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("s.sqlite")).unwrap();
+        let none = AuditFilter::default;
+        for (asked, index) in [
+            (none(), "audit_by_time"),
+            (
+                AuditFilter {
+                    since: Some(Timestamp(1)),
+                    before: Some(7),
+                    ..none()
+                },
+                "audit_by_time",
+            ),
+            (
+                AuditFilter {
+                    kind: Some(AuditKind::Deleted),
+                    ..none()
+                },
+                "audit_by_kind_and_time",
+            ),
+            (
+                AuditFilter {
+                    study: Some(String::new()),
+                    kind: Some(AuditKind::Deleted),
+                    ..none()
+                },
+                "audit_by_study",
+            ),
+            (
+                AuditFilter {
+                    job: Some(String::new()),
+                    before: Some(7),
+                    ..none()
+                },
+                "audit_by_job",
+            ),
+        ] {
+            let plan = store.read(|db| {
+                let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {}", sql(&asked)))?;
+                let none: Option<i64> = None;
+                let rows = statement.query_map(params![asked.before, 1, 2, none, none, none, 9], |row| {
+                    row.get::<_, String>(3)
+                })?;
+                Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
+            });
+            let plan = plan.unwrap();
+            assert!(
+                plan[0].contains(&format!("USING INDEX {index} (")),
+                "{asked:?}: {plan:?}"
+            );
+            let sorts = plan.iter().any(|step| step.contains("TEMP B-TREE"));
+            assert_eq!(
+                sorts,
+                asked.study.is_some() || asked.job.is_some(),
+                "{asked:?}: {plan:?}"
+            );
+        }
+    }
 }

@@ -2,11 +2,16 @@
 //!
 //! ```text
 //! begun     changes outside the store, noted before they are made
-//! alerts    what strangers cause, at a bounded rate
+//! limit     what strangers and failing senders cause, at a bounded rate
+//! alerts    who was turned away
+//! failed    what an association was to bring and did not
+//! changed   what somebody may have changed with an editor
 //! chain     appending, and whether the chain still holds
+//! given     whose studies an answer gives out
 //! jobs      events about a job: whose studies they are
 //! receipts  what an association brought, told once for each study
 //! sending   what became of a delivery
+//! taken_over  jobs of another installation
 //! listing   reading, and how far the collector is
 //! pruning   the one way in which rows go
 //! ```
@@ -18,11 +23,16 @@
 mod alerts;
 mod begun;
 mod chain;
+mod changed;
+mod failed;
+mod given;
 mod jobs;
+mod limit;
 mod listing;
 mod pruning;
 mod receipts;
 mod sending;
+mod taken_over;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,14 +44,18 @@ use super::{Pending, Result, Store};
 use crate::model::AuditEvent;
 
 pub use chain::{TrailBreak, TrailChecked};
+pub use given::GivenOut;
 pub use listing::{AuditFilter, AuditRow};
 pub use receipts::{Receipt, ReceiptMark};
 pub use sending::{AuditDestination, AuditDestinations};
 
-pub(super) use alerts::{AlertLimit, refused};
+pub(super) use alerts::refused;
+pub(super) use failed::failed;
 pub(super) use jobs::{about_job, all_of_bucket, deleted};
+pub(super) use limit::Limits;
 pub(super) use receipts::{Unheard, mark, pushed};
 pub(super) use sending::{begun, sent_and_cancelled, settled};
+pub(super) use taken_over::taken_over;
 
 /// An event that is written with the next change, and whether it was.
 #[derive(Clone, Debug)]

@@ -29,7 +29,7 @@ impl Store {
             // The first that is young enough ends it: a clock that was set back leaves no gaps.
             let first_kept: Option<i64> = db
                 .query_row(
-                    "SELECT min(id) FROM audit WHERE id > ?1 AND id <= ?2 AND at >= ?3",
+                    "SELECT min(id) FROM audit WHERE id > ?1 AND id <= ?2 AND +at >= ?3",
                     params![from, from + STEP, before.0],
                     |row| row.get(0),
                 )

@@ -45,7 +45,8 @@ pub(in crate::store) fn mark(db: &Connection, job: i64, mark: &ReceiptMark) -> R
     Ok(())
 }
 
-fn is_of(db: &Connection, job: i64, study: &str, patient_id: &str) -> Result<()> {
+/// Remembers whose a study of a job is.
+pub(super) fn is_of(db: &Connection, job: i64, study: &str, patient_id: &str) -> Result<()> {
     db.prepare_cached("INSERT OR IGNORE INTO audit_studies (job, study, patient_id) VALUES (?1, ?2, ?3)")?
         .execute(params![job, study, patient_id])?;
     Ok(())
@@ -129,7 +130,7 @@ impl Store {
                         ..of.clone()
                     };
                     let (calling, called) = (origin.calling.0.as_str(), origin.called.0.as_str());
-                    let event = received(action, calling, called, &origin.address.to_string());
+                    let event = transferred(action, calling, called, &origin.address.to_string());
                     append(db, &event.of_study(of).about(AuditThing::Job, job.as_str()))?;
                 }
             }
@@ -160,7 +161,7 @@ impl Store {
                 if sop_classes.is_empty() {
                     continue;
                 }
-                let event = received(AuditAction::Create, &calling, &stream, &address);
+                let event = transferred(AuditAction::Create, &calling, &stream, &address);
                 let text = "counted at the start after the node had stopped within the association";
                 let event = event.saying(text).about(AuditThing::Job, id.as_str());
                 of_studies(db, &event, studies(db, &id)?, sop_classes)?;
@@ -202,7 +203,8 @@ fn untold(db: &Connection, seq: i64, id: &str) -> Result<BTreeMap<String, u64>> 
     Ok(left)
 }
 
-fn received(action: AuditAction, calling: &str, called: &str, address: &str) -> AuditEvent {
+/// Objects came over an association, or were to come.
+pub(super) fn transferred(action: AuditAction, calling: &str, called: &str, address: &str) -> AuditEvent {
     let sender = AuditParticipant::ae(calling, Some(address), AuditRole::Source).asking();
     let us = AuditParticipant::ae(called, None, AuditRole::Destination);
     AuditEvent::new(AuditKind::Transferred, action, vec![sender, us])

@@ -294,6 +294,14 @@ impl Parrot {
         response.status
     }
 
+    /// Sends an object but for the last fragment of its data set.
+    pub fn begin(&mut self, context: u8, object: &Object, data_set: &[u8]) {
+        let id = self.next_id();
+        let command = Command::store(id, object.sop_class, &object.sop_instance);
+        self.say(pdu::message(context, &command, None));
+        self.say(pdu::p_data(&[Pdv::new(context, pdu::DATA, data_set)]));
+    }
+
     /// Asks for release, which has to be answered.
     #[track_caller]
     pub fn release(mut self) {

@@ -123,3 +123,19 @@ fn a_restored_store_says_that_it_is_one() {
     let checked = StoreReader::open(&copy).unwrap().check_audit_trail(None).unwrap();
     assert_eq!((checked.rows, checked.breaks), (6, None));
 }
+
+#[test]
+fn a_trail_without_its_triggers_is_found_though_nothing_was_changed_yet() {
+    let trail = five();
+    assert_eq!(trail.check().breaks, None);
+    trail
+        .sql(
+            "DROP TRIGGER audit_is_not_changed; \
+             CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT 1; END",
+        )
+        .unwrap();
+    let wrong = Some(TrailBreak::Unprotected("audit_is_not_changed"));
+    assert_eq!(trail.check().breaks, wrong);
+    trail.sql("DROP TRIGGER audit_is_not_changed").unwrap();
+    assert_eq!(trail.check().breaks, wrong);
+}

@@ -154,3 +154,27 @@ fn what_the_store_refuses_to_tell_is_told_with_a_later_association() {
         assert_eq!(told[0].study.as_ref().unwrap().sop_classes, classes(2));
     }
 }
+
+#[test]
+fn what_was_changed_with_an_editor_is_told_once_and_the_first_look_is_no_change() {
+    let trail = trail();
+    let look = |now: &str, tells: bool| {
+        let event = event(AuditKind::ConfigurationChanged, 1).saying("it is another one");
+        let looked = trail
+            .store
+            .audit_if_changed("configuration", now.to_owned(), tells.then_some(event));
+        looked.wait().unwrap();
+    };
+    for (now, tells) in [
+        ("a", true),
+        ("a", true),
+        ("b", true),
+        ("b", true),
+        ("c", false),
+        ("c", true),
+    ] {
+        look(now, tells);
+    }
+    let texts: Vec<_> = trail.told().into_iter().flat_map(|event| event.text).collect();
+    assert_eq!(texts, ["it is another one: a before, b now"]);
+}

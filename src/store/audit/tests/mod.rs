@@ -3,6 +3,8 @@
 mod arrivals;
 mod chain;
 mod cut_off;
+mod failed;
+mod given;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -42,7 +44,7 @@ impl Trail {
             ..AuditFilter::default()
         };
         let mut rows = self.store.audit_events(&filter).unwrap();
-        rows.reverse();
+        rows.sort_by_key(|row| row.id);
         rows.into_iter().map(|row| row.event).collect()
     }
 
@@ -326,6 +328,31 @@ fn events_are_found_by_time_kind_study_and_job() {
 }
 
 #[test]
+fn pages_go_on_where_they_end_whatever_the_clock_did() {
+    let trail = trail();
+    for at in [5, 6, 2, 2, 2, 7, 3] {
+        trail.store.audit(event(AuditKind::Accessed, at)).wait().unwrap();
+    }
+    for kind in [None, Some(AuditKind::Accessed)] {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let filter = AuditFilter {
+                kind,
+                before,
+                limit: 2,
+                ..AuditFilter::default()
+            };
+            let page = trail.store.audit_events(&filter).unwrap();
+            let Some(last) = page.last() else { break };
+            before = Some(last.id);
+            found.extend(page.iter().map(|row| (row.event.at.0, row.id)));
+        }
+        let expected = [(7, 6), (6, 2), (5, 1), (3, 7), (2, 5), (2, 4), (2, 3)];
+        assert_eq!(found, expected, "{kind:?}");
+    }
+}
+
+#[test]
 fn strangers_are_told_without_anybody_waiting() {
     let trail = trail();
     for _ in 0..30 {
@@ -340,7 +367,13 @@ fn strangers_are_told_without_anybody_waiting() {
             ..AuditFilter::default()
         })
         .unwrap();
-    assert_eq!(rows.len(), 10);
+    assert_eq!(
+        rows.len(),
+        11,
+        "ten, and the last that says how many were left out"
+    );
+    let last = rows.iter().max_by_key(|row| row.id).unwrap();
+    assert!(last.event.text.clone().unwrap().contains("19 more before it"));
 }
 
 #[test]
