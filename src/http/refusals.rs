@@ -32,7 +32,7 @@ const WORDS: usize = 4 << 10;
 pub(super) async fn tell(request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     let (method, waits) = (head.method.clone(), head.headers.contains_key(header::EXPECT));
-    let body = Incoming::new(body);
+    let body = Incoming::new(body, SILENCE);
     let rest = body.clone();
     let pieces = futures_util::stream::unfold(body, |body| async move { Some((body.next().await?, body)) });
     let response = next
@@ -95,6 +95,8 @@ struct Incoming(Arc<Mutex<Source>>);
 
 struct Source {
     body: BodyDataStream,
+    /// As long as nothing may come.
+    silence: Duration,
     /// It was asked for: whoever waits for that sends.
     begun: bool,
     /// Nothing more comes.
@@ -104,9 +106,10 @@ struct Source {
 }
 
 impl Incoming {
-    fn new(body: Body) -> Self {
+    fn new(body: Body, silence: Duration) -> Self {
         Self(Arc::new(Mutex::new(Source {
             body: body.into_data_stream(),
+            silence,
             begun: false,
             over: false,
             silent: false,
@@ -143,9 +146,33 @@ impl Source {
             return None;
         }
         self.begun = true;
-        let piece = timeout(SILENCE, self.body.next()).await;
+        let piece = timeout(self.silence, self.body.next()).await;
         self.over = !matches!(piece, Ok(Some(Ok(_))));
         self.silent = piece.is_err();
         piece.unwrap_or_else(|late| Some(Err(axum::Error::new(io::Error::from(late)))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stalled() -> Incoming {
+        let pieces = futures_util::stream::pending::<Result<Bytes, io::Error>>();
+        Incoming::new(Body::from_stream(pieces), Duration::from_millis(20))
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stops_coming_is_waited_for_no_longer() {
+        let body = stalled();
+        assert!(body.next().await.unwrap().is_err());
+        assert!(body.next().await.is_none());
+        assert!(body.drain(false).await, "it is known as the reason");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_waits_to_be_asked_for_its_body_is_not_asked_to_throw_it_away() {
+        assert!(!stalled().drain(true).await);
+        assert!(stalled().drain(false).await);
     }
 }

@@ -113,7 +113,9 @@ impl Tree {
         for directory in sorted(&root.join("scratch"))? {
             let name = name(&directory);
             // One without its paper was a job too.
-            if !directory.join("info.json").is_file() && !(name.starts_with("tmp.") && directory.is_dir()) {
+            let is_job =
+                directory.join("info.json").is_file() || (name.starts_with("tmp.") && directory.is_dir());
+            if !is_job {
                 continue;
             }
             match job(&directory, name) {
