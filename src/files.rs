@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Makes a directory and everything above it, and makes the new entries last.
@@ -84,14 +85,38 @@ pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
 /// # Errors
 /// [`io::ErrorKind::NotFound`] where that is gone: it is not made again. What the system says; the old file then stays.
 pub fn renew_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    renew(path, content, |_| Ok(()))
+}
+
+fn renew(path: &Path, content: &[u8], ready: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = directory.join(format!(".{name}.new"));
     let mut file = File::create(&beside)?;
     file.write_all(content)?;
+    ready(&beside)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
     sync_directory(directory)
+}
+
+/// As [`replace_file`], for a file that people keep too: what a link leads to is replaced, not the link, and it stays whose
+/// it was.
+///
+/// # Errors
+/// As [`replace_file`].
+pub fn replace_shared_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    // A link that leads nowhere is replaced.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let Ok(before) = fs::metadata(&path) else {
+        return replace_file(&path, content);
+    };
+    renew(&path, content, |beside| {
+        fs::set_permissions(beside, before.permissions())?;
+        // Who is not root gives nothing away; what is theirs then is at least in force.
+        let _ = std::os::unix::fs::chown(beside, Some(before.uid()), Some(before.gid()));
+        Ok(())
+    })
 }
 
 /// Adds to the end of a file; makes it and its directory if they are not there.

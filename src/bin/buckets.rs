@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use magickbox::cli::buckets::Buckets;
+use magickbox::cli::printing::ended;
 
 fn main() -> ExitCode {
     match Buckets::parse().run() {
-        Ok(status) => status,
+        Ok(status) => ended(status),
         Err(error) => {
             eprintln!("buckets: {error:#}");
             ExitCode::FAILURE

@@ -9,6 +9,7 @@ use magickbox::cli::backup::Backup;
 use magickbox::cli::conformance::Conformance;
 use magickbox::cli::echo::Echo;
 use magickbox::cli::job::JobCommand;
+use magickbox::cli::printing::ended;
 use magickbox::cli::restore::Restore;
 use magickbox::cli::route::RouteCommand;
 use magickbox::cli::serve::Serve;
@@ -57,8 +58,11 @@ fn main() -> ExitCode {
 }
 
 fn end(done: anyhow::Result<ExitCode>) -> ExitCode {
-    done.unwrap_or_else(|error| {
-        eprintln!("magickbox: {error:#}");
-        ExitCode::FAILURE
-    })
+    done.map_or_else(
+        |error| {
+            eprintln!("magickbox: {error:#}");
+            ExitCode::FAILURE
+        },
+        ended,
+    )
 }

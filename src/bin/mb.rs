@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use magickbox::cli::mb::Mb;
+use magickbox::cli::printing::ended;
 
 fn main() -> ExitCode {
-    Mb::parse().run()
+    ended(Mb::parse().run())
 }

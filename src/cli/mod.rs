@@ -1,5 +1,9 @@
 //! The programs: one file per subcommand; nothing here knows how a thing is done, only how it is asked for.
 
+// Before the others, whose lines it prints.
+#[macro_use]
+pub mod printing;
+
 pub mod adopt;
 pub mod audit;
 pub mod backup;

@@ -11,6 +11,7 @@ use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -19,6 +20,9 @@ const CONNECTIONS: usize = 512;
 
 /// Time for the handshake of TLS.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// As long as a client may take nothing of an answer: one that is paused holds its place no longer.
+const STALLED: Duration = Duration::from_secs(600);
 
 /// After an accept that failed: no file descriptor, mostly.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -39,6 +43,10 @@ pub struct Peer(pub SocketAddr);
 /// A connection that was begun.
 pub struct Connection {
     stream: Stream,
+    /// As long as nothing may be taken of what is written.
+    patience: Duration,
+    /// Ends it, while nothing can be written.
+    stalled: Option<Pin<Box<Sleep>>>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -91,6 +99,8 @@ async fn accept(socket: TcpListener, tls: Option<Shown>, begun: mpsc::Sender<(Co
             };
             let connection = Connection {
                 stream,
+                patience: STALLED,
+                stalled: None,
                 _place: place,
             };
             // Nobody asks any more: the node stops.
@@ -119,6 +129,24 @@ impl Listener for Door {
     }
 }
 
+impl Connection {
+    /// What became of writing; an error once nothing could be written for long.
+    fn in_time<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let patience = self.patience;
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        stalled
+            .as_mut()
+            .poll(cx)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
 impl AsyncRead for Connection {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -134,17 +162,21 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        let written = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
+        };
+        this.in_time(cx, written)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        let flushed = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
+        };
+        this.in_time(cx, flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -152,5 +184,33 @@ impl AsyncWrite for Connection {
             Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_takes_nothing_of_an_answer_loses_its_place() {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let (_idle, accepted) = tokio::join!(TcpStream::connect(address), socket.accept());
+        let places = Arc::new(Semaphore::new(1));
+        let mut connection = Connection {
+            stream: Stream::Plain(accepted.unwrap().0),
+            patience: Duration::from_millis(50),
+            stalled: None,
+            _place: places.acquire_owned().await.unwrap(),
+        };
+        let piece = vec![0; 1 << 20];
+        let error = loop {
+            if let Err(error) = connection.write_all(&piece).await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

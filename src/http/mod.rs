@@ -16,6 +16,7 @@ mod memory;
 mod metrics;
 mod problem;
 mod push;
+mod refusals;
 mod remotes;
 mod routes;
 mod series;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -99,7 +100,7 @@ pub fn router(context: Context) -> Router {
         store: context.store.clone(),
     };
     let trail = trail::Trail::new(context.store.clone());
-    Router::new()
+    let pages = Router::new()
         .route("/readyz", get(async || "ready\n"))
         .route("/metrics", get(metrics::show))
         .nest("/api/v1", api::router())
@@ -109,7 +110,11 @@ pub fn router(context: Context) -> Router {
         })
         .layer(from_fn_with_state(trail, trail::tell))
         .layer(from_fn_with_state(access, auth::check))
-        .with_state(context)
+        .with_state(context);
+    // Around all of them: what a page's own layers see of a wrong method says not yet which are right.
+    Router::new()
+        .fallback_service(pages)
+        .layer(from_fn(refusals::tell))
 }
 
 /// Serves, over TLS where something is to be shown, until `stopped`, then finishes what is under way.

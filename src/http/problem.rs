@@ -1,13 +1,16 @@
 //! Errors as problem details (RFC 9457): one mapping from what can go wrong to a status.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::{FormRejection, JsonRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::bucket::{ChangeError, InstallError, MemoryError, RemoveError, UploadError};
 use crate::store::StoreError;
+
+/// The media type of problem details.
+pub(super) const KIND: &str = "application/problem+json";
 
 /// An answer that is no success.
 #[derive(Debug)]
@@ -36,6 +39,17 @@ impl Problem {
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
+
+    /// A refusal of axum's own, in its words where they are for people.
+    pub fn of_axum(status: StatusCode, words: String) -> Self {
+        match status {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(
+                status,
+                "the body has more than 2 MiB, the most that is taken here",
+            ),
+            _ => Self::new(status, words),
+        }
+    }
 }
 
 impl IntoResponse for Problem {
@@ -43,7 +57,7 @@ impl IntoResponse for Problem {
         let title = self.status.canonical_reason().unwrap_or_default();
         let body = json!({ "type": "about:blank", "title": title, "status": self.status.as_u16(), "detail": self.detail });
         let mut response = (self.status, Json(body)).into_response();
-        let kind = HeaderValue::from_static("application/problem+json");
+        let kind = HeaderValue::from_static(KIND);
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
     }
@@ -142,7 +156,13 @@ impl From<MemoryError> for Problem {
 
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
-        Self::new(rejection.status(), rejection.body_text())
+        Self::of_axum(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<FormRejection> for Problem {
+    fn from(rejection: FormRejection) -> Self {
+        Self::of_axum(rejection.status(), rejection.body_text())
     }
 }
 

@@ -1,6 +1,6 @@
 //! `/api/v1/routes`: the rules that say where results go, and why a result would or would not go somewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path as FilePath, PathBuf};
 
 use axum::body::Bytes;
@@ -15,10 +15,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::model::{
-    AttributeSet, AttributeTag, Destination, Direction, JobId, Layout, Outcome, Peer, Place, Route,
-    RouteSource,
+    AttributeSet, AttributeTag, Destination, Direction, Job, JobId, Outcome, Peer, Place, Route, RouteSource,
 };
 use crate::routing::{self, Attributes, Decision, Facts, Offer, Offered, RoutesError, Rules};
+use crate::stage::inputs;
 use crate::store::{Store, StoreError};
 
 use super::Context;
@@ -217,28 +217,20 @@ fn of_job(context: &Context, id: &JobId, question: &Question) -> Result<Result<V
         None => job.outcome.clone().unwrap_or(Outcome::Success),
     };
     let called = question.called.clone().unwrap_or_else(|| job.stream.to_string());
-    let calling = question.calling.clone().unwrap_or(job.calling_ae_title);
+    let calling = question.calling.clone();
+    let calling = calling.unwrap_or_else(|| job.calling_ae_title.clone());
     let facts = Facts {
         called: &called,
         calling: &calling,
         outcome: &outcome,
     };
     let needed = routing::needed(&routes, facts);
-    let layout: &Layout = &context.layout;
     let mut notes = Vec::new();
-    let mut files = |place: Place<'_>, direction| {
-        let directory = layout.path(place);
-        let names = names(&directory).unwrap_or_else(|error| {
-            if error.kind() != std::io::ErrorKind::NotFound {
-                notes.push(error.to_string());
-            }
-            Vec::new()
-        });
-        routing::offered(&directory, names, needed.get(&direction))
-    };
+    let output = context.layout.path(Place::Output(&job.stream, id));
+    let names = names(&output, &mut notes);
     let offer = Offer {
-        output: files(Place::Output(&job.stream, id), Direction::Output),
-        input: files(Place::Input(&job.stream, id), Direction::Input),
+        output: routing::offered(&output, names, needed.get(&Direction::Output)),
+        input: received(context, &job, needed.get(&Direction::Input), &mut notes)?,
         report: Vec::new(),
     };
     let offer = with_report(&routes, facts, offer);
@@ -271,21 +263,47 @@ fn with_report(routes: &[Route], facts: Facts<'_>, offer: Offer) -> Offer {
     Offer { report, ..offer }
 }
 
-/// The DICOM files of a directory.
-fn names(directory: &FilePath) -> std::io::Result<Vec<String>> {
-    let mut paths: Vec<PathBuf> = Vec::new();
-    crate::files::walk(directory, (DEEPEST, MOST_FILES), &mut paths, &mut 0)?;
-    paths.sort();
-    let mut names = Vec::new();
-    for path in paths {
-        let name = path.strip_prefix(directory).ok().and_then(FilePath::to_str);
-        if let Some(name) = name
-            && routing::is_dicom(&path)?
-        {
-            names.push(name.to_owned());
-        }
+/// What a job received, also while it was not laid out for its bucket yet.
+fn received(
+    context: &Context,
+    job: &Job,
+    wanted: Option<&BTreeSet<AttributeTag>>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Offered>, StoreError> {
+    if job.removed_at.is_some() {
+        return Ok(Vec::new());
     }
-    Ok(names)
+    let mut files = inputs(&context.layout, &context.store, job)?;
+    if files.len() > MOST_FILES {
+        notes.push(cut("input"));
+        files.truncate(MOST_FILES);
+    }
+    files.retain(|file| routing::is_dicom(&file.path).unwrap_or(false));
+    let offered = files.into_iter().map(|file| Offered {
+        attributes: wanted.map_or_else(Attributes::default, |tags| {
+            routing::read_attributes(&file.path, tags)
+        }),
+        file: file.name,
+    });
+    Ok(offered.collect())
+}
+
+fn cut(directory: &str) -> String {
+    format!("only {MOST_FILES} of the files of {directory} are looked at: there are more")
+}
+
+/// The DICOM files of a directory, and what else is to be said of it.
+fn names(directory: &FilePath, notes: &mut Vec<String>) -> Vec<String> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    match crate::files::walk(directory, (DEEPEST, MOST_FILES), &mut paths, &mut 0) {
+        Err(_) if paths.len() == MOST_FILES => notes.push(cut("output")),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => notes.push(error.to_string()),
+        _ => {}
+    }
+    paths.sort();
+    paths.retain(|path| routing::is_dicom(path).unwrap_or(false));
+    let below = |path: &PathBuf| Some(path.strip_prefix(directory).ok()?.to_str()?.to_owned());
+    paths.iter().filter_map(below).collect()
 }
 
 fn became(store: &Store, id: &JobId) -> Result<Value, StoreError> {

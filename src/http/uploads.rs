@@ -22,9 +22,6 @@ use super::problem::Problem;
 /// Where a piece begins, and where the next one does; tus 1.0 calls it so.
 const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 
-/// The most that is read of a piece which is refused, in bytes, so that the answer is heard.
-const DRAINED: usize = 64 << 20;
-
 pub fn router() -> Router<Context> {
     Router::new().route("/uploads", post(begin)).route(
         "/uploads/{id}",
@@ -105,11 +102,7 @@ async fn append(
         let mut body = body
             .into_data_stream()
             .map(|piece| piece.map_err(std::io::Error::other));
-        let appended = uploads.append(&id, offset, &mut body).await;
-        if appended.is_err() {
-            drain(&mut body).await;
-        }
-        appended
+        uploads.append(&id, offset, &mut body).await
     });
     let offset = appended
         .await
@@ -117,21 +110,6 @@ async fn append(
     let mut response = StatusCode::NO_CONTENT.into_response();
     response.headers_mut().insert(OFFSET, offset.into());
     Ok(response)
-}
-
-/// Reads the rest of a piece that is refused: a client that still sends does not hear an answer.
-async fn drain<E>(body: &mut (impl futures_util::Stream<Item = Result<bytes::Bytes, E>> + Unpin)) {
-    let mut read = 0;
-    let reading = async {
-        while let Some(Ok(piece)) = body.next().await {
-            read += piece.len();
-            if read > DRAINED {
-                return;
-            }
-        }
-    };
-    // Whether it was read to its end or not, the answer is the same.
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(10), reading).await;
 }
 
 async fn discard(State(context): State<Context>, Path(id): Path<String>) -> Result<StatusCode, Problem> {

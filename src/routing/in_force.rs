@@ -108,6 +108,15 @@ struct Stamp {
     changed: [i64; 4],
 }
 
+impl Stamp {
+    /// That of no file at all.
+    const UNSEEN: Self = Self {
+        place: (0, 0),
+        size: u64::MAX,
+        changed: [0; 4],
+    };
+}
+
 struct State {
     rules: Rules,
     /// The file that was judged last; `None`: there was none.
@@ -220,7 +229,10 @@ impl Routes {
     pub fn look(&self) {
         let file = &self.0.config.file;
         let mut state = self.state();
-        let Ok(seen) = stamp(file) else { return };
+        let seen = match stamp(file) {
+            Ok(seen) => seen,
+            Err(error) => return unseen(&mut state, RoutesError::io("look at", file)(error)),
+        };
         if seen == state.judged {
             state.settling = None;
             return;
@@ -252,7 +264,7 @@ impl Routes {
             path: file.clone(),
             findings,
         })?;
-        files::replace_file(file, text).map_err(RoutesError::io("write", file))?;
+        files::replace_shared_file(file, text).map_err(RoutesError::io("write", file))?;
         state.settling = None;
         state.judged = stamp(file).unwrap_or_default();
         self.put_in_force(&mut state, file, text)?;
@@ -287,6 +299,15 @@ impl Routes {
         }
         Ok(())
     }
+}
+
+/// Nobody knows what is there, such as a link that leads to itself: that is said once, and whatever comes is judged.
+fn unseen(state: &mut State, error: RoutesError) {
+    let said = state.rules.refusal.as_ref();
+    if said.is_none_or(|refusal| !refusal.why.starts_with(&error.to_string())) {
+        refuse(state, &error);
+    }
+    (state.judged, state.settling) = (Some(Stamp::UNSEEN), None);
 }
 
 /// The rules before stay.

@@ -229,3 +229,38 @@ fn what_cannot_be_taken_over_is_named_and_keeps_nothing_else_from_it() {
         "{none:#?}"
     );
 }
+
+#[test]
+fn what_is_damaged_is_named_and_keeps_nothing_else_from_being_taken() {
+    needs!(Docker);
+    let home = scratch();
+    let (original, data) = (Original::new(home.path().join("old")), home.path().join("data"));
+    let stream = original.bucket("OldCopy", &copy("OldCopy"), 1);
+    fs::write(stream.join("info.json"), "{ \"name\": ").unwrap();
+    let nameless = original.bucket("much too long an AE title", "x", 1);
+    fs::write(nameless.join("info.json"), "").unwrap();
+    // Oldest first: the damaged ones come before the whole one.
+    let broken = original.job("tmp.aBroken", "OldCopy", &Object::series(1), true);
+    fs::remove_dir_all(broken.join("INPUT")).unwrap();
+    fs::write(broken.join("INPUT"), "a file where a directory was").unwrap();
+    let torn = original.job("tmp.bTorn", "OldCopy", &Object::series(1), true);
+    fs::write(torn.join("proc.json"), "[{\"succ").unwrap();
+    let lost = original.job("tmp.cLost", "OldCopy", &Object::series(1), true);
+    fs::remove_file(lost.join("info.json")).unwrap();
+    original.job("tmp.dWhole", "OldCopy", &Object::series(2), true);
+
+    let shown = original.adopt(&data, &[]);
+    assert_eq!(shown.code, Some(1), "{shown:#?}");
+    let done = original.adopt(&data, &["--yes"]);
+    assert_eq!(done.code, Some(1), "{done:#?}");
+    for expected in [
+        "streams/bucketmuch too long an AE title: its info.json has no AE title",
+        "installed  OldCopy",
+        "Finished jobs    1\n",
+        "NOT: take ",
+        "tmp.aBroken over",
+        "Jobs left        2 ",
+    ] {
+        assert!(done.stdout.contains(expected), "{expected}: {done:#?}");
+    }
+}

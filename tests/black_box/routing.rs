@@ -387,3 +387,22 @@ fn a_node_that_never_had_rules_does_not_start_with_wrong_ones() {
         "{said:#?}"
     );
 }
+
+#[test]
+fn what_a_job_has_received_is_explained_before_its_bucket_sees_it() {
+    needs!(Docker);
+    let rules = r#"{ "routing": [ { "name": "as it came", "RouteDirectory": "INPUT", "send": [ { "success":
+        { "IP": "127.0.0.1", "PORT": "9", "AETitleSender": "me", "AETitleTo": "PACS",
+          "which": [ { "0008,0060": "^MR$" } ] } } ] } ] }"#;
+    let node = node(
+        rules,
+        "[bucket.Copy]\ncomplete = { level = \"study\", quiet = \"1h\" }\n",
+    );
+    let study = send(&node);
+    let open = job(&node, &study, "an open set", |job| job.state == "receiving");
+    let said = route(&node, &["explain", &open.id]);
+    assert_eq!(said.code, Some(0), "{said:#?}");
+    for expected in ["the job has not ended yet", "1 of 2 files of input"] {
+        assert!(said.stdout.contains(expected), "{expected}: {said:#?}");
+    }
+}

@@ -184,34 +184,29 @@ impl Adopt {
             });
         }
         if !self.without_jobs {
-            self.take_jobs(&layout, &store, tree, &mut report).await?;
+            self.take_jobs(&layout, &store, tree, &mut report).await;
         }
         store.close();
         Ok(report)
     }
 
-    async fn take_jobs(
-        &self,
-        layout: &Layout,
-        store: &Store,
-        tree: &Tree,
-        report: &mut Report,
-    ) -> Result<()> {
+    /// One that is damaged keeps no other from being taken.
+    async fn take_jobs(&self, layout: &Layout, store: &Store, tree: &Tree, report: &mut Report) {
         let bar = report::progress(tree.jobs.len());
         for job in &tree.jobs {
             let taken = history::take_over(layout, store, job, !self.without_input).await;
-            match taken.with_context(|| format!("take {} over", job.directory.display()))? {
-                Taken::Whole => report.jobs_taken += 1,
-                Taken::But(files) => {
+            match taken.with_context(|| format!("take {} over", job.directory.display())) {
+                Ok(Taken::Whole) => report.jobs_taken += 1,
+                Ok(Taken::But(files)) => {
                     report.jobs_taken += 1;
                     report.files_left_out += files;
                 }
-                Taken::Already => report.jobs_already += 1,
+                Ok(Taken::Already) => report.jobs_already += 1,
+                Err(error) => report.jobs_failed.push(error),
             }
             bar.inc(1);
         }
         bar.finish_and_clear();
-        Ok(())
     }
 
     fn images(&self) -> BTreeMap<AeTitle, String> {
@@ -222,6 +217,7 @@ impl Adopt {
         Report {
             data: config.data.clone(),
             rules: tree.rules.clone(),
+            nameless: tree.nameless.clone(),
             jobs: if self.without_jobs {
                 None
             } else {

@@ -9,6 +9,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::rules::Fitting;
 use super::tree::Stream;
 use crate::cli::table::print_table;
+use crate::cli::text::plain;
+
+/// Jobs that could not be taken and are named one by one.
+const FAILURES: usize = 20;
 
 /// What is to be taken over, or was.
 #[derive(Debug, Default)]
@@ -19,6 +23,8 @@ pub struct Report {
     pub data: PathBuf,
     /// A line a bucket.
     pub buckets: Vec<Line>,
+    /// Directories of buckets without an AE title.
+    pub nameless: Vec<String>,
     /// What is to be said of the original's routing rules, if it has some.
     pub routing: Option<Result<usize, Error>>,
     /// The original's classification rules.
@@ -29,6 +35,8 @@ pub struct Report {
     pub jobs_taken: usize,
     /// Those that were.
     pub jobs_already: usize,
+    /// Those that could not be taken, and why.
+    pub jobs_failed: Vec<Error>,
     /// Files of theirs that are not taken.
     pub files_left_out: usize,
     /// Jobs that are not over.
@@ -78,7 +86,10 @@ impl Line {
 impl Report {
     /// Whether all of it fits.
     pub fn is_whole(&self) -> bool {
-        self.buckets.iter().all(|line| line.fits) && !matches!(self.routing, Some(Err(_)))
+        self.buckets.iter().all(|line| line.fits)
+            && self.nameless.is_empty()
+            && self.jobs_failed.is_empty()
+            && !matches!(self.routing, Some(Err(_)))
     }
 
     /// Whether the routing rules fit, or why not.
@@ -106,6 +117,12 @@ impl Report {
                 })
                 .collect();
             print_table(&["", "AE TITLE", "IMAGE", "MEMORY", ""], &rows);
+        }
+        for directory in &self.nameless {
+            println!(
+                "NOT  streams/{}: its info.json has no AE title that is one",
+                plain(directory)
+            );
         }
         println!();
         self.print_rest(from);
@@ -137,6 +154,17 @@ impl Report {
                 };
                 println!("Finished jobs    {}{already}", self.jobs_taken);
             }
+        }
+        for error in self.jobs_failed.iter().take(FAILURES) {
+            println!("                 NOT: {}", plain(&format!("{error:#}")));
+        }
+        if let Some(more) = self
+            .jobs_failed
+            .len()
+            .checked_sub(FAILURES)
+            .filter(|more| *more > 0)
+        {
+            println!("                 NOT: {more} more");
         }
         if self.files_left_out > 0 {
             let files = self.files_left_out;

@@ -26,6 +26,8 @@ const MACHINERY: [&str; 2] = ["bucket01", "bucket02"];
 pub struct Tree {
     /// Its installed buckets.
     pub streams: Vec<Stream>,
+    /// Directories of buckets that have no AE title to be called by.
+    pub nameless: Vec<String>,
     /// Its routing rules.
     pub routing: Option<PathBuf>,
     /// Its classification rules.
@@ -86,21 +88,34 @@ impl Tree {
         );
         let code = root.join("code");
         let mut tree = Self {
-            streams: sorted(&streams)?
-                .iter()
-                .filter_map(|directory| stream(directory, &code))
-                .collect(),
+            streams: Vec::new(),
+            nameless: Vec::new(),
             routing: first_file(&[code.join("bin/routing.json"), root.join("routing.json")]),
             rules: first_file(&[code.join("bin/classifyRules.json")]),
             jobs: Vec::new(),
             without_end: 0,
         };
+        for directory in sorted(&streams)? {
+            let Some(of_name) = name(&directory)
+                .strip_prefix("bucket")
+                .filter(|_| directory.is_dir())
+            else {
+                continue;
+            };
+            if MACHINERY.contains(&name(&directory)) {
+                continue;
+            }
+            match stream(&directory, of_name, &code) {
+                Some(stream) => tree.streams.push(stream),
+                None => tree.nameless.push(name(&directory).to_owned()),
+            }
+        }
         for directory in sorted(&root.join("scratch"))? {
-            let name = directory
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            if !directory.join("info.json").is_file() {
+            let name = name(&directory);
+            // One without its paper was a job too.
+            let is_job =
+                directory.join("info.json").is_file() || (name.starts_with("tmp.") && directory.is_dir());
+            if !is_job {
                 continue;
             }
             match job(&directory, name) {
@@ -128,11 +143,13 @@ fn json(path: &Path) -> Option<Value> {
     serde_json::from_slice(&bytes).ok()
 }
 
-fn stream(directory: &Path, code: &Path) -> Option<Stream> {
-    let name = directory.file_name()?.to_str()?;
-    let of_name = name
-        .strip_prefix("bucket")
-        .filter(|_| !MACHINERY.contains(&name))?;
+fn name(path: &Path) -> &str {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default()
+}
+
+fn stream(directory: &Path, of_name: &str, code: &Path) -> Option<Stream> {
     let info = json(&directory.join("info.json")).unwrap_or_default();
     let told = info.get("AETitle").and_then(Value::as_str).unwrap_or(of_name);
     let work = output::read_small(&directory.join("work.sh"), LARGEST)

@@ -5,12 +5,15 @@ use std::io::IsTerminal;
 use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
+use time::format_description::well_known::{Rfc2822, Rfc3339};
+use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
 
 use super::ending::Ending;
 use super::jobs::{Job, matching, regex};
 use super::machines::{MachineArgs, ask_all};
 use super::print_json;
-use crate::cli::table::print_table;
+use crate::cli::table::{fits, print_table};
 use crate::cli::text::plain;
 
 #[derive(Args, Debug)]
@@ -54,15 +57,15 @@ fn print_rows(jobs: &[Job<'_>], several: bool) {
         .map(|job| {
             let seconds = job.fields.get("processingTime").and_then(Value::as_f64);
             let changed = match job.text("lastChangedTime") {
-                "0" | "" => "-",
-                changed => changed,
+                "0" | "" => "-".to_owned(),
+                changed => cell(&time(changed)),
             };
             [
                 cell(job.text("scratchdir")),
                 cell(job.text("AETitleCalled")),
                 cell(job.text("AETitleCaller")),
-                cell(job.text("received")),
-                cell(changed),
+                cell(&time(job.text("received"))),
+                changed,
                 seconds.map_or_else(|| "-".to_owned(), |s| format!("{s:.0} s")),
                 if several {
                     cell(&job.machine.title())
@@ -73,8 +76,41 @@ fn print_rows(jobs: &[Job<'_>], several: bool) {
         })
         .collect();
     let last = if several { "MACHINE" } else { "" };
-    print_table(
-        &["JOB", "BUCKET", "SENDER", "RECEIVED", "LAST CHANGE", "TOOK", last],
-        &rows,
-    );
+    let head = ["JOB", "BUCKET", "SENDER", "RECEIVED", "LAST CHANGE", "TOOK", last];
+    if fits(&head, &rows) {
+        return print_table(&head, &rows);
+    }
+    // On a narrow terminal without what says least.
+    let [job, bucket, sender, received, _, took, last] = head;
+    let rows: Vec<_> = rows
+        .into_iter()
+        .map(|[job, bucket, sender, received, _, took, last]| [job, bucket, sender, received, took, last])
+        .collect();
+    print_table(&[job, bucket, sender, received, took, last], &rows);
+}
+
+/// A time of our nodes as `2026-11-27 19:17:40`, in UTC; what another machine says stays as it is.
+fn time(text: &str) -> String {
+    let read = OffsetDateTime::parse(text, &Rfc3339).or_else(|_| OffsetDateTime::parse(text, &Rfc2822));
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+    read.ok()
+        .and_then(|at| at.to_offset(UtcOffset::UTC).format(format).ok())
+        .unwrap_or_else(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time;
+
+    #[test]
+    fn both_times_of_a_job_are_written_alike() {
+        for (text, shown) in [
+            ("2026-11-27T19:17:40.963Z", "2026-11-27 19:17:40"),
+            ("Fri, 27 Nov 2026 19:19:17 +0000", "2026-11-27 19:19:17"),
+            ("Mon Sep 1", "Mon Sep 1"),
+            ("", ""),
+        ] {
+            assert_eq!(time(text), shown);
+        }
+    }
 }

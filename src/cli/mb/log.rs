@@ -10,12 +10,9 @@ use serde_json::Value;
 use super::ending::{Ending, complain, warn};
 use super::jobs::{Job, jobs, regex};
 use super::list::print_jobs;
-use super::machines::{Machine, MachineArgs, ask_all};
+use super::machines::{Machine, MachineArgs, TIMES, ask_all};
 use super::watch::is_over;
 use crate::cli::text::plain;
-
-/// As with the original, a log may take so many times as long as another answer.
-const TIMES: u32 = 20;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -166,7 +163,9 @@ fn follow(jobs: &[Job<'_>], mut ending: Ending) -> Result<Ending> {
                         println!("==> {}", heading(log.job));
                         last = Some(number);
                     }
-                    print(&bytes)?;
+                    if !print(&bytes)? {
+                        return Ok(ending);
+                    }
                 }
                 Err(error) if Ending::of(&error) == Ending::NoAnswer => {
                     let since = *log.silent.get_or_insert_with(|| {
@@ -225,16 +224,21 @@ impl Followed<'_, '_> {
         let scratchdir = self.job.text("scratchdir");
         let name = scratchdir.strip_prefix("tmp.").unwrap_or(scratchdir);
         let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
-        self.job
-            .machine
-            .node
-            .ask(&format!("jobs/{name}"))
-            .is_ok_and(|job| is_over(&job))
+        let looked = self.job.machine.look(&format!("jobs/{name}"));
+        looked.is_ok_and(|job| is_over(&job))
     }
 }
 
-/// A container's words: on a terminal nothing that steers it.
-fn print(bytes: &[u8]) -> Result<()> {
+/// A container's words: on a terminal nothing that steers it. Whether somebody reads them.
+fn print(bytes: &[u8]) -> Result<bool> {
+    match try_print(bytes) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error).context("write to stdout"),
+    }
+}
+
+fn try_print(bytes: &[u8]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     if out.is_terminal() {
         for line in String::from_utf8_lossy(bytes).split_inclusive('\n') {
@@ -246,6 +250,5 @@ fn print(bytes: &[u8]) -> Result<()> {
     } else {
         out.write_all(bytes)?;
     }
-    out.flush()?;
-    Ok(())
+    out.flush()
 }

@@ -17,6 +17,9 @@ use crate::cli::node_client::{Failed, NodeArgs, NodeClient};
 /// Machines that are asked at the same time.
 const AT_ONCE: usize = 32;
 
+/// What may be more work than the original's lists, a log or what the API says, may take so many times as long.
+pub(super) const TIMES: u32 = 20;
+
 /// The longest answer to a question, in bytes: ten thousand jobs are a tenth of it.
 const LONGEST_ANSWER: u64 = 64 << 20;
 
@@ -214,12 +217,20 @@ impl Machine {
         anyhow!("{} answered {status}: {words}", self.title())
     }
 
+    /// What its API says, if it has one.
+    ///
+    /// # Errors
+    /// That it does not answer in time, or refuses.
+    pub fn look(&self, path: &str) -> std::result::Result<Value, Failed> {
+        self.node.ask_within(path, self.time.saturating_mul(TIMES))
+    }
+
     /// Whether it has the API of our nodes; the original has not.
     ///
     /// # Errors
     /// It does not answer, or lets nobody in.
     pub fn api(&self) -> Result<Option<Value>> {
-        match self.node.ask("node") {
+        match self.look("node") {
             Ok(node) if node.get("version").is_some() => Ok(Some(node)),
             Ok(_)
             | Err(Failed::Refused {
@@ -235,8 +246,17 @@ pub(super) fn ask_all<'m, T: Send>(
     machines: &'m [Machine],
     question: impl Fn(&'m Machine) -> Result<T> + Sync,
 ) -> (Vec<(&'m Machine, T)>, Ending) {
+    ask_at_once(machines, AT_ONCE, question)
+}
+
+/// The same with so many at the same time: for what takes as long as their jobs do.
+pub(super) fn ask_at_once<'m, T: Send>(
+    machines: &'m [Machine],
+    at_once: usize,
+    question: impl Fn(&'m Machine) -> Result<T> + Sync,
+) -> (Vec<(&'m Machine, T)>, Ending) {
     let (mut answers, mut ending) = (Vec::new(), Ending::Done);
-    for group in machines.chunks(AT_ONCE) {
+    for group in machines.chunks(at_once.max(1)) {
         let asked = thread::scope(|scope| {
             let threads: Vec<_> = group.iter().map(|m| scope.spawn(|| question(m))).collect();
             let join = |t: thread::ScopedJoinHandle<'_, Result<T>>| {

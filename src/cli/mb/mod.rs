@@ -123,7 +123,7 @@ impl Mb {
         let Some(command) = self.command else {
             if self.config_sender.is_none() {
                 // As with a wrong command line.
-                Self::command().print_help()?;
+                read(Self::command().print_help())?;
                 return Ok(Ending::Failed);
             }
             return Ok(Ending::Done);
@@ -151,13 +151,21 @@ fn help(command: Option<&str>) -> Result<Ending> {
     let mut mb = Mb::command();
     mb.build();
     match command {
-        None => mb.print_long_help()?,
+        None => read(mb.print_long_help())?,
         Some(name) => match mb.find_subcommand_mut(name) {
-            Some(command) => command.print_long_help()?,
+            Some(command) => read(command.print_long_help())?,
             None => bail!("{name:?} is no command: mb help names them"),
         },
     }
     Ok(Ending::Done)
+}
+
+/// What became of printing; nobody has to read it.
+fn read(printed: std::io::Result<()>) -> Result<()> {
+    match printed {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Prints a value as the original does: indented by two.

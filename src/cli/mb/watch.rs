@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use regex::Regex;
 use serde_json::Value;
 
-use super::ending::{Ending, warn};
+use super::ending::{Ending, complain, warn};
 use super::jobs::regex;
-use super::machines::{Machine, MachineArgs, ask_all};
+use super::machines::{Machine, MachineArgs, ask_at_once};
 use super::print_json;
 use crate::cli::node_client::Failed;
 use crate::cli::text::plain;
@@ -59,60 +60,75 @@ impl Watch {
     pub fn run(&self, machines: &MachineArgs) -> Result<Ending> {
         let regex = regex(&self.regex)?;
         let machines = machines.machines()?;
-        let all = self.regex == ".*";
-        let (answers, mut worst) = ask_all(&machines, |machine| {
-            if machine.api()?.is_none() {
-                bail!(
-                    "{} does not tell the states of jobs, so it cannot be watched",
-                    machine.title()
-                );
-            }
-            let mut jobs = machine.node.get(&format!("jobs?limit={MOST_JOBS}"))?;
-            let Some(Value::Array(jobs)) = jobs.get_mut("jobs").map(Value::take) else {
-                bail!("{} gave no list of jobs", machine.title());
-            };
-            let matches = |job: &Value| {
-                let texts = job.as_object().into_iter().flat_map(|j| j.values());
-                texts.filter_map(Value::as_str).any(|t| regex.is_match(t))
-            };
-            Ok(jobs
-                .into_iter()
-                .filter(|job| if all { !is_over(job) } else { matches(job) })
-                .collect::<Vec<_>>())
+        // All at the same time: one that hangs keeps nobody from the others.
+        let (answers, mut worst) = ask_at_once(&machines, machines.len(), |machine| {
+            let jobs = self.jobs(machine, &regex)?;
+            Ok(follow(machine, jobs))
         });
-        let mut followed = Vec::new();
-        for (machine, jobs) in answers {
-            followed.extend(jobs.into_iter().map(|job| (machine, job)));
-        }
-        if followed.is_empty() {
-            return Ok(worst.and(Ending::NothingMatched));
-        }
         let mut over = Vec::new();
-        let (mut told, mut silent) = (BTreeMap::new(), Silence::default());
-        while !followed.is_empty() {
-            let mut still = Vec::new();
-            for (machine, job) in followed {
-                tell(machine, &job, &mut told);
-                if is_over(&job) {
-                    worst = worst.and(ending(&job));
-                    over.push(job);
-                } else {
-                    still.push((machine, job));
-                }
-            }
-            followed = still;
-            if followed.is_empty() {
-                break;
-            }
-            std::thread::sleep(PAUSE);
-            for (machine, job) in &mut followed {
-                if let Some(now) = ask(machine, text(job, "id"), &mut silent)? {
-                    *job = now;
-                }
-            }
+        for (_, (jobs, ending)) in answers {
+            worst = worst.and(ending);
+            over.extend(jobs);
+        }
+        if over.is_empty() {
+            return Ok(worst.and(Ending::NothingMatched));
         }
         print_json(&over)?;
         Ok(worst)
+    }
+
+    /// The jobs of a machine that are meant.
+    fn jobs(&self, machine: &Machine, regex: &Regex) -> Result<Vec<Value>> {
+        if machine.api()?.is_none() {
+            bail!(
+                "{} does not tell the states of jobs, so it cannot be watched",
+                machine.title()
+            );
+        }
+        let mut jobs = machine
+            .look(&format!("jobs?limit={MOST_JOBS}"))
+            .map_err(anyhow::Error::from)?;
+        let Some(Value::Array(jobs)) = jobs.get_mut("jobs").map(Value::take) else {
+            bail!("{} gave no list of jobs", machine.title());
+        };
+        let matches = |job: &Value| {
+            let texts = job.as_object().into_iter().flat_map(|j| j.values());
+            texts.filter_map(Value::as_str).any(|t| regex.is_match(t))
+        };
+        let all = self.regex == ".*";
+        let mut jobs = jobs;
+        jobs.retain(|job| if all { !is_over(job) } else { matches(job) });
+        Ok(jobs)
+    }
+}
+
+/// Watches jobs of a machine to their ends; which are over, and the worst end.
+fn follow(machine: &Machine, mut jobs: Vec<Value>) -> (Vec<Value>, Ending) {
+    let (mut over, mut worst) = (Vec::new(), Ending::Done);
+    let (mut told, mut silence) = (BTreeMap::new(), Silence::default());
+    loop {
+        for job in std::mem::take(&mut jobs) {
+            tell(machine, &job, &mut told);
+            if is_over(&job) {
+                worst = worst.and(ending(&job));
+                over.push(job);
+            } else {
+                jobs.push(job);
+            }
+        }
+        if jobs.is_empty() {
+            return (over, worst);
+        }
+        std::thread::sleep(PAUSE);
+        for job in std::mem::take(&mut jobs) {
+            match ask(machine, text(&job, "id"), &mut silence) {
+                Ok(now) => jobs.push(now.unwrap_or(job)),
+                Err(error) => {
+                    complain(&error);
+                    worst = worst.and(Ending::of(&error));
+                }
+            }
+        }
     }
 }
 
@@ -139,7 +155,7 @@ struct Silence(BTreeMap<String, Instant>);
 /// A job now; `None` while the machine does not answer.
 fn ask(machine: &Machine, job: &str, silence: &mut Silence) -> Result<Option<Value>> {
     let name = utf8_percent_encode(job, NON_ALPHANUMERIC);
-    match machine.node.ask(&format!("jobs/{name}")) {
+    match machine.look(&format!("jobs/{name}")) {
         Ok(job) => {
             silence.0.remove(&machine.title());
             Ok(Some(job))

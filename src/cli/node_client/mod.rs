@@ -246,7 +246,12 @@ impl NodeClient {
 
     /// GET, with the refusal as it came.
     pub fn ask(&self, path: &str) -> std::result::Result<Value, Failed> {
-        self.answer(self.with(self.agent.get(self.at(path)), ANSWER).call())
+        self.ask_within(path, ANSWER)
+    }
+
+    /// The same for who waits only so long.
+    pub fn ask_within(&self, path: &str, time: Duration) -> std::result::Result<Value, Failed> {
+        self.answer(self.with(self.agent.get(self.at(path)), time).call())
     }
 
     /// POST of JSON

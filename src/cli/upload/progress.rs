@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+/// What a bar says before itself, in characters: a narrow terminal has a line of eighty.
+const LONGEST_NAME: usize = 28;
+
 /// Between two lines where there is no terminal.
 const LINES: Duration = Duration::from_secs(10);
 
@@ -54,7 +57,7 @@ impl Progress {
             }
         };
         let template = if bytes.is_some() {
-            "{msg} [{bar:30}] {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left"
+            "{msg} [{wide_bar}] {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left"
         } else {
             "{msg} {spinner} {bytes}, {binary_bytes_per_sec}"
         };
@@ -62,7 +65,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
-        bar.set_message(name.to_owned());
+        bar.set_message(shortened(name));
         bar.set_position(there);
         bar.reset_eta();
         Self {
@@ -105,6 +108,14 @@ impl Progress {
         self.bar.finish_and_clear();
         let text = format!("{}: {} in {seconds:.1} s", self.name, HumanBytes(bytes));
         say(self.among.as_ref(), &text);
+    }
+}
+
+/// A name that leaves room on its line.
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(LONGEST_NAME) {
+        None => name.to_owned(),
+        Some(_) => name.chars().take(LONGEST_NAME - 1).chain(['…']).collect(),
     }
 }
 

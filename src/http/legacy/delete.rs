@@ -3,7 +3,8 @@
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,6 +21,11 @@ use super::job_of;
 #[derive(Deserialize)]
 pub struct Which {
     scratchdir: String,
+}
+
+/// Who asks for the head only, as what checks links does, wants nothing done: axum would do what GET does.
+pub async fn only_get() -> impl IntoResponse {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")])
 }
 
 pub async fn delete(

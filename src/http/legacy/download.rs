@@ -52,7 +52,10 @@ pub async fn zip(
     let plan = ask(move || plan(&context, &job, of_input)).await?;
     let from = begin(&headers, plan.length, Some(&plan.tag));
     let (length, tag) = (plan.length, HeaderValue::from_str(&plan.tag));
-    let mut response = partial(from, length, |from| Body::from_stream(stream(plan, from)))?;
+    let mut response = partial(from, length, |from| Body::from_stream(stream(plan, from)));
+    if !response.status().is_success() {
+        return Ok(response);
+    }
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/zip"));
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
@@ -106,7 +109,10 @@ pub async fn log(
     let mut response = partial(from, length, |from| match file {
         Some(file) => Body::from_stream(read(file, from, length)),
         None => Body::empty(),
-    })?;
+    });
+    if !response.status().is_success() {
+        return Ok(response);
+    }
     let kind = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     Ok(response)
@@ -162,14 +168,15 @@ fn begin(headers: &HeaderMap, length: u64, tag: Option<&str>) -> Begin {
     }
 }
 
-fn partial(begin: Begin, length: u64, body: impl FnOnce(u64) -> Body) -> Result<Response, Problem> {
+fn partial(begin: Begin, length: u64, body: impl FnOnce(u64) -> Body) -> Response {
     let (status, from) = match begin {
         Begin::Whole => (StatusCode::OK, 0),
         Begin::At(from) => (StatusCode::PARTIAL_CONTENT, from),
         Begin::Nowhere => {
-            let mut response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
+            let why = format!("there are {length} bytes, and none from there on");
+            let mut response = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, why).into_response();
             set(&mut response, header::CONTENT_RANGE, &format!("bytes */{length}"));
-            return Ok(response);
+            return response;
         }
     };
     let mut response = (status, body(from)).into_response();
@@ -183,7 +190,7 @@ fn partial(begin: Begin, length: u64, body: impl FnOnce(u64) -> Body) -> Result<
         let range = format!("bytes {from}-{}/{length}", length.saturating_sub(1));
         set(&mut response, header::CONTENT_RANGE, &range);
     }
-    Ok(response)
+    response
 }
 
 fn set(response: &mut Response, name: header::HeaderName, value: &str) {

@@ -18,9 +18,6 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Bytes of a part's headers, and of what comes before the first part.
 const MOST_HEADERS: usize = 8 << 10;
 
-/// Bytes of a part that is a text.
-const LONGEST_TEXT: usize = 64 << 10;
-
 /// The longest boundary (RFC 2046 §5.1.1).
 const LONGEST_BOUNDARY: usize = 70;
 
@@ -130,19 +127,18 @@ impl Form {
     /// The headers of a part, with the end of the line of its delimiter.
     async fn head(&mut self) -> Result<Bytes, FormError> {
         loop {
-            if let Some(at) = memchr::memmem::find(&self.buffer, b"\r\n\r\n") {
-                let head = self.buffer.split_to(at + 2).freeze();
-                // The last of these four bytes may be the first of an empty part's delimiter.
-                let _ = self.buffer.split_to(2);
-                if head.len() <= MOST_HEADERS {
-                    return Ok(head);
-                }
-            }
-            if self.buffer.len() > MOST_HEADERS {
+            let end = memchr::memmem::find(&self.buffer, b"\r\n\r\n");
+            if end.unwrap_or(self.buffer.len()) > MOST_HEADERS {
                 return Err(FormError::TooLong {
                     what: "the head of a part",
                     most: MOST_HEADERS,
                 });
+            }
+            if let Some(at) = end {
+                let head = self.buffer.split_to(at + 2).freeze();
+                // The last of these four bytes may be the first of an empty part's delimiter.
+                let _ = self.buffer.split_to(2);
+                return Ok(head);
             }
             if !self.fill().await? {
                 return Err(FormError::CutOff);
@@ -172,34 +168,19 @@ impl Form {
         Ok(None)
     }
 
-    /// The rest of the part as a text.
-    pub async fn text(&mut self) -> Result<String, FormError> {
+    /// The rest of the part as a text of at most so many bytes.
+    pub async fn text(&mut self, most: usize) -> Result<String, FormError> {
         let mut text = Vec::new();
         while let Some(piece) = self.piece().await? {
             text.extend_from_slice(&piece);
-            if text.len() > LONGEST_TEXT {
+            if text.len() > most {
                 return Err(FormError::TooLong {
                     what: "a field",
-                    most: LONGEST_TEXT,
+                    most,
                 });
             }
         }
         String::from_utf8(text).map_err(|_| FormError::Damaged("a field is not UTF-8"))
-    }
-
-    /// Reads the rest of a form that is refused, but not for ever: a client that still sends does not hear an answer.
-    pub async fn drain(&mut self, most: usize, time: Duration) {
-        let reading = async {
-            let mut read = 0;
-            while let Some(Ok(piece)) = self.body.next().await {
-                read += piece.len();
-                if read > most {
-                    return;
-                }
-            }
-        };
-        // Whether it was read to its end or not, the answer is the same.
-        let _ = tokio::time::timeout(time, reading).await;
     }
 }
 
@@ -332,6 +313,14 @@ mod tests {
             let said = read(KIND, body, 5).await.unwrap_err().to_string();
             assert!(said.contains(error), "{said}");
         }
+        // Whole at once: what comes behind it is not taken for its end.
+        let long = [
+            b"--b1\r\nX: ".as_slice(),
+            &[b'y'; 9_000],
+            b"\r\n\r\nContent-Disposition: form-data; name=x\r\n\r\nz\r\n--b1--",
+        ];
+        let said = read(KIND, &long.concat(), 20_000).await.unwrap_err().to_string();
+        assert!(said.contains("longer than 8192"), "{said}");
         let endless = [b"--b1\r\nX: ".as_slice(), &[b'y'; 20_000]].concat();
         let said = read(KIND, &endless, 500).await.unwrap_err().to_string();
         assert!(said.contains("longer than 8192"), "{said}");

@@ -50,7 +50,7 @@ pub fn router() -> Router<Context> {
         )
         .route("/getScratch.php", get(scratch::list))
         .route("/getOutputZip.php", get(download::zip))
-        .route("/deleteStudy.php", get(delete::delete))
+        .route("/deleteStudy.php", get(delete::delete).head(delete::only_get))
         .route("/getArchive.php", get(pages::archive))
         .route("/timing.php", get(pages::timing))
         .route("/db.php", get(pages::measures))

@@ -1,7 +1,6 @@
 //! `processZip.php`: a form with a zip and what is said of it, in any order.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
@@ -22,6 +21,9 @@ use super::form::{Form, FormError};
 /// The part that is the zip.
 const FILE: &str = "theFile";
 
+/// Bytes of a part that is a text.
+const LONGEST_TEXT: usize = 64 << 10;
+
 /// Parts of a form.
 const MOST_PARTS: usize = 32;
 
@@ -30,10 +32,6 @@ const LOOK: u64 = 64 << 20;
 
 /// What is gathered before it is written, in bytes.
 const WRITE: usize = 1 << 20;
-
-/// The most that is read of a form that is refused, in bytes, and for how long, so that the answer is heard.
-const DRAINED: usize = 64 << 20;
-const DRAINING: Duration = Duration::from_secs(10);
 
 /// What came in a form.
 struct Received {
@@ -53,13 +51,7 @@ pub async fn process(
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
     let mut form = Form::new(&headers, body)?;
-    let received = match receive(&context, &mut form, announced).await {
-        Ok(received) => received,
-        Err(problem) => {
-            form.drain(DRAINED, DRAINING).await;
-            return Err(problem);
-        }
-    };
+    let received = receive(&context, &mut form, announced).await?;
     let from = From {
         caller,
         address: peer.ip().to_canonical(),
@@ -89,7 +81,7 @@ async fn receive(context: &Context, form: &mut Form, announced: Option<u64>) -> 
             zip = Some(spool(context, form).await?);
             continue;
         }
-        let text = form.text().await?;
+        let text = form.text(LONGEST_TEXT).await?;
         if name == "aetitle" {
             // Known before the file came: it need not come.
             stream(context, &text)?;

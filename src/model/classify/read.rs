@@ -28,7 +28,8 @@ impl RuleSet {
         if text.len() > MOST_BYTES {
             return Err(RulesError::TooLong);
         }
-        Self::read(&json(text)?)
+        // Some editors begin a file with this mark.
+        Self::read(&json(text.strip_prefix('\u{feff}').unwrap_or(text))?)
     }
 
     fn read(file: &Value) -> Result<Self, RulesError> {

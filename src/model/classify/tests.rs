@@ -281,6 +281,7 @@ fn comments_are_allowed() {
     let text = "// ours\n[ { \"type\": \"T//1\", /* all\n of it */ \"rules\": [] } ] // end";
     let rules = RuleSet::parse(text).unwrap();
     assert_eq!(rules.types()[0].name, "T//1");
+    assert!(RuleSet::parse(&format!("\u{feff}{text}")).is_ok());
     let error = RuleSet::parse("/* a\n */ [ {\n ? } ]").unwrap_err().to_string();
     assert!(error.starts_with("line 3, column 2"), "{error}");
 }

@@ -150,3 +150,45 @@ fn what_is_saved_is_in_force_at_once_and_what_is_wrong_is_not_written() {
     look(&routes);
     assert_eq!(routes.rules().loaded_at, loaded, "its own writing is no change");
 }
+
+#[test]
+fn what_people_keep_elsewhere_or_share_stays_so_when_rules_are_saved() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let place = Place::new();
+    let kept = place.0.path().join("site-rules.json");
+    fs::write(&kept, rule("one")).unwrap();
+    fs::set_permissions(&kept, fs::Permissions::from_mode(0o664)).unwrap();
+    symlink(&kept, place.file()).unwrap();
+    let routes = place.open(true).unwrap();
+    routes.save(rule("two").as_bytes()).unwrap();
+    assert_eq!(names(&routes), ["two"]);
+    assert_eq!(fs::read_to_string(&kept).unwrap(), rule("two"));
+    assert!(fs::symlink_metadata(place.file()).unwrap().is_symlink());
+    assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o664);
+    look(&routes);
+    assert_eq!(names(&routes), ["two"]);
+}
+
+#[test]
+fn a_link_that_leads_to_itself_is_told_and_ends_as_it_began() {
+    let place = Place::new();
+    place.write(&rule("one"));
+    let routes = place.open(true).unwrap();
+    fs::remove_file(place.file()).unwrap();
+    std::os::unix::fs::symlink(place.file(), place.file()).unwrap();
+    look(&routes);
+    assert_eq!(names(&routes), ["one"]);
+    let why = routes.rules().refusal.unwrap().why;
+    assert!(
+        why.starts_with("look at") && why.ends_with("the rules before stay"),
+        "{why}"
+    );
+    fs::remove_file(place.file()).unwrap();
+    look(&routes);
+    let why = routes.rules().refusal.unwrap().why;
+    assert!(why.contains("is not there"), "{why}");
+    place.write(&rule("two"));
+    look(&routes);
+    assert_eq!(names(&routes), ["two"]);
+    assert!(routes.rules().refusal.is_none());
+}

@@ -1,6 +1,7 @@
 //! The original's addresses, asked as the clients that people have ask: from a push to its removal.
 
 mod abuse;
+mod answers;
 mod push;
 
 use std::fs;

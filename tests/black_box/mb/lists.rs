@@ -1,5 +1,6 @@
 //! Settings, machines, lists and logs.
 
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -232,4 +233,60 @@ fn jobs_are_watched_to_their_end() {
     );
     assert!(!ran.stderr.contains("a0"), "{ran:#?}");
     assert_eq!(parsed(&ran)[0]["id"], "a1");
+}
+
+/// A machine that takes connections and never says a word.
+fn hanging() -> (std::net::TcpListener, String) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+#[test]
+fn a_machine_that_hangs_keeps_nobody_from_watching_the_others() {
+    let machine = HttpScript::start(|asked| match asked.path.as_str() {
+        "/api/v1/node" => Said::json(&json!({ "version": "1" })),
+        "/api/v1/jobs?limit=1000" => Said::json(&json!({ "jobs": [
+            { "id": "a1", "stream": "ProcCount", "state": "done", "outcome": "success" },
+            { "id": "gone", "stream": "ProcCount", "state": "running" }
+        ] })),
+        _ => Said::text(404, ""),
+    });
+    let (_listener, url) = hanging();
+    let person = Person::new();
+    std::fs::write(person.at(".mb"), r#"{"Sender": "anna", "Timeout": 100000000}"#).unwrap();
+    let begin = std::time::Instant::now();
+    let ran = person.run(&["watch", "ProcCount", "--node", &machine.url(), "--node", &url]);
+    assert!(begin.elapsed().as_secs() < 30, "{:?}", begin.elapsed());
+    // What came of the other machine is told all the same.
+    assert_eq!(parsed(&ran)[0]["id"], "a1", "{ran:#?}");
+    assert!(
+        ran.stderr.contains(&url) && ran.stderr.contains("gone"),
+        "{ran:#?}"
+    );
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+}
+
+#[test]
+fn who_reads_no_further_breaks_nothing() {
+    let machine = original("0");
+    let person = Person::new();
+    for arguments in [&["list"][..], &["log"], &["computeModules"], &["help"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = person.command(arguments);
+        command
+            .args(["--node", &machine.url()])
+            .stdout(writer)
+            .stderr(Stdio::piped());
+        let ended = command.output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!((ended.status.code(), &*said), (Some(0), ""), "{arguments:?}");
+    }
+    let mut command = person.command(&["list", "--node", &machine.url()]);
+    command.stdout(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    let ended = command.output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("write to stdout: No space left"), "{said}");
 }

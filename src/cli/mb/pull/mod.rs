@@ -76,8 +76,8 @@ impl Pull {
                 match self.fetch(&job, side, &bars) {
                     Ok(file) => fetched.push(file),
                     Err(error) => {
+                        ending = ending.and(Ending::of(&error));
                         bars.suspend(|| complain(&error.context(machine.title())));
-                        ending = ending.and(Ending::Failed);
                     }
                 }
             }

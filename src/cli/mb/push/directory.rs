@@ -14,7 +14,7 @@ use crate::cli::text::plain;
 /// Directories below one another; nobody has more, but a loop of mounts has.
 const DEEPEST: usize = 64;
 
-/// The longest name in a zip, in characters; the number that makes it unique comes on top.
+/// The longest name in a zip, in bytes; the number that makes it unique comes on top.
 const LONGEST_NAME: usize = 150;
 
 /// A file to be sent.
@@ -205,10 +205,13 @@ fn printable(name: &str) -> String {
             c
         }
     };
-    plain(&name.chars().map(safe).collect::<String>())
-        .chars()
-        .take(LONGEST_NAME)
-        .collect()
+    let mut name = plain(&name.chars().map(safe).collect::<String>());
+    // A file system counts bytes, a person's alphabet may have three in a letter.
+    let end = (0..=LONGEST_NAME).rev().find(|at| name.is_char_boundary(*at));
+    if name.len() > LONGEST_NAME {
+        name.truncate(end.unwrap_or_default());
+    }
+    name
 }
 
 #[cfg(test)]
@@ -241,6 +244,19 @@ mod tests {
         fs::remove_file(place.path().join("1")).unwrap();
         std::os::unix::fs::symlink("/etc/passwd", place.path().join("1")).unwrap();
         assert!(directory.entries[0].open().is_err());
+    }
+
+    #[test]
+    fn long_names_in_any_alphabet_stay_below_what_a_file_system_takes() {
+        let place = tempfile::tempdir().unwrap();
+        for name in ["ü".repeat(120) + ".dcm", "日".repeat(80), "a".repeat(255)] {
+            fs::write(place.path().join(name), "x").unwrap();
+        }
+        let directory = Directory::read(place.path()).unwrap();
+        for (number, entry) in (1..).zip(&directory.entries) {
+            let name = entry.zip_name(number, &mut entry.open().unwrap()).unwrap();
+            assert!(name.len() <= 200, "{name}");
+        }
     }
 
     #[test]

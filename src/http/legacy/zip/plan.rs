@@ -179,18 +179,34 @@ fn top(prefix: &str) -> Found {
     }
 }
 
-/// UTF-8 as it is; of anything else the bytes beyond ASCII as `%XX`.
+/// UTF-8 as it is; of anything else the bytes beyond ASCII as `%XX`. So too what a bucket may put into a name and other
+/// systems take for something else: backslashes and what controls a terminal.
 fn readable(name: &std::ffi::OsStr) -> String {
-    match name.to_str() {
-        Some(name) => name.to_owned(),
-        None => name
-            .as_bytes()
-            .iter()
-            .map(|byte| match byte {
-                0..=0x7f => char::from(*byte).to_string(),
-                _ => format!("%{byte:02X}"),
-            })
-            .collect(),
+    let utf8 = name.to_str();
+    let plain = |c: char| c != '\\' && !c.is_control();
+    if let Some(name) = utf8.filter(|name| name.chars().all(plain)) {
+        return name.to_owned();
+    }
+    let mut readable = String::new();
+    for chunk in name.as_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if plain(c) && (utf8.is_some() || c.is_ascii()) {
+                readable.push(c);
+            } else {
+                let mut bytes = [0; 4];
+                encode(c.encode_utf8(&mut bytes).as_bytes(), &mut readable);
+            }
+        }
+        encode(chunk.invalid(), &mut readable);
+    }
+    readable
+}
+
+fn encode(bytes: &[u8], into: &mut String) {
+    use std::fmt::Write as _;
+    for byte in bytes {
+        // A text takes whatever is written.
+        let _ = write!(into, "%{byte:02X}");
     }
 }
 

@@ -135,3 +135,38 @@ async fn a_directory_that_became_a_link_is_not_followed() {
     let pieces: Vec<_> = stream(plan, 0).collect().await;
     assert!(pieces.last().unwrap().is_err());
 }
+
+#[tokio::test]
+async fn names_that_other_systems_take_for_paths_or_commands_are_made_plain() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("OUTPUT");
+    fs::create_dir(&root).unwrap();
+    for name in [
+        &b"a\\b"[..],
+        b"new\nline",
+        "ü \"q\"".as_bytes(),
+        b"\xff\xfe",
+        b"100%",
+    ] {
+        fs::write(root.join(std::ffi::OsStr::from_bytes(name)), "x").unwrap();
+    }
+    let plan = Plan::of_directory(&root, "tmp.x/OUTPUT/").unwrap();
+    let names: Vec<_> = plan
+        .entries
+        .iter()
+        .map(|planned| planned.entry.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "tmp.x/OUTPUT/",
+            "tmp.x/OUTPUT/%FF%FE",
+            "tmp.x/OUTPUT/100%",
+            "tmp.x/OUTPUT/a%5Cb",
+            "tmp.x/OUTPUT/new%0Aline",
+            "tmp.x/OUTPUT/ü \"q\"",
+        ]
+    );
+    assert_eq!(read(&plan, 0).await.len() as u64, plan.length);
+}
