@@ -139,7 +139,7 @@ impl Node {
         )
         .await
         .with_context(|| format!("listen for DICOM on {dicom}"))?;
-        listener = listener.with_remote_aes(remote_aes.clone());
+        listener = listener.with_remote_aes(remote_aes);
         let mut dicom_tls_address = None;
         if let Some((server, address)) = tls {
             let socket = TcpListener::bind(address)
@@ -177,13 +177,13 @@ impl Node {
             completes: storage.commit_completes,
             config: config.delivery.clone(),
         };
+        let destinations = Arc::new(Destinations::new(remotes));
         let committer = Committer {
             config: config.delivery.clone(),
-            remote_aes: remote_aes.clone(),
+            destinations: destinations.clone(),
             store: store.clone(),
             due: Arc::default(),
         };
-        let destinations = Arc::new(Destinations::new(remotes));
         let probes = Probes::new(destinations.clone(), &config.delivery);
         let shelves = Arc::new(Shelves::default());
         let records = Records::new(store.clone(), layout.clone());
@@ -196,7 +196,7 @@ impl Node {
         let worker = Worker {
             config: config.delivery,
             committer: committer.clone(),
-            destinations,
+            destinations: destinations.clone(),
             store: store.clone(),
             layout: layout.clone(),
             due,
@@ -258,6 +258,7 @@ impl Node {
                 config.http.largest_unpacked,
             ),
             scratch: http::Scratch::default(),
+            destinations,
             probes,
             access: http::Access {
                 networks: config.http.networks,

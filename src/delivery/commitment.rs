@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
+use super::destinations::{Destinations, Wire};
 use crate::config::DeliveryConfig;
 use crate::dicom::commitment::{Answer, Reference, Request, ask};
 use crate::dicom::scu::{ScuError, ScuTimeouts};
 use crate::dicom::status::Status;
 use crate::dicom::upper_layer::Error;
-use crate::model::{AeTitle, Delivery, DeliveryEvent, Remote, RemoteAe, Timestamp, Uid};
+use crate::model::{AeTitle, Delivery, DeliveryEvent, Remote, Timestamp, Uid};
 use crate::store::{Asks, CommitmentHeard, Store, StoreError};
 use crate::telemetry::field;
 
@@ -32,8 +33,8 @@ const SAME_ASSOCIATION: Duration = Duration::from_secs(10);
 pub struct Committer {
     /// `[delivery]`
     pub config: DeliveryConfig,
-    /// `[[remote_ae]]`
-    pub remote_aes: Arc<Vec<RemoteAe>>,
+    /// Every destination of the configuration.
+    pub destinations: Arc<Destinations>,
     /// The job store.
     pub store: Store,
     /// Told when a delivery is to be committed.
@@ -49,7 +50,7 @@ enum Next {
 }
 
 /// Tells that a destination is free again, however it was asked.
-struct Over(mpsc::UnboundedSender<AeTitle>, AeTitle);
+struct Over(mpsc::UnboundedSender<Wire>, Wire);
 
 impl Drop for Over {
     fn drop(&mut self) {
@@ -61,16 +62,11 @@ impl Drop for Over {
 impl Committer {
     /// What happens to a delivery to that destination instead of `event`: one that took every object may have to say that
     /// it keeps them.
-    pub(super) fn instead_of(&self, event: DeliveryEvent, remote: &Remote) -> DeliveryEvent {
+    pub(super) fn instead_of(event: DeliveryEvent, remote: &Remote) -> DeliveryEvent {
         // Folders and DICOMweb servers know no storage commitment.
-        let Remote::Dicom(remote) = remote else {
-            return event;
-        };
-        let is = |r: &RemoteAe| r.ae_title == remote.ae_title && r.address == remote.address;
-        let asked = self.remote_aes.iter().any(|r| r.commit && is(r));
-        match event {
-            DeliveryEvent::Accepted if asked => DeliveryEvent::ToBeCommitted,
-            other => other,
+        match (event, remote) {
+            (DeliveryEvent::Accepted, Remote::Dicom(remote)) if remote.commit => DeliveryEvent::ToBeCommitted,
+            (event, _) => event,
         }
     }
 
@@ -99,13 +95,14 @@ impl Committer {
     /// Begins to ask what is due; answers how long nothing else is.
     fn pass(
         &self,
-        busy: &mut HashSet<AeTitle>,
-        over: &mpsc::UnboundedSender<AeTitle>,
+        busy: &mut HashSet<Wire>,
+        over: &mpsc::UnboundedSender<Wire>,
     ) -> Result<Duration, StoreError> {
         let now = Timestamp::now();
         let mut wait = AT_LEAST;
         for (delivery, asks) in self.store.deliveries_committing(now)? {
-            if busy.contains(&delivery.destination) {
+            let wire = self.destinations.wire(&delivery);
+            if busy.contains(&wire) {
                 continue;
             }
             let next = next(&self.config, &asks, now);
@@ -113,8 +110,8 @@ impl Committer {
                 wait = wait.min(until.since(now));
                 continue;
             }
-            busy.insert(delivery.destination.clone());
-            let over = Over(over.clone(), delivery.destination.clone());
+            busy.insert(wire.clone());
+            let over = Over(over.clone(), wire);
             let this = self.clone();
             tokio::task::spawn_blocking(move || {
                 let done = match next {
@@ -138,12 +135,7 @@ impl Committer {
     }
 
     fn ask(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        let named = || {
-            self.remote_aes
-                .iter()
-                .find(|r| r.ae_title == delivery.destination)
-        };
-        let Some(remote) = delivery.remote.as_ref().or_else(named) else {
+        let Some(Remote::Dicom(remote)) = self.destinations.of(delivery).map(|target| target.remote) else {
             let error = "it is no [[remote_ae]] of the configuration any more".to_owned();
             return self.give_up(delivery, error);
         };
@@ -171,7 +163,7 @@ impl Committer {
             connect: self.config.connect,
             response: self.config.response,
         };
-        let asked = ask(remote, &request, timeouts, SAME_ASSOCIATION, |answer| {
+        let asked = ask(&remote, &request, timeouts, SAME_ASSOCIATION, |answer| {
             self.hear(&remote.ae_title, answer)
         });
         match asked {

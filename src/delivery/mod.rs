@@ -16,11 +16,12 @@
 //! ```
 //!
 //! # Order
-//! Deliveries of one study to one destination go one after the other, in the order of their harvests: what is newer may
-//! not be overtaken by what is older. One that is tried again keeps its place, and those behind it wait; the API and
-//! `magickbox job show` say of each behind which one. Nothing else holds back: one that is held, refused or cancelled is passed, as is
-//! one of a job that is held, and neither another study nor another destination ever waits. What a person sends again
-//! later has its old place.
+//! One destination is one peer: its AE title at its host and port, whether a rule names the `[[remote_ae]]` or gives the
+//! address of the same. Deliveries of one study to one destination go one after the other, in the order of their harvests:
+//! what is newer may not be overtaken by what is older. One that is tried again keeps its place, and those behind it wait;
+//! the API and `magickbox job show` say of each behind which one. Nothing else holds back: one that is held, refused or
+//! cancelled is passed, as is one of a job that is held, and neither another study nor another destination ever waits. What a
+//! person sends again later has its old place.
 //!
 //! # When it is tried again
 //! After `first_retry`, then after twice as long each time up to `longest_retry`, each time up to a quarter less, for each
@@ -50,7 +51,7 @@ pub use stow::told;
 
 pub use aftermath::Aftermath;
 pub use commitment::Committer;
-pub use destinations::Destinations;
+pub use destinations::{Ahead, Destinations};
 pub use probe::{Probed, Probes};
 pub use records::Records;
 pub use shelves::Shelves;

@@ -54,6 +54,12 @@ impl Scene {
 
     /// A job of that study, harvested then, whose results go to these destinations.
     pub fn job(&self, study: &str, results: u32, to: &[&str], at: Timestamp) -> JobId {
+        let named = |to: &&str| Peer::Named(AeTitle::parse(to).unwrap());
+        self.job_to(study, results, to.iter().map(named).collect(), at)
+    }
+
+    /// The same, for peers that a rule may have given the address of.
+    pub fn job_to(&self, study: &str, results: u32, to: Vec<Peer>, at: Timestamp) -> JobId {
         let job = JobId::generate(at);
         let set = NewJob {
             stream: stream(),
@@ -112,8 +118,8 @@ impl Scene {
                 }
             })
             .collect();
-        let delivery = |to: &&str| NewDelivery {
-            peer: Peer::Named(AeTitle::parse(to).unwrap()),
+        let delivery = |peer| NewDelivery {
+            peer,
             route: "results".into(),
             direction: Direction::Output,
             after: None,
@@ -124,7 +130,7 @@ impl Scene {
             outcome: Outcome::Success,
             reason: None,
         };
-        let plan = to.iter().map(delivery).collect();
+        let plan = to.into_iter().map(delivery).collect();
         store.harvested(&job, verdict, vec![], plan, at).wait().unwrap();
         job
     }
@@ -148,15 +154,16 @@ impl Scene {
     /// What sends to these, by this clock.
     pub fn worker(&self, config: DeliveryConfig, remotes: Vec<Remote>, hands: &Hands) -> Worker {
         let own = hands.clone();
+        let destinations = Arc::new(Destinations::new(remotes));
         Worker {
             committer: Committer {
                 config: config.clone(),
-                remote_aes: Arc::default(),
+                destinations: destinations.clone(),
                 store: self.store.clone(),
                 due: Arc::default(),
             },
             config,
-            destinations: Arc::new(Destinations::new(remotes)),
+            destinations,
             store: self.store.clone(),
             layout: self.layout.clone(),
             due: Arc::default(),
@@ -281,6 +288,17 @@ impl Pacs {
         let calling = AeTitle::parse("NODE").unwrap();
         let address = self.address.to_string();
         Remote::Dicom(RemoteAe::plain(self.title.clone(), address, calling))
+    }
+
+    /// As a rule says it that gives the address itself.
+    pub fn given(&self, address: &str) -> Peer {
+        let calling = AeTitle::parse("RULE").unwrap();
+        Peer::Given(RemoteAe::plain(self.title.clone(), address.to_owned(), calling))
+    }
+
+    /// Its port, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     pub fn is_away(&self, away: bool) {

@@ -18,9 +18,9 @@ use crate::telemetry::field;
 use crate::telemetry::metrics::METRICS;
 
 use super::commitment::Committer;
-use super::destinations::{Destinations, advice};
+use super::destinations::{Destinations, Wire, advice};
 use super::gate::{Gate, GateError, Passage};
-use super::lanes::{Lanes, Wire, wire};
+use super::lanes::Lanes;
 use super::records::{Ending, Records};
 use super::sender::{self, Attempt};
 use super::shelves::Shelves;
@@ -108,16 +108,17 @@ impl Worker {
             // Later than it could have been put off to: the clock was set back since.
             let latest = now.plus(self.config.longest_retry);
             let due = delivery.next_at.filter(|at| *at <= latest).unwrap_or(now);
-            if !look.is_free(&delivery, self.destinations.limits(&delivery).associations) {
+            let wire = self.destinations.wire(&delivery);
+            if !look.is_free(&wire, &delivery, self.destinations.limits(&delivery).associations) {
                 continue;
             }
             if due > now {
                 wait = wait.min(due.since(now));
                 continue;
             }
-            look.begin(&delivery);
+            look.begin(wire.clone(), &delivery);
             let worker = self.clone();
-            let over = Over(over.clone(), (wire(&delivery), delivery.id));
+            let over = Over(over.clone(), (wire, delivery.id));
             tokio::task::spawn_blocking(move || {
                 if let Err(error) = worker.attempt(&delivery) {
                     tracing::error!({ field::DELIVERY } = delivery.id, %error, "keep what became of a delivery; trying again");
@@ -215,7 +216,7 @@ impl Worker {
         let earlier_refused = instances.iter().any(|i| i.state == InstanceState::Refused);
         let (event, next_at) =
             sender::next(&self.config, delivery, &attempt, earlier_refused, (self.clock)());
-        let event = self.committer.instead_of(event, &target.remote);
+        let event = Committer::instead_of(event, &target.remote);
         // What the destination wrote about an object may name the patient: it is kept, not logged.
         let network = attempt
             .error

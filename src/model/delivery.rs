@@ -155,6 +155,12 @@ impl DeliveryState {
         )
     }
 
+    /// Whether it goes as soon as its time and its turn have come.
+    #[must_use]
+    pub const fn is_due(self) -> bool {
+        matches!(self, Self::Waiting | Self::Retrying)
+    }
+
     /// What this state of a delivery means for one that stands by for it; `None`: nothing yet.
     #[must_use]
     pub const fn for_standby(self) -> Option<DeliveryEvent> {

@@ -65,8 +65,8 @@ pub use priority::Priority;
 pub use reader::{Finding, Reader};
 pub use report::Report;
 pub use route::{
-    AttributeSet, AttributeTag, AttributeTagError, Destination, DicomWeb, Direction, Folder, PatternError,
-    Peer, Remote, RemoteAe, RemoteTls, Route, RouteSource, SENDER, SendLimits, pattern,
+    AttributeSet, AttributeTag, AttributeTagError, Destination, DicomWeb, Direction, Endpoint, Folder,
+    PatternError, Peer, Remote, RemoteAe, RemoteTls, Route, RouteSource, SENDER, SendLimits, pattern,
 };
 pub use settings::Settings;
 pub use store_status::{STORE_STATUSES, StatusClass, StoreStatus};

@@ -57,7 +57,7 @@ pub use instances::{InstanceRow, NewInstance, NumberedRow, Placed};
 pub use jobs::{JobFilter, Latecomers, NewJob, Occupancy};
 pub use listing::{JobDetails, ListedJob};
 pub use measures::{MeasuredRow, MeasuresFilter, MeasuresPlace};
-pub use outstanding::{Ahead, DeliveryCount};
+pub use outstanding::DeliveryCount;
 pub use pushes::{NewPush, PushRow, Pushed};
 pub use retention::Removable;
 pub use taken_over::FinishedJob;

@@ -131,15 +131,52 @@ fn what_is_tried_again_holds_back_its_own_study_there_and_nothing_else() {
     assert_eq!(scene.states(&stranger), [("sent", 1)]);
     // Which it waits for is told.
     let [behind, free] = scene.deliveries(&second).try_into().unwrap();
-    let ahead = scene.store.delivery_ahead(&behind).unwrap().unwrap();
+    let ahead = worker.destinations.ahead(&scene.store, &behind).unwrap().unwrap();
     assert_eq!(
         (ahead.delivery, &ahead.job),
         (scene.deliveries(&first)[0].id, &first)
     );
-    assert_eq!(scene.store.delivery_ahead(&free).unwrap(), None);
+    assert_eq!(worker.destinations.ahead(&scene.store, &free).unwrap(), None);
     hands.turn(&worker, BEGIN.plus(HOUR));
     assert_eq!(scene.states(&first), [("sent", 2)]);
     assert_eq!(scene.states(&second), [("sent", 1), ("sent", 1)]);
+}
+
+#[test]
+fn a_pacs_that_rules_give_the_address_of_has_one_order_with_the_one_that_the_configuration_names() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let pacs = Pacs::start("PACS");
+    let worker = scene.worker(config(), vec![pacs.remote()], &hands);
+    // The same place, written as nobody would; and another AE there, which is another destination.
+    let mapped = pacs.given(&format!("[::FFFF:127.0.0.1]:{}", pacs.port()));
+    let plain = pacs.given(&format!("127.0.0.1:{}", pacs.port()));
+    let other = Pacs::start("OTHER").given(&format!("127.0.0.1:{}", pacs.port()));
+    pacs.is_away(true);
+    let first = scene.job("1.2.3", 1, &["PACS"], BEGIN);
+    hands.turn(&worker, BEGIN.plus(Duration::from_secs(1)));
+    assert_eq!(scene.states(&first), [("retrying", 1)]);
+    pacs.is_away(false);
+    let second = scene.job_to("1.2.3", 1, vec![mapped], hands.now());
+    let third = scene.job_to("1.2.3", 1, vec![plain, other], hands.now());
+    hands.turn(&worker, BEGIN.plus(Duration::from_secs(2)));
+    assert_eq!(scene.states(&second), [("waiting", 0)]);
+    assert_eq!(scene.states(&third), [("waiting", 0), ("sent", 1)]);
+    for behind in [&second, &third] {
+        let delivery = scene.deliveries(behind).remove(0);
+        let ahead = worker.destinations.ahead(&scene.store, &delivery).unwrap();
+        assert_eq!(ahead.unwrap().job, first);
+    }
+    hands.turn(&worker, BEGIN.plus(HOUR));
+    assert_eq!(scene.states(&first)[0].0, "sent");
+    let order: Vec<_> = pacs.taken().into_iter().map(|(uid, _)| uid).collect();
+    let uid = |job: &JobId| {
+        let delivery = scene.deliveries(job)[0].id;
+        scene.store.delivery_instances(delivery).unwrap()[0]
+            .sop_instance_uid
+            .clone()
+    };
+    let last_of_all = [uid(&first), uid(&second), uid(&third)];
+    assert_eq!(order[1..], last_of_all, "{order:?}");
 }
 
 #[test]
