@@ -30,7 +30,7 @@ use crate::dicom::upper_layer::Stop;
 use crate::engine::{self, Engine};
 use crate::files;
 use crate::http;
-use crate::model::{AuditKind, Layout, Place, Remote, RemoteAe, Timestamp};
+use crate::model::{AuditKind, Layout, Place, Remote, RemoteAe};
 use crate::routing::{self, Routes, RoutesConfig};
 use crate::scp::{Keeper, Listener, Scp, SecurePort};
 use crate::stage::{Classifier, Keeps, Retention, Stage, load_rules};
@@ -193,6 +193,7 @@ impl Node {
             shelves: shelves.clone(),
             records: records.clone(),
         };
+        let of_store = store.clone();
         let worker = Worker {
             config: config.delivery,
             committer: committer.clone(),
@@ -203,7 +204,7 @@ impl Node {
             stop: stop_sending.clone(),
             shelves,
             records,
-            clock: Arc::new(Timestamp::now),
+            clock: Arc::new(move || of_store.moment()),
         };
         // Before HTTP is served: what is swept here is of the last run, never of an install under way.
         let taken_up = engine::take_up(&engine).await;
@@ -220,6 +221,7 @@ impl Node {
         store.audit_start(trail::event(AuditKind::Started)).await?;
         let mut tasks = vec![
             tokio::spawn(audit::Keeper::new(store.clone(), &trail).run()),
+            tokio::spawn(store.clone().keep_running()),
             tokio::spawn(uploads.clone().expire()),
             tokio::spawn(routes.clone().watch()),
             tokio::spawn(retention.run()),

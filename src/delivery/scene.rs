@@ -20,8 +20,8 @@ use crate::dicom::upper_layer::{
     Acceptance, AssociateRq, Connection, ContextResult, Deadline, Error, Event, Limits, Sink, Stop, accept,
 };
 use crate::model::{
-    AeTitle, Delivery, DeliveryInstance, Direction, Ended, GateMode, InstanceState, JobId, Layout, Outcome,
-    Peer, Place, Priority, Remote, RemoteAe, Timestamp, Verdict,
+    AeTitle, Delivery, DeliveryInstance, Direction, Ended, GateMode, InstanceState, JobId, Layout, Moment,
+    Outcome, Peer, Place, Priority, Remote, RemoteAe, RunTime, Timestamp, Verdict,
 };
 use crate::store::{BucketRow, NewDelivery, NewInstance, NewJob, Store, When};
 
@@ -170,7 +170,7 @@ impl Scene {
             stop: Stop::default(),
             shelves: Arc::new(Shelves::default()),
             records: Records::new(self.store.clone(), self.layout.clone()),
-            clock: Arc::new(move || own.now()),
+            clock: Arc::new(move || own.moment()),
         }
     }
 
@@ -201,21 +201,42 @@ fn bucket() -> BucketRow {
     }
 }
 
-/// The hands of a clock that stands still until they are turned.
+/// The hands of a clock that stands still until they are turned, while the node runs; they may be set, too.
 #[derive(Clone)]
-pub(super) struct Hands(Arc<AtomicI64>);
+pub(super) struct Hands {
+    at: Arc<AtomicI64>,
+    ran: Arc<AtomicI64>,
+}
 
 impl Hands {
     pub fn at(begin: Timestamp) -> Self {
-        Self(Arc::new(AtomicI64::new(begin.0)))
+        Self {
+            at: Arc::new(AtomicI64::new(begin.0)),
+            ran: Arc::default(),
+        }
     }
 
     pub fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        self.moment().at
     }
 
+    pub fn moment(&self) -> Moment {
+        let read = |hand: &AtomicI64| hand.load(Ordering::SeqCst);
+        Moment {
+            at: Timestamp(read(&self.at)),
+            ran: RunTime(read(&self.ran)),
+        }
+    }
+
+    /// The time passes, and the node runs.
     fn turn_to(&self, time: Timestamp) {
-        self.0.store(time.0, Ordering::SeqCst);
+        self.ran.fetch_add(time.0 - self.now().0, Ordering::SeqCst);
+        self.set(time);
+    }
+
+    /// Somebody sets the clock; or the node did not run until then.
+    pub fn set(&self, time: Timestamp) {
+        self.at.store(time.0, Ordering::SeqCst);
     }
 
     /// Has what is due go, and the time pass until something else is; until then.

@@ -11,7 +11,9 @@ use crate::config::DeliveryConfig;
 use crate::dicom::scu::{self, Answer, Outgoing, ScuError, ScuTimeouts};
 use crate::dicom::status::{Status, StatusClass};
 use crate::dicom::upper_layer::Stop;
-use crate::model::{Delivery, DeliveryEvent, DeliveryInstance, InstanceState, Remote, Timestamp, Uid};
+use crate::model::{
+    Delivery, DeliveryEvent, DeliveryInstance, InstanceState, Moment, Remote, Timestamp, Uid,
+};
 use crate::store::InstanceAnswer;
 
 /// What a destination of any kind said to one object.
@@ -220,7 +222,7 @@ pub(super) fn next(
     delivery: &Delivery,
     attempt: &Attempt,
     earlier_refused: bool,
-    now: Timestamp,
+    now: Moment,
 ) -> (DeliveryEvent, Option<Timestamp>) {
     // The same object would be sent a hundred times until somebody hears of it.
     let is_usual = attempt.other_object && delivery.error == attempt.error;
@@ -228,13 +230,14 @@ pub(super) fn next(
         return (DeliveryEvent::Refused, None);
     }
     if attempt.broken || attempt.transient > 0 {
-        // Not since it was created: meanwhile it may have waited behind another one, or stood by for it.
-        if now.since(delivery.tried_at.unwrap_or(now)) >= config.give_up {
+        // Not since it was created: meanwhile it may have waited behind another one, or stood by for it. Nor by the clock,
+        // which may be set: what nobody tried was not tried in vain.
+        if now.ran.since(delivery.tried.unwrap_or(now.ran)) >= config.give_up {
             return (DeliveryEvent::GaveUp, None);
         }
         return (
             DeliveryEvent::Postponed,
-            Some(now.plus(spread(wait(config, delivery.attempts), delivery))),
+            Some(now.at.plus(spread(wait(config, delivery.attempts), delivery))),
         );
     }
     if attempt.refused > 0 || earlier_refused {
@@ -265,7 +268,7 @@ fn spread(wait: Duration, delivery: &Delivery) -> Duration {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::{AeTitle, DeliveryState, Direction, JobId};
+    use crate::model::{AeTitle, DeliveryState, Direction, JobId, RunTime};
 
     fn config() -> DeliveryConfig {
         crate::config::Config::load(None).unwrap().delivery
@@ -286,7 +289,7 @@ pub(super) mod tests {
             state: DeliveryState::Sending,
             attempts,
             created_at,
-            tried_at: (attempts > 0).then_some(created_at),
+            tried: (attempts > 0).then_some(RunTime(0)),
             next_at: None,
             error: None,
             gate: Default::default(),
@@ -325,8 +328,11 @@ pub(super) mod tests {
 
     #[test]
     fn every_end_of_an_attempt_has_its_event() {
-        let now = Timestamp::now();
-        let fresh = delivery(0, now);
+        let now = Moment {
+            at: Timestamp::now(),
+            ran: RunTime(73 * 3_600_000),
+        };
+        let fresh = delivery(0, now.at);
         let event = |attempt: Attempt, earlier| next(&config(), &fresh, &attempt, earlier, now).0;
         assert_eq!(event(Attempt::default(), false), DeliveryEvent::Accepted);
         assert_eq!(event(Attempt::default(), true), DeliveryEvent::Refused);
@@ -367,7 +373,7 @@ pub(super) mod tests {
             ..Attempt::default()
         };
         assert_eq!(event(rejected, false), DeliveryEvent::Refused);
-        let old = delivery(50, Timestamp(now.0 - 73 * 3_600_000));
+        let old = delivery(50, now.at);
         let broken = Attempt {
             broken: true,
             ..Attempt::default()

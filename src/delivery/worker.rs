@@ -11,7 +11,7 @@ use crate::config::DeliveryConfig;
 use crate::dicom::scu::ScuTimeouts;
 use crate::dicom::upper_layer::Stop;
 use crate::model::{
-    Delivery, DeliveryEvent, DeliveryState, Direction, InstanceState, Layout, Place, Timestamp,
+    Delivery, DeliveryEvent, DeliveryState, Direction, InstanceState, Layout, Moment, Place, Timestamp,
 };
 use crate::store::{Store, StoreError};
 use crate::telemetry::field;
@@ -29,7 +29,7 @@ use super::shelves::Shelves;
 const AT_LEAST: Duration = Duration::from_secs(60);
 
 /// Tells what time it is. A test has days pass in a moment.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
 
 /// Sends results to their destinations.
 #[derive(Clone)]
@@ -101,7 +101,7 @@ impl Worker {
         lanes: &mut Lanes,
         over: &mpsc::UnboundedSender<(Wire, i64)>,
     ) -> Result<Duration, StoreError> {
-        let now = (self.clock)();
+        let now = (self.clock)().at;
         let mut wait = AT_LEAST;
         let mut look = lanes.look();
         for delivery in self.store.deliveries_open()? {
@@ -147,7 +147,11 @@ impl Worker {
             let error = advice(&delivery.destination);
             return self.settle(delivery, DeliveryEvent::GaveUp, None, Some(error));
         };
-        if !self.store.delivery_begins(delivery.id, (self.clock)()).wait()? {
+        if !self
+            .store
+            .delivery_begins(delivery.id, (self.clock)().ran)
+            .wait()?
+        {
             return Ok(());
         }
         crate::failpoint::reach("delivery-begun");
@@ -286,7 +290,7 @@ impl Worker {
         }
         crate::failpoint::reach("record-completed");
         self.store
-            .delivery_ends(delivery, event, next_at, error, (self.clock)())
+            .delivery_ends(delivery, event, next_at, error, (self.clock)().at)
             .wait()
             .inspect(|()| crate::failpoint::reach("settled"))
     }

@@ -36,7 +36,7 @@
 //! retention leaves its files alone until somebody has decided. `Sending` may begin again: a crash cut it off.
 
 use super::{
-    AeTitle, Direction, FailureReason, GateMode, GateState, JobId, RemoteAe, StatusClass, Timestamp,
+    AeTitle, Direction, FailureReason, GateMode, GateState, JobId, RemoteAe, RunTime, StatusClass, Timestamp,
 };
 
 /// Where a delivery stands.
@@ -296,8 +296,9 @@ pub struct Delivery {
     pub attempts: u32,
     /// When it was created.
     pub created_at: Timestamp,
-    /// Its first attempt since then, or since an operator sent it again or released its job: `give_up` runs from there.
-    pub tried_at: Option<Timestamp>,
+    /// Its first attempt since then, or since an operator sent it again or released its job: `give_up` runs from there, while
+    /// the node does.
+    pub tried: Option<RunTime>,
     /// When it is tried again.
     pub next_at: Option<Timestamp>,
     /// What went wrong last.

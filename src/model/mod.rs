@@ -29,6 +29,7 @@ pub mod priority;
 pub mod reader;
 pub mod report;
 pub mod route;
+mod run_time;
 pub mod settings;
 pub mod store_status;
 pub mod stream;
@@ -68,6 +69,7 @@ pub use route::{
     AttributeSet, AttributeTag, AttributeTagError, Destination, DicomWeb, Direction, Endpoint, Folder,
     PatternError, Peer, Remote, RemoteAe, RemoteTls, Route, RouteSource, SENDER, SendLimits, pattern,
 };
+pub use run_time::{Moment, RunTime};
 pub use settings::Settings;
 pub use store_status::{STORE_STATUSES, StatusClass, StoreStatus};
 pub use stream::{Stream, StreamTable};

@@ -5,10 +5,11 @@ use rusqlite::{Connection, Row, params};
 use super::aftermath::{may_copy, record_is_late};
 use super::events::record;
 use super::jobs::{advance, ae_title, job_id, set_verdict, state_of};
+use super::run_time::kept;
 use super::{Pending, Result, Store, StoreError, audit, measures};
 use crate::model::{
     Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, Direction, GateMode, GateState, InstanceState,
-    JobEvent, JobId, JobState, Measure, Peer, RemoteAe, Timestamp, Verdict,
+    JobEvent, JobId, JobState, Measure, Peer, RemoteAe, RunTime, Timestamp, Verdict,
 };
 
 /// A delivery that a harvest decided on.
@@ -79,7 +80,7 @@ impl Store {
 
     /// Takes a delivery in hand: state sending, one more attempt. Answers whether it is to be sent at all: an operator may
     /// have cancelled or held it meanwhile.
-    pub fn delivery_begins(&self, id: i64, at: Timestamp) -> Pending<bool> {
+    pub fn delivery_begins(&self, id: i64, ran: RunTime) -> Pending<bool> {
         let destinations = self.destinations.clone();
         self.write(move |db| {
             let job: String = db.query_row(
@@ -91,12 +92,12 @@ impl Store {
             {
                 return Ok(false);
             }
-            // Of later than now: the clock was set back since.
             db.execute(
                 "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, next_at = NULL, \
-                 tried_at = min(coalesce(tried_at, ?2), ?2) WHERE id = ?1",
-                params![id, at.0],
+                 tried = coalesce(tried, ?2) WHERE id = ?1",
+                params![id, ran.0],
             )?;
+            kept(db, ran)?;
             may_copy(db, id)?;
             audit::begun(db, id, &destinations)?;
             Ok(true)
@@ -342,7 +343,7 @@ pub(super) fn query(
 ) -> Result<Vec<Delivery>> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT d.id, j.id, j.stream, d.destination, d.route, d.direction, d.state, d.attempts, d.created_at, \
-         d.next_at, d.error, d.address, d.calling, d.after, d.gate, d.gate_state, j.study_instance_uid, d.tried_at FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
+         d.next_at, d.error, d.address, d.calling, d.after, d.gate, d.gate_state, j.study_instance_uid, d.tried FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
     ))?;
     let mut rows = statement.query(values)?;
     let mut deliveries = Vec::new();
@@ -381,7 +382,7 @@ fn read(row: &Row<'_>) -> Result<Delivery> {
             .ok_or_else(|| StoreError::State(format!("{state:?} is no state of a delivery")))?,
         attempts: row.get(7)?,
         created_at: Timestamp(row.get(8)?),
-        tried_at: row.get::<_, Option<i64>>(17)?.map(Timestamp),
+        tried: row.get::<_, Option<i64>>(17)?.map(RunTime),
         next_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
         error: row.get(10)?,
         gate: GateMode::from_word(&text(14)?).unwrap_or_default(),

@@ -28,6 +28,7 @@ mod measures;
 mod outstanding;
 mod pushes;
 mod retention;
+mod run_time;
 mod taken_over;
 mod verify;
 mod versions;
@@ -125,6 +126,7 @@ pub struct Store {
     /// Where deliveries go, for the events that tell of them.
     destinations: audit::AuditDestinations,
     unheard: audit::Unheard,
+    meter: run_time::Meter,
     /// What the next change is told as.
     act: Option<Act>,
 }
@@ -144,6 +146,7 @@ impl Store {
         let mut connection = connection::open(path)?;
         connection::migrate(&mut connection, path)?;
         let node_id = node_id(&connection)?;
+        let meter = run_time::Meter::open(&connection)?;
         let writer = writer::Writer::start(connection)?;
         Ok(Self {
             associations: associations::Journal::start(writer.clone())?,
@@ -155,6 +158,7 @@ impl Store {
             node_id: node_id.into(),
             destinations: audit::AuditDestinations::default(),
             unheard: audit::Unheard::default(),
+            meter,
             act: None,
         })
     }

@@ -100,7 +100,7 @@ fn what_a_destination_says_of_keeping_is_in_the_record() {
     let [kept, lost] = [0, 1].map(|i| uid(&objects[i].sop_instance_uid));
     scene
         .store
-        .commitment_asked(id, &uid("1.7"), later(1))
+        .commitment_asked(id, &uid("1.7"), scene.store.moment())
         .wait()
         .unwrap();
     let answer = (vec![kept], vec![(lost, 0x0112)]);
@@ -181,7 +181,7 @@ fn what_ends_after_it_was_cancelled_is_cancelled_in_the_record_too() {
             cancel.wait().unwrap();
             records.pass().unwrap();
         }
-        own.now()
+        own.moment()
     });
     hands.turn(&worker, later(1));
     assert_eq!(scene.states(&job), [("cancelled", 1)]);

@@ -276,11 +276,34 @@ fn a_clock_that_was_ahead_at_the_first_attempt_does_not_keep_a_delivery_from_bei
     pacs.is_away(true);
     let job = scene.job("1.2.3", 1, &["PACS"], hours(2000));
     hands.turn(&worker, hours(2001));
-    let back = Hands::at(BEGIN);
-    let worker = scene.worker(config(), vec![pacs.remote()], &back);
-    back.turn(&worker, hours(71));
+    hands.set(BEGIN);
+    hands.turn(&worker, hours(70));
     assert_eq!(scene.states(&job)[0].0, "retrying");
-    back.turn(&worker, hours(76));
+    hands.turn(&worker, hours(76));
+    assert_eq!(scene.states(&job)[0].0, "held");
+}
+
+#[test]
+fn a_clock_that_is_set_forward_and_days_without_the_node_are_no_time_in_which_a_pacs_was_tried() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let pacs = Pacs::start("PACS");
+    let worker = scene.worker(config(), vec![pacs.remote()], &hands);
+    pacs.is_away(true);
+    let job = scene.job("1.2.3", 1, &["PACS"], BEGIN);
+    hands.turn(&worker, hours(24));
+    // By a year.
+    hands.set(hours(24 + 8760));
+    hands.turn(&worker, hours(48 + 8760));
+    let (state, before) = scene.states(&job)[0];
+    assert_eq!(state, "retrying");
+    // The node is off over a long weekend, and the PACS still away when it starts.
+    hands.set(hours(144 + 8760));
+    let worker = scene.worker(config(), vec![pacs.remote()], &hands);
+    hands.turn(&worker, hours(144 + 8760 + 22));
+    let (state, after) = scene.states(&job)[0];
+    assert_eq!(state, "retrying");
+    assert!(after >= before + 20, "{before}, {after}");
+    hands.turn(&worker, hours(144 + 8760 + 26));
     assert_eq!(scene.states(&job)[0].0, "held");
 }
 
@@ -297,7 +320,7 @@ fn an_attempt_that_breaks_down_is_tried_again_on_the_schedule_and_not_at_once_fo
         // First as it begins, then when everything has its answer.
         let breaks = is_attempt && asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1;
         assert!(!breaks, "on purpose");
-        own.now()
+        own.moment()
     });
     hands.turn(&worker, BEGIN.plus(Duration::from_secs(1)));
     assert_eq!(scene.states(&job), [("retrying", 1)]);

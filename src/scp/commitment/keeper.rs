@@ -197,7 +197,7 @@ impl Keeper {
             Err(error) => error.to_string(),
         };
         tracing::warn!(ae.calling = %request.calling, error, "storage commitment not answered yet");
-        if now.since(request.received_at) >= self.config.give_up {
+        if store.moment().ran.since(request.received) >= self.config.give_up {
             return store.commitment_ends(request.id, Some(error), now).wait();
         }
         let factor = 2_u32.saturating_pow(request.attempts.min(20));

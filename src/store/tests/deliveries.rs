@@ -36,7 +36,7 @@ fn a_job_is_settled_by_its_last_delivery() {
     for delivery in &open {
         assert!(
             store
-                .delivery_begins(delivery.id, Timestamp::now())
+                .delivery_begins(delivery.id, crate::model::RunTime(0))
                 .wait()
                 .unwrap()
         );
@@ -111,7 +111,7 @@ fn states(store: &Store, job: &JobId) -> Vec<&'static str> {
 fn end(store: &Store, delivery: &crate::model::Delivery, event: crate::model::DeliveryEvent) {
     assert!(
         store
-            .delivery_begins(delivery.id, Timestamp::now())
+            .delivery_begins(delivery.id, crate::model::RunTime(0))
             .wait()
             .unwrap()
     );
@@ -135,7 +135,7 @@ fn what_stands_by_is_not_needed_when_the_one_before_is_sent() {
     );
     assert!(
         !store
-            .delivery_begins(made[1].id, Timestamp::now())
+            .delivery_begins(made[1].id, crate::model::RunTime(0))
             .wait()
             .unwrap()
     );

@@ -19,14 +19,14 @@ fn a_held_job_is_neither_run_nor_sent_and_goes_on_where_it_was() {
     assert!(store.deliveries_open().unwrap().is_empty());
     assert!(
         !store
-            .delivery_begins(delivery.id, Timestamp::now())
+            .delivery_begins(delivery.id, crate::model::RunTime(0))
             .wait()
             .unwrap()
     );
     store.release(&job, now).wait().unwrap();
     assert!(
         store
-            .delivery_begins(delivery.id, Timestamp::now())
+            .delivery_begins(delivery.id, crate::model::RunTime(0))
             .wait()
             .unwrap()
     );
@@ -48,7 +48,7 @@ fn a_cancelled_job_sends_nothing_more_and_stays_cancelled() {
     let (job, delivery) = delivering(&store);
     assert!(
         store
-            .delivery_begins(delivery.id, Timestamp::now())
+            .delivery_begins(delivery.id, crate::model::RunTime(0))
             .wait()
             .unwrap()
     );
@@ -74,7 +74,7 @@ fn what_did_not_work_is_tried_again() {
     let (job, delivery) = delivering(&store);
     assert!(store.retry(&job, now).wait().is_err(), "nothing has failed yet");
     store
-        .delivery_begins(delivery.id, Timestamp::now())
+        .delivery_begins(delivery.id, crate::model::RunTime(0))
         .wait()
         .unwrap();
     store
@@ -86,7 +86,7 @@ fn what_did_not_work_is_tried_again() {
     assert_eq!(state(&store, &job), JobState::Delivering);
     assert!(
         store
-            .delivery_begins(delivery.id, Timestamp::now())
+            .delivery_begins(delivery.id, crate::model::RunTime(0))
             .wait()
             .unwrap()
     );
