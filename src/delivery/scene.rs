@@ -278,6 +278,7 @@ pub(super) struct Pacs {
 struct PacsState {
     is_away: AtomicBool,
     names_another: AtomicBool,
+    answers_nobody: AtomicBool,
     calls: AtomicUsize,
     taken: Mutex<Vec<(String, Vec<u8>)>>,
 }
@@ -329,6 +330,11 @@ impl Pacs {
     /// It answers every object as if it had been sent another.
     pub fn names_another(&self, another: bool) {
         self.state.names_another.store(another, Ordering::SeqCst);
+    }
+
+    /// It answers every object as if it had been Message ID 0, which none is.
+    pub fn answers_nobody(&self, nobody: bool) {
+        self.state.answers_nobody.store(nobody, Ordering::SeqCst);
     }
 
     /// How often it was called so far.
@@ -396,6 +402,9 @@ fn serve(socket: TcpStream, state: &PacsState) -> Result<(), Error> {
         let mut about = command.clone();
         if state.names_another.load(Ordering::SeqCst) {
             about.sop_instance_uid = Some(b"2.25.1".to_vec());
+        }
+        if state.answers_nobody.load(Ordering::SeqCst) {
+            about.message_id = 0;
         }
         association.send_command(context, &response(&about, Status::SUCCESS, None))?;
     }

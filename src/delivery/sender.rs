@@ -11,10 +11,8 @@ use crate::config::DeliveryConfig;
 use crate::dicom::scu::{self, Answer, Outgoing, ScuError, ScuTimeouts};
 use crate::dicom::status::{Status, StatusClass};
 use crate::dicom::upper_layer::Stop;
-use crate::model::{
-    Delivery, DeliveryEvent, DeliveryInstance, InstanceState, Moment, Remote, Timestamp, Uid,
-};
-use crate::store::InstanceAnswer;
+use crate::model::{Delivery, DeliveryEvent, DeliveryInstance, InstanceState, Moment, Remote, Uid};
+use crate::store::{AttemptEnd, InstanceAnswer};
 
 /// What a destination of any kind said to one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,9 +49,9 @@ pub(super) enum SendError {
 }
 
 impl SendError {
-    /// Whether the destination spoke of another object than it was sent: once is an accident, twice is how it is.
-    const fn is_about_another(&self) -> bool {
-        matches!(self, Self::Scu(ScuError::OtherObject { .. }))
+    /// Whether the destination answered something else than it was asked.
+    const fn is_wrong_answer(&self) -> bool {
+        matches!(self, Self::Scu(error) if error.is_wrong_answer())
     }
 
     /// Whether the destination will say the same again until somebody changes something.
@@ -100,8 +98,10 @@ pub(super) struct Attempt {
     pub permanent: bool,
     /// The attempt did not come to its end.
     pub broken: bool,
-    /// … for the destination spoke of another object than the one that `error` names.
-    pub other_object: bool,
+    /// … for the destination answered something else than it was asked.
+    pub wrong_answer: bool,
+    /// Objects that the destination answered.
+    pub answered: usize,
 }
 
 /// Sends what a delivery still has to send, from its directory or, where there is one, from a copy; `answered` hears of each
@@ -141,6 +141,7 @@ pub(super) fn attempt(
         let Some((instance, _)) = files.get(index) else {
             return;
         };
+        attempt.answered += 1;
         let (state, status, reason) = attempt.judge(&instance.sop_instance_uid, said);
         answered(InstanceAnswer {
             file: instance.file.clone(),
@@ -183,7 +184,7 @@ impl Attempt {
     fn fail(&mut self, error: &SendError) {
         self.broken = true;
         self.permanent = error.is_permanent();
-        self.other_object = error.is_about_another();
+        self.wrong_answer = error.is_wrong_answer();
         self.error = Some(error.to_string());
     }
 
@@ -216,35 +217,52 @@ impl Attempt {
     }
 }
 
+/// Attempts in a row without any answer but a wrong one: one is an accident, so many are how the destination is, and the same
+/// objects would be sent a hundred times until somebody hears of it.
+const MOST_FAULTS: u32 = 3;
+
 /// What follows from an attempt: what happens to the delivery, and when to try again.
 pub(super) fn next(
     config: &DeliveryConfig,
     delivery: &Delivery,
-    attempt: &Attempt,
+    attempt: Attempt,
     earlier_refused: bool,
     now: Moment,
-) -> (DeliveryEvent, Option<Timestamp>) {
-    // The same object would be sent a hundred times until somebody hears of it.
-    let is_usual = attempt.other_object && delivery.error == attempt.error;
-    if attempt.permanent || is_usual {
-        return (DeliveryEvent::Refused, None);
+) -> AttemptEnd {
+    if attempt.permanent {
+        return AttemptEnd::last(DeliveryEvent::Refused, attempt.error);
     }
     if attempt.broken || attempt.transient > 0 {
+        let faults = match (attempt.wrong_answer, attempt.answered) {
+            (false, _) => 0,
+            (true, 0) => delivery.faults.saturating_add(1),
+            (true, _) => 1,
+        };
+        if faults >= MOST_FAULTS {
+            let what = attempt.error.unwrap_or_default();
+            let why = format!("the destination breaks the protocol, {faults} attempts in a row: {what}");
+            return AttemptEnd::last(DeliveryEvent::GaveUp, Some(why));
+        }
         // Not since it was created: meanwhile it may have waited behind another one, or stood by for it. Nor by the clock,
         // which may be set: what nobody tried was not tried in vain.
         if now.ran.since(delivery.tried.unwrap_or(now.ran)) >= config.give_up {
-            return (DeliveryEvent::GaveUp, None);
+            return AttemptEnd::last(DeliveryEvent::GaveUp, attempt.error);
         }
-        return (
-            DeliveryEvent::Postponed,
-            Some(now.at.plus(spread(wait(config, delivery.attempts), delivery))),
-        );
+        let wait = spread(wait(config, delivery.attempts), delivery);
+        return AttemptEnd {
+            event: DeliveryEvent::Postponed,
+            next_at: Some(now.at.plus(wait)),
+            error: attempt.error,
+            faults,
+        };
     }
-    if attempt.refused > 0 || earlier_refused {
-        (DeliveryEvent::Refused, None)
+    let is_refused = attempt.refused > 0 || earlier_refused;
+    let event = if is_refused {
+        DeliveryEvent::Refused
     } else {
-        (DeliveryEvent::Accepted, None)
-    }
+        DeliveryEvent::Accepted
+    };
+    AttemptEnd::last(event, attempt.error)
 }
 
 /// The wait after so many attempts before this one: doubled each time.
@@ -268,7 +286,7 @@ fn spread(wait: Duration, delivery: &Delivery) -> Duration {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::{AeTitle, DeliveryState, Direction, JobId, RunTime};
+    use crate::model::{AeTitle, DeliveryState, Direction, JobId, RunTime, Timestamp};
 
     fn config() -> DeliveryConfig {
         crate::config::Config::load(None).unwrap().delivery
@@ -292,6 +310,7 @@ pub(super) mod tests {
             tried: (attempts > 0).then_some(RunTime(0)),
             next_at: None,
             error: None,
+            faults: 0,
             gate: Default::default(),
             gate_state: Default::default(),
         }
@@ -333,7 +352,7 @@ pub(super) mod tests {
             ran: RunTime(73 * 3_600_000),
         };
         let fresh = delivery(0, now.at);
-        let event = |attempt: Attempt, earlier| next(&config(), &fresh, &attempt, earlier, now).0;
+        let event = |attempt: Attempt, earlier| next(&config(), &fresh, attempt, earlier, now).event;
         assert_eq!(event(Attempt::default(), false), DeliveryEvent::Accepted);
         assert_eq!(event(Attempt::default(), true), DeliveryEvent::Refused);
         assert_eq!(
@@ -379,8 +398,48 @@ pub(super) mod tests {
             ..Attempt::default()
         };
         assert_eq!(
-            next(&config(), &old, &broken, false, now),
-            (DeliveryEvent::GaveUp, None)
+            next(&config(), &old, broken, false, now),
+            AttemptEnd::last(DeliveryEvent::GaveUp, None)
+        );
+    }
+
+    #[test]
+    fn wrong_answers_are_counted_as_long_as_nothing_else_comes() {
+        let now = Moment {
+            at: Timestamp::now(),
+            ran: RunTime(0),
+        };
+        let wrong = |answered| Attempt {
+            wrong_answer: true,
+            answered,
+            ..Attempt::broken("an answer to 0".to_owned())
+        };
+        let after = |faults, attempt: Attempt| {
+            let delivery = Delivery {
+                faults,
+                ..delivery(9, now.at)
+            };
+            next(&config(), &delivery, attempt, false, now)
+        };
+        for (faults, attempt, expected) in [
+            (0, wrong(0), 1),
+            (1, wrong(0), 2),
+            // It gets on, however slowly.
+            (2, wrong(1), 1),
+            (2, Attempt::broken("nobody there".to_owned()), 0),
+        ] {
+            let end = after(faults, attempt);
+            assert_eq!((end.event, end.faults), (DeliveryEvent::Postponed, expected));
+        }
+        let end = after(2, wrong(0));
+        assert_eq!(
+            (end.event, end.next_at, end.faults),
+            (DeliveryEvent::GaveUp, None, 0)
+        );
+        let why = end.error.unwrap();
+        assert!(
+            why.contains("breaks the protocol, 3 attempts in a row: an answer to 0"),
+            "{why}"
         );
     }
 }

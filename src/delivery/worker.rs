@@ -10,10 +10,8 @@ use tokio::sync::{Notify, mpsc};
 use crate::config::DeliveryConfig;
 use crate::dicom::scu::ScuTimeouts;
 use crate::dicom::upper_layer::Stop;
-use crate::model::{
-    Delivery, DeliveryEvent, DeliveryState, Direction, InstanceState, Layout, Moment, Place, Timestamp,
-};
-use crate::store::{Store, StoreError};
+use crate::model::{Delivery, DeliveryEvent, DeliveryState, Direction, InstanceState, Layout, Moment, Place};
+use crate::store::{AttemptEnd, Store, StoreError};
 use crate::telemetry::field;
 use crate::telemetry::metrics::METRICS;
 
@@ -21,7 +19,7 @@ use super::commitment::Committer;
 use super::destinations::{Destinations, Wire, advice};
 use super::gate::{Gate, GateError, Passage};
 use super::lanes::Lanes;
-use super::records::{Ending, Records};
+use super::records::{Ending, RecordError, Records};
 use super::sender::{self, Attempt};
 use super::shelves::Shelves;
 
@@ -145,7 +143,7 @@ impl Worker {
     fn deliver(&self, delivery: &Delivery) -> Result<(), StoreError> {
         let Some(target) = self.destinations.of(delivery) else {
             let error = advice(&delivery.destination);
-            return self.settle(delivery, DeliveryEvent::GaveUp, None, Some(error));
+            return self.settle(delivery, AttemptEnd::last(DeliveryEvent::GaveUp, Some(error)));
         };
         if !self
             .store
@@ -172,7 +170,7 @@ impl Worker {
             Ok(Passage::Open(copies)) => copies,
             Ok(Passage::Held(why)) => {
                 tracing::warn!({ field::DELIVERY } = delivery.id, { field::JOB } = %delivery.job, "held at the gate");
-                return self.settle(delivery, DeliveryEvent::GaveUp, None, Some(why));
+                return self.settle(delivery, AttemptEnd::last(DeliveryEvent::GaveUp, Some(why)));
             }
             // After the start it goes on.
             Err(GateError::Stopping) => return Ok(()),
@@ -218,15 +216,12 @@ impl Worker {
             return Ok(());
         }
         let earlier_refused = instances.iter().any(|i| i.state == InstanceState::Refused);
-        let (event, next_at) =
-            sender::next(&self.config, delivery, &attempt, earlier_refused, (self.clock)());
-        let event = Committer::instead_of(event, &target.remote);
+        let is_broken = attempt.broken;
+        let mut end = sender::next(&self.config, delivery, attempt, earlier_refused, (self.clock)());
+        end.event = Committer::instead_of(end.event, &target.remote);
+        let event = end.event;
         // What the destination wrote about an object may name the patient: it is kept, not logged.
-        let network = attempt
-            .error
-            .as_deref()
-            .filter(|_| attempt.broken)
-            .unwrap_or_default();
+        let network = end.error.as_deref().filter(|_| is_broken).unwrap_or_default();
         if matches!(event, DeliveryEvent::Refused | DeliveryEvent::GaveUp) {
             tracing::warn!(
                 { field::DELIVERY } = delivery.id,
@@ -246,7 +241,7 @@ impl Worker {
                 "attempt at a delivery"
             );
         }
-        let settled = self.settle(delivery, event, next_at, attempt.error);
+        let settled = self.settle(delivery, end);
         self.committer.wake();
         settled
     }
@@ -254,19 +249,18 @@ impl Worker {
     /// Nothing was sent, or not all, for trouble that may pass.
     fn put_off(&self, delivery: &Delivery, why: String) -> Result<(), StoreError> {
         tracing::error!({ field::DELIVERY } = delivery.id, { field::JOB } = %delivery.job, why, "put off a delivery");
-        let attempt = Attempt::broken(why);
-        let (event, next_at) = sender::next(&self.config, delivery, &attempt, false, (self.clock)());
-        self.settle(delivery, event, next_at, attempt.error)
+        let end = sender::next(
+            &self.config,
+            delivery,
+            Attempt::broken(why),
+            false,
+            (self.clock)(),
+        );
+        self.settle(delivery, end)
     }
 
-    fn settle(
-        &self,
-        delivery: &Delivery,
-        event: DeliveryEvent,
-        next_at: Option<Timestamp>,
-        error: Option<String>,
-    ) -> Result<(), StoreError> {
-        match event {
+    fn settle(&self, delivery: &Delivery, end: AttemptEnd) -> Result<(), StoreError> {
+        match end.event {
             DeliveryEvent::Accepted => METRICS.deliveries_sent.one(),
             DeliveryEvent::Refused => METRICS.deliveries_refused.one(),
             DeliveryEvent::GaveUp => METRICS.deliveries_held.one(),
@@ -276,21 +270,27 @@ impl Worker {
         // The record first: who sees the job done finds it complete. After a crash in between, the delivery is taken up
         // again, has nothing left to send, and both are written once more.
         // As it is in the store by now, or `sending`: where an operator cancelled it the store says so.
-        let state = DeliveryState::Sending.next(event);
+        let state = DeliveryState::Sending.next(end.event);
         let ending = state.filter(|s| s.is_settled()).map(|state| Ending {
             delivery: delivery.id,
             state,
-            error: error.as_deref(),
+            error: end.error.as_deref(),
         });
-        if ending.is_some()
-            && let Err(problem) = self.records.write(&delivery.stream, &delivery.job, ending)
-        {
-            tracing::warn!(job.id = %delivery.job, error = %problem, "add deliveries to record.json; it is done later");
-            self.store.record_behind(&delivery.job).wait()?;
+        if ending.is_some() {
+            match self.records.write(&delivery.stream, &delivery.job, ending) {
+                Ok(()) => {}
+                Err(problem @ RecordError::NoRecord(_)) => {
+                    self.records.tell_no_record(&delivery.job, &problem)?;
+                }
+                Err(problem) => {
+                    tracing::warn!(job.id = %delivery.job, error = %problem, "add deliveries to record.json; it is done later");
+                    self.store.record_behind(&delivery.job).wait()?;
+                }
+            }
         }
         crate::failpoint::reach("record-completed");
         self.store
-            .delivery_ends(delivery, event, next_at, error, (self.clock)().at)
+            .delivery_ends(delivery, end, (self.clock)().at)
             .wait()
             .inspect(|()| crate::failpoint::reach("settled"))
     }

@@ -303,6 +303,8 @@ pub struct Delivery {
     pub next_at: Option<Timestamp>,
     /// What went wrong last.
     pub error: Option<String>,
+    /// Attempts in a row that ended by an answer to something else than was sent.
+    pub faults: u32,
     /// How its objects are held against their input before they leave.
     pub gate: GateMode,
     /// What came of that.

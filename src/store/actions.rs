@@ -93,7 +93,8 @@ impl Store {
             db.execute("UPDATE jobs SET ended_at = NULL WHERE id = ?1", [id.as_str()])?;
             for (delivery, next) in &again {
                 db.execute(
-                    "UPDATE deliveries SET state = ?2, next_at = NULL, error = NULL, created_at = ?3, tried = NULL \
+                    "UPDATE deliveries SET state = ?2, next_at = NULL, error = NULL, created_at = ?3, tried = NULL, faults = 0, \
+                     gate_state = CASE gate_state WHEN 'held' THEN 'open' ELSE gate_state END \
                      WHERE id = ?1",
                     params![delivery, next.name(), at.0],
                 )?;

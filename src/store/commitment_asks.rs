@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::aftermath::record_is_late;
 use super::deliveries::{advance_delivery, query};
-use super::events::record;
+use super::events::{record, record_once};
 use super::run_time::kept;
 use super::{Pending, Result, Store};
 use crate::model::{AeTitle, Delivery, DeliveryEvent, FailureReason, Moment, RunTime, Timestamp, Uid};
@@ -177,15 +177,8 @@ fn contradict(db: &Connection, delivery: &Delivery, (_, failed): &Answered) -> R
         "to {to}: {state}, and it says now that it does not keep {lost} objects; {uid}: failure reason {reason:04X}"
     );
     // Said again, it is known.
-    let known: bool = db.query_row(
-        "SELECT EXISTS (SELECT 1 FROM events e JOIN jobs j ON j.seq = e.job WHERE j.id = ?1 AND e.text = ?2)",
-        params![delivery.job.as_str(), text],
-        |row| row.get(0),
-    )?;
-    if known {
-        return Ok(());
-    }
-    record(db, &delivery.job, "delivery", &text)
+    record_once(db, &delivery.job, "delivery", &text)?;
+    Ok(())
 }
 
 /// Moves a delivery all of whose objects are answered; one with an object that is not kept at once.

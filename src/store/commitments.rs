@@ -10,8 +10,10 @@ use super::run_time::kept;
 use super::{Pending, Result, Store, StoreError};
 use crate::model::{AeTitle, CommitmentState, JobId, Moment, RunTime, Timestamp, Uid};
 
-/// Requests that may wait for their answer; one more is refused.
-const MOST_OPEN: i64 = 1000;
+/// Requests that may wait for their answer, of all peers and of one: one more is refused. A peer that is away for days leaves
+/// room for others.
+const MOST_OPEN: i64 = 4000;
+const MOST_OPEN_OF_ONE: i64 = 1000;
 
 /// Requests that are over and are kept, for people to look at.
 const KEPT: i64 = 10_000;
@@ -296,12 +298,12 @@ impl Store {
 }
 
 fn insert(db: &Connection, new: &NewCommitment, now: Moment) -> Result<Option<i64>> {
-    let open: i64 = db.query_row(
-        "SELECT count(*) FROM commitments WHERE ended_at IS NULL",
-        [],
-        |row| row.get(0),
+    let (open, of_one): (i64, i64) = db.query_row(
+        "SELECT count(*), count(*) FILTER (WHERE calling_ae_title = ?1) FROM commitments WHERE ended_at IS NULL",
+        [new.calling.as_str()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    if open >= MOST_OPEN {
+    if open >= MOST_OPEN || of_one >= MOST_OPEN_OF_ONE {
         return Ok(None);
     }
     let named = params![

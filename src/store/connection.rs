@@ -24,7 +24,7 @@ pub(super) const MIGRATIONS: [&str; 16] = [
     include_str!("migrations/0013_tried.sql"),
     include_str!("migrations/0014_copies.sql"),
     include_str!("migrations/0015_audit_sent.sql"),
-    include_str!("migrations/0016_run_time.sql"),
+    include_str!("migrations/0016_tries.sql"),
 ];
 
 /// The newest schema.

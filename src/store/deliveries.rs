@@ -42,6 +42,32 @@ pub struct InstanceAnswer {
     pub reason: Option<String>,
 }
 
+/// How an attempt at a delivery ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptEnd {
+    /// What happens to the delivery.
+    pub event: DeliveryEvent,
+    /// When it is tried again.
+    pub next_at: Option<Timestamp>,
+    /// What went wrong, for people.
+    pub error: Option<String>,
+    /// Attempts in a row, up to this one, that ended by an answer to something else than was sent.
+    pub faults: u32,
+}
+
+impl AttemptEnd {
+    /// One after which it is not tried again, by itself at least.
+    #[must_use]
+    pub const fn last(event: DeliveryEvent, error: Option<String>) -> Self {
+        Self {
+            event,
+            next_at: None,
+            error,
+            faults: 0,
+        }
+    }
+}
+
 impl Store {
     /// Keeps everything a harvest found in one step: measures, verdict, deliveries, the next state.
     pub fn harvested(
@@ -132,14 +158,13 @@ impl Store {
     }
 
     /// Ends an attempt; settles the job with its last delivery.
-    pub fn delivery_ends(
-        &self,
-        delivery: &Delivery,
-        event: DeliveryEvent,
-        next_at: Option<Timestamp>,
-        error: Option<String>,
-        at: Timestamp,
-    ) -> Pending<()> {
+    pub fn delivery_ends(&self, delivery: &Delivery, end: AttemptEnd, at: Timestamp) -> Pending<()> {
+        let AttemptEnd {
+            event,
+            next_at,
+            error,
+            faults,
+        } = end;
         let (id, job, destination) = (delivery.id, delivery.job.clone(), delivery.destination.clone());
         let destinations = self.destinations.clone();
         self.write(move |db| {
@@ -155,8 +180,8 @@ impl Store {
                 );
             };
             db.execute(
-                "UPDATE deliveries SET state = ?2, next_at = ?3, error = ?4 WHERE id = ?1",
-                params![id, state.name(), next_at.map(|t| t.0), error],
+                "UPDATE deliveries SET state = ?2, next_at = ?3, error = ?4, faults = ?5 WHERE id = ?1",
+                params![id, state.name(), next_at.map(|t| t.0), error, faults],
             )?;
             let why = error.as_deref().map(|e| format!(": {e}")).unwrap_or_default();
             record(
@@ -343,7 +368,7 @@ pub(super) fn query(
 ) -> Result<Vec<Delivery>> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT d.id, j.id, j.stream, d.destination, d.route, d.direction, d.state, d.attempts, d.created_at, \
-         d.next_at, d.error, d.address, d.calling, d.after, d.gate, d.gate_state, j.study_instance_uid, d.tried FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
+         d.next_at, d.error, d.address, d.calling, d.after, d.gate, d.gate_state, j.study_instance_uid, d.tried, d.faults FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
     ))?;
     let mut rows = statement.query(values)?;
     let mut deliveries = Vec::new();
@@ -385,6 +410,7 @@ fn read(row: &Row<'_>) -> Result<Delivery> {
         tried: row.get::<_, Option<i64>>(17)?.map(RunTime),
         next_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
         error: row.get(10)?,
+        faults: row.get(18)?,
         gate: GateMode::from_word(&text(14)?).unwrap_or_default(),
         gate_state: GateState::from_word(&text(15)?).unwrap_or_default(),
     })

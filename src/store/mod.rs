@@ -50,7 +50,7 @@ pub use buckets::{BucketRow, Removed};
 pub use commitment_asks::{Asks, CommitmentHeard};
 pub use commitments::{CommitmentObject, CommitmentRow, HeldObject, NewCommitment};
 pub use deletions::Deletion;
-pub use deliveries::{InstanceAnswer, NewDelivery};
+pub use deliveries::{AttemptEnd, InstanceAnswer, NewDelivery};
 pub use events::EventRow;
 pub use gate::{ResultUid, UidsTaken};
 pub use inherited::InheritedRow;

@@ -342,6 +342,66 @@ fn what_is_committed_outlives_its_age_as_long_as_was_promised() {
     assert!(node.api().job(&committed.1.id).unwrap().removed_at.is_none());
 }
 
+/// Each of its requests takes the node most of a second: what is not there may be on its way.
+#[test]
+fn a_scanner_that_asks_for_much_and_one_that_is_away_delay_no_others_answer() {
+    needs!(Docker, Pynetdicom);
+    const MANY: u16 = 40;
+    let nobody = free_port();
+    let config = format!(
+        "[delivery]\nfirst_retry = \"200ms\"\n[[remote_ae]]\nae_title = \"AWAY\"\naddress = \"127.0.0.1:{nobody}\"\n"
+    );
+    let node = TestNode::with(&Bucket::fixture("count"), &config);
+    let object = Object::new();
+    send(&node, "Count", std::slice::from_ref(&object));
+    let asking = |title: &[u8], many: u16| {
+        let proposed = Request {
+            calling: crate::support::parrot::pdu::title(title),
+            ..Request::new("Count").context(1, PUSH, &[EXPLICIT_LITTLE])
+        };
+        let mut parrot = Parrot::associate(node.dicom_port(), &proposed);
+        for number in 0..many {
+            let asked = request(&uid(), &[Object::new()]);
+            parrot.say(message(1, &n_action(number + 1, 1), Some(&asked)));
+        }
+        parrot
+    };
+    let of = |title: &str, state: &str| {
+        let all = node.api().get::<Value>("/api/v1/commitments").unwrap();
+        let rows = all["commitments"].as_array().cloned().unwrap_or_default();
+        let of = rows
+            .iter()
+            .filter(|row| row["calling_ae_title"] == title && row["state"] == state);
+        of.count()
+    };
+    drop(asking(b"AWAY", 1));
+    let _busy = asking(b"BUSY", MANY);
+    wait_until(PATIENCE, "the requests of the busy one", || {
+        let all = ["received", "checked"].map(|state| of("BUSY", state));
+        (all.iter().sum::<usize>() >= usize::from(MANY)).then_some(())
+    })
+    .unwrap();
+    let objects = std::slice::from_ref(&object);
+    let answer = ask(
+        node.dicom_port(),
+        "Count",
+        0,
+        "same",
+        objects,
+        &node.scratch("ask"),
+    )
+    .answer();
+    assert_eq!(answer["committed"].as_array().unwrap().len(), 1, "{answer}");
+    assert!(
+        of("BUSY", "received") > 0,
+        "it was not answered after all of the other's"
+    );
+    wait_until(PATIENCE, "an attempt to answer the one that is away", || {
+        (of("AWAY", "checked") == 1).then_some(())
+    })
+    .unwrap();
+}
+
 #[test]
 fn a_kill_9_anywhere_between_request_and_answer_loses_neither() {
     needs!(Docker, Pynetdicom);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::*;
 use crate::config::Config;
 use crate::delivery::scene::{BEGIN, Hands, Pacs, Scene};
-use crate::model::JobId;
+use crate::model::{JobId, Timestamp};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -363,32 +363,36 @@ fn what_is_cancelled_while_it_waits_at_the_gate_is_not_sent() {
 }
 
 #[test]
-fn a_pacs_that_names_another_object_again_and_again_is_not_asked_for_days() {
+fn a_pacs_that_breaks_the_protocol_again_and_again_is_not_asked_for_days() {
     let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
-    let [pacs, once] = ["PACS", "ONCE"].map(Pacs::start);
-    let worker = scene.worker(config(), vec![pacs.remote(), once.remote()], &hands);
-    for pacs in [&pacs, &once] {
-        pacs.names_another(true);
-    }
-    let job = scene.job("1.2.3", 1, &["PACS", "ONCE"], BEGIN);
-    hands.turn(&worker, BEGIN.plus(Duration::from_secs(1)));
-    assert_eq!(scene.states(&job), [("retrying", 1), ("retrying", 1)]);
-    once.names_another(false);
+    let titles = ["OTHER", "NOBODY", "ONCE"];
+    let all @ [other, nobody, once] = &titles.map(Pacs::start);
+    let remotes = || all.iter().map(Pacs::remote).collect();
+    let worker = scene.worker(config(), remotes(), &hands);
+    other.names_another(true);
+    nobody.answers_nobody(true);
+    once.answers_nobody(true);
+    let job = scene.job("1.2.3", 1, &titles, BEGIN);
+    hands.turn(&worker, BEGIN.plus(Duration::from_secs(40)));
+    assert_eq!(scene.states(&job), [("retrying", 2); 3]);
+    once.answers_nobody(false);
+    // The node starts anew: what was counted counts.
+    let worker = scene.worker(config(), remotes(), &hands);
     hands.turn(&worker, hours(1));
-    assert_eq!(scene.states(&job), [("refused", 2), ("sent", 2)]);
-    let error = scene.deliveries(&job)[0].error.clone().unwrap();
-    let uid = &scene
-        .store
-        .delivery_instances(scene.deliveries(&job)[0].id)
-        .unwrap()[0]
-        .sop_instance_uid;
-    assert!(
-        error.contains("about another object") && error.contains(uid.as_str()),
-        "{error}"
-    );
-    // Somebody has mended it.
-    pacs.names_another(false);
+    assert_eq!(scene.states(&job), [("held", 3), ("held", 3), ("sent", 3)]);
+    let deliveries = scene.deliveries(&job);
+    let uid = &scene.store.delivery_instances(deliveries[0].id).unwrap()[0].sop_instance_uid;
+    for (delivery, says) in deliveries.iter().zip([uid.as_str(), "to message 0"]) {
+        let error = delivery.error.as_deref().unwrap();
+        assert!(
+            error.contains("breaks the protocol") && error.contains(says),
+            "{error}"
+        );
+    }
+    // Somebody has mended them.
+    other.names_another(false);
+    nobody.answers_nobody(false);
     scene.store.retry(&job, hands.now()).wait().unwrap();
     hands.turn(&worker, hours(2));
-    assert_eq!(scene.states(&job)[0].0, "sent");
+    assert_eq!(scene.states(&job), [("sent", 4), ("sent", 4), ("sent", 3)]);
 }

@@ -1,5 +1,6 @@
-//! Looks at what requests list, and answers over associations of our own: one per peer at a time, again and again until
-//! it is heard or was tried for `give_up`.
+//! Looks at what requests list, and answers over associations of our own, again and again until it is heard or was tried for
+//! `give_up`. Each peer has one look and one answer of its own at a time, beside those of others: one that asks for much, is
+//! away or slow delays nobody else.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,6 +22,12 @@ use super::look::{answer_of, look};
 /// Requests are looked at this often even if nobody said that there is one.
 const AT_LEAST: Duration = Duration::from_secs(60);
 
+/// Looks at a time: each reads whole files.
+const MOST_LOOKS: usize = 4;
+
+/// Answers at a time: each is a thread that may wait for its peer.
+const MOST_ANSWERS: usize = 64;
+
 /// Before a store in trouble is asked again.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -41,12 +48,35 @@ pub struct Keeper {
     pub config: DeliveryConfig,
 }
 
-/// Tells that a peer is free again, however its answer ended.
-struct Over(mpsc::UnboundedSender<AeTitle>, AeTitle);
+/// What is done for a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Work {
+    Look,
+    Answer,
+}
+
+/// What is under way.
+#[derive(Debug, Default)]
+struct Busy(HashSet<(Work, AeTitle)>);
+
+impl Busy {
+    /// Whether that may begin for that peer.
+    fn has_room(&self, work: Work, peer: &AeTitle) -> bool {
+        let most = match work {
+            Work::Look => MOST_LOOKS,
+            Work::Answer => MOST_ANSWERS,
+        };
+        let under_way = self.0.iter().filter(|(other, _)| *other == work).count();
+        under_way < most && !self.0.contains(&(work, peer.clone()))
+    }
+}
+
+/// Tells that something is not under way any more, however it ended.
+struct Over(mpsc::UnboundedSender<(Work, AeTitle)>, (Work, AeTitle));
 
 impl Drop for Over {
     fn drop(&mut self) {
-        // The keeper outlives its answers.
+        // The keeper outlives what it begins.
         let _ = self.0.send(self.1.clone());
     }
 }
@@ -55,7 +85,7 @@ impl Keeper {
     /// Looks and answers; never ends.
     pub async fn run(self) {
         let this = Arc::new(self);
-        let mut busy = HashSet::new();
+        let mut busy = Busy::default();
         let (over, mut ended) = mpsc::unbounded_channel();
         loop {
             let wait = match this.pass(&mut busy, &over).await {
@@ -66,46 +96,54 @@ impl Keeper {
                 }
             };
             tokio::select! {
-                Some(peer) = ended.recv() => { busy.remove(&peer); }
+                Some(done) = ended.recv() => { busy.0.remove(&done); }
                 () = this.commitments.changed.notified() => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }
     }
 
-    /// Looks at what came, begins to answer what is due; answers how long nothing else is.
+    /// Begins to look at what came and to answer what is due; answers how long nothing else is.
     async fn pass(
         self: &Arc<Self>,
-        busy: &mut HashSet<AeTitle>,
-        over: &mpsc::UnboundedSender<AeTitle>,
+        busy: &mut Busy,
+        over: &mpsc::UnboundedSender<(Work, AeTitle)>,
     ) -> Result<Duration, StoreError> {
         let this = self.clone();
         let open = move || this.commitments.store.commitments_open();
         let mut wait = AT_LEAST;
         for request in off_the_runtime(open).await? {
-            if request.state == CommitmentState::Received {
-                self.look(&request).await?;
-                // The next pass answers it.
-                wait = Duration::ZERO;
+            let work = match request.state {
+                CommitmentState::Received => Work::Look,
+                // Its association answers it as long as it has it.
+                _ if self.commitments.desk.offer(request.id) => continue,
+                _ => Work::Answer,
+            };
+            if !busy.has_room(work, &request.calling) {
                 continue;
             }
             let now = Timestamp::now();
             let latest = now.plus(self.config.longest_retry);
             let due = request.next_at.filter(|at| *at <= latest).unwrap_or(now);
-            if self.commitments.desk.offer(request.id) || busy.contains(&request.calling) {
-                continue;
-            }
-            if due > now {
+            if work == Work::Answer && due > now {
                 wait = wait.min(due.since(now));
                 continue;
             }
-            busy.insert(request.calling.clone());
-            let over = Over(over.clone(), request.calling.clone());
+            let begun = (work, request.calling.clone());
+            busy.0.insert(begun.clone());
+            let over = Over(over.clone(), begun);
             let this = self.clone();
-            tokio::task::spawn_blocking(move || {
-                if let Err(error) = this.answer(&request) {
-                    tracing::error!(%error, "keep what became of an answer; trying again");
-                    std::thread::sleep(AGAIN);
+            tokio::spawn(async move {
+                let done = match work {
+                    Work::Look => this.look(&request).await,
+                    Work::Answer => {
+                        let keeper = this.clone();
+                        off_the_runtime(move || keeper.answer(&request)).await
+                    }
+                };
+                if let Err(error) = done {
+                    tracing::error!(%error, "look at a request for storage commitment, or answer it; trying again");
+                    tokio::time::sleep(AGAIN).await;
                 }
                 drop(over);
             });

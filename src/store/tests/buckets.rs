@@ -57,7 +57,11 @@ fn a_bucket_stays_while_a_result_of_it_is_not_delivered_and_a_cancelled_job_keep
         .unwrap();
     let no = Some("no".into());
     store
-        .delivery_ends(&delivery, DeliveryEvent::Refused, None, no, now)
+        .delivery_ends(
+            &delivery,
+            crate::store::AttemptEnd::last(DeliveryEvent::Refused, no),
+            now,
+        )
         .wait()
         .unwrap();
     assert_eq!(state(&store, &job), JobState::Done);

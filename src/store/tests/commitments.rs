@@ -177,7 +177,11 @@ fn committing(store: &Store) -> Delivery {
     let delivery = store.deliveries(&job).unwrap().remove(0);
     store.delivery_begins(delivery.id, RunTime(0)).wait().unwrap();
     store
-        .delivery_ends(&delivery, DeliveryEvent::ToBeCommitted, None, None, now)
+        .delivery_ends(
+            &delivery,
+            crate::store::AttemptEnd::last(DeliveryEvent::ToBeCommitted, None),
+            now,
+        )
         .wait()
         .unwrap();
     // The job does not wait for what may take days.
@@ -304,7 +308,11 @@ fn what_was_asked_counts_in_its_order_also_where_the_clock_was_set_back() {
     assert!(store.delivery_begins(delivery.id, RunTime(0)).wait().unwrap());
     let event = DeliveryEvent::ToBeCommitted;
     store
-        .delivery_ends(&delivery, event, None, None, Timestamp(made + 20))
+        .delivery_ends(
+            &delivery,
+            crate::store::AttemptEnd::last(event, None),
+            Timestamp(made + 20),
+        )
         .wait()
         .unwrap();
     assert_eq!(asks(), Asks::default());

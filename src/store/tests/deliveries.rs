@@ -42,12 +42,16 @@ fn a_job_is_settled_by_its_last_delivery() {
         );
     }
     store
-        .delivery_ends(&open[0], Accepted, None, None, now)
+        .delivery_ends(&open[0], crate::store::AttemptEnd::last(Accepted, None), now)
         .wait()
         .unwrap();
     assert_eq!(store.job(&job).unwrap().unwrap().state, JobState::Delivering);
     store
-        .delivery_ends(&open[1], Refused, None, Some("no".into()), now)
+        .delivery_ends(
+            &open[1],
+            crate::store::AttemptEnd::last(Refused, Some("no".into())),
+            now,
+        )
         .wait()
         .unwrap();
     let job = store.job(&job).unwrap().unwrap();
@@ -116,7 +120,11 @@ fn end(store: &Store, delivery: &crate::model::Delivery, event: crate::model::De
             .unwrap()
     );
     store
-        .delivery_ends(delivery, event, None, None, Timestamp::now())
+        .delivery_ends(
+            delivery,
+            crate::store::AttemptEnd::last(event, None),
+            Timestamp::now(),
+        )
         .wait()
         .unwrap();
 }

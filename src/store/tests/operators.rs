@@ -33,7 +33,11 @@ fn a_held_job_is_neither_run_nor_sent_and_goes_on_where_it_was() {
     // Held once more while it is sent: what is under way arrives, and the job is over once it is released.
     store.hold(&job).wait().unwrap();
     store
-        .delivery_ends(&delivery, DeliveryEvent::Accepted, None, None, now)
+        .delivery_ends(
+            &delivery,
+            crate::store::AttemptEnd::last(DeliveryEvent::Accepted, None),
+            now,
+        )
         .wait()
         .unwrap();
     assert_eq!(state(&store, &job), JobState::Held);
@@ -54,7 +58,14 @@ fn a_cancelled_job_sends_nothing_more_and_stays_cancelled() {
     );
     store.cancel(&job, "by an operator".into(), now).wait().unwrap();
     store
-        .delivery_ends(&delivery, DeliveryEvent::Postponed, Some(now), None, now)
+        .delivery_ends(
+            &delivery,
+            crate::store::AttemptEnd {
+                next_at: Some(now),
+                ..crate::store::AttemptEnd::last(DeliveryEvent::Postponed, None)
+            },
+            now,
+        )
         .wait()
         .unwrap();
     assert_eq!(store.deliveries(&job).unwrap()[0].state, DeliveryState::Cancelled);
@@ -78,7 +89,11 @@ fn what_did_not_work_is_tried_again() {
         .wait()
         .unwrap();
     store
-        .delivery_ends(&delivery, DeliveryEvent::Refused, None, Some("no".into()), now)
+        .delivery_ends(
+            &delivery,
+            crate::store::AttemptEnd::last(DeliveryEvent::Refused, Some("no".into())),
+            now,
+        )
         .wait()
         .unwrap();
     assert_eq!(state(&store, &job), JobState::Done);
