@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::destinations::{Destinations, Wire};
 use crate::config::DeliveryConfig;
-use crate::dicom::commitment::{Answer, Reference, Request, ask};
+use crate::dicom::commitment::{Answer, Patience, Reference, Request, ask};
 use crate::dicom::scu::{ScuError, ScuTimeouts};
 use crate::dicom::status::Status;
 use crate::dicom::upper_layer::Error;
@@ -163,7 +163,16 @@ impl Committer {
             connect: self.config.connect,
             response: self.config.response,
         };
-        let asked = ask(&remote, &request, timeouts, SAME_ASSOCIATION, |answer| {
+        // Heard another way, others are asked: a destination is asked about one delivery at a time.
+        let patience = Patience {
+            most: SAME_ASSOCIATION,
+            is_over: || {
+                self.store
+                    .commitment_is_answered(&transaction_uid)
+                    .unwrap_or(false)
+            },
+        };
+        let asked = ask(&remote, &request, timeouts, patience, |answer| {
             self.hear(&remote.ae_title, answer)
         });
         match asked {

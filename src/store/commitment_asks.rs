@@ -64,6 +64,19 @@ impl Store {
         })
     }
 
+    /// Whether the destination has answered that.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn commitment_is_answered(&self, transaction_uid: &Uid) -> Result<bool> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached(
+                "SELECT 1 FROM commitment_asks WHERE transaction_uid = ?1 AND answered_at IS NOT NULL",
+            )?;
+            Ok(statement.exists([transaction_uid.as_str()])?)
+        })
+    }
+
     /// The destination said that it would answer.
     pub fn commitment_taken(&self, transaction_uid: &Uid) -> Pending<()> {
         let transaction_uid = transaction_uid.clone();

@@ -1,6 +1,7 @@
 //! Storage commitment: what a scanner asks of the node, and what the node asks of an archive.
 
 use std::path::Path;
+use std::time::Duration;
 
 use magickbox::failpoint::VARIABLE;
 use serde_json::{Value, json};
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use crate::needs;
 use crate::support::PATIENCE;
 use crate::support::api::Job;
+use crate::support::bad_archive::{BadArchive, Promise};
 use crate::support::commitment::{Archive, PUSH, ask, ask_over, n_action, request};
 use crate::support::images::Bucket;
 use crate::support::orthanc::{Address, free_port};
@@ -340,6 +342,22 @@ fn what_is_committed_outlives_its_age_as_long_as_was_promised() {
     .unwrap();
     assert!(!is_there(&other.1) && is_there(&committed.1));
     assert!(node.api().job(&committed.1.id).unwrap().removed_at.is_none());
+}
+
+#[test]
+fn an_archive_that_answers_over_its_own_association_is_asked_about_the_next_study_at_once() {
+    needs!(Docker);
+    let archive = BadArchive::start(Promise::KeepsOverItsOwn, "ARCHIVE", "OTHER");
+    let node = node_with_archive(archive.port, "");
+    archive.knows(node.dicom_port());
+    let studies = 4;
+    for _ in 0..studies {
+        send(&node, "Copy", &Object::series(1));
+    }
+    let heard = |many: usize| (archive.heard().len() >= many).then_some(());
+    wait_until(PATIENCE, "the first answer", || heard(1)).unwrap();
+    // The association that asks is kept open for ten seconds otherwise.
+    wait_until(Duration::from_secs(20), "the answers to all", || heard(studies)).unwrap();
 }
 
 /// Each of its requests takes the node most of a second: what is not there may be on its way.
