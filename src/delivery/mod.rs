@@ -26,8 +26,10 @@
 //! # When it is tried again
 //! After `first_retry`, then after twice as long each time up to `longest_retry`, each time up to a quarter less, for each
 //! delivery its own; with the first failure after `give_up` it is held. That time runs from its first attempt, not while it
-//! waits behind another delivery, stands by for one, or its job is held. By default: 30 s, 1 min, … 32 min, 1 h, for 72 h, which
-//! is at most about a hundred attempts.
+//! waits behind another delivery, stands by for one, or its job is held; and by how long the node has run, not by the machine's
+//! clock, which may be set: a node that was off for days gives a destination its time all the same. By default: 30 s, 1 min,
+//! … 32 min, 1 h, for 72 h, which is at most about a hundred attempts. A destination that answers something else than it was
+//! asked, and nothing else, has three.
 
 mod aftermath;
 mod commitment;

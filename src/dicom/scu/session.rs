@@ -12,7 +12,7 @@ use crate::dicom::message::{Due, may_be_about, not_understood, response};
 use crate::dicom::status::Status;
 use crate::dicom::tls::Connector;
 use crate::dicom::upper_layer::{
-    Association, Connection, Error, Limits, Proposal, ProposedContext, Stop, Transport, request,
+    AbortReason, Association, Connection, Error, Limits, Proposal, ProposedContext, Stop, Transport, request,
 };
 use crate::model::{RemoteAe, Uid};
 
@@ -129,7 +129,11 @@ impl<'r> Session<'r> {
     /// The association is over: it is not known whether the object is stored.
     pub fn answer(&mut self, file: &Outgoing) -> Result<Answer, ScuError> {
         let response = self.read_answer(file).map_err(|source| match source {
-            Error::Protocol { .. } => self.wrong(source),
+            // A message that breaks PS3.7. What is no message at all may be of the network, or of something in between.
+            Error::Protocol {
+                reason: AbortReason::NotSpecified,
+                ..
+            } => self.wrong(source),
             source => self.broken(source),
         })?;
         if !may_be_about(&response, &file.sop_instance_uid) {

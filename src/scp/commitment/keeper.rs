@@ -55,19 +55,37 @@ enum Work {
     Answer,
 }
 
-/// What is under way.
+/// What is under way, and whose turn it is.
 #[derive(Debug, Default)]
-struct Busy(HashSet<(Work, AeTitle)>);
+struct Busy {
+    under_way: HashSet<(Work, AeTitle)>,
+    /// Peers that something was done for, the latest last.
+    served: Vec<AeTitle>,
+}
 
 impl Busy {
+    /// Puts those first for whom nothing was done yet, or not for the longest time; each one's own stay in their order.
+    fn take_turns(&mut self, open: &mut [CommitmentRow]) {
+        self.served
+            .retain(|peer| open.iter().any(|row| row.calling == *peer));
+        let turn = |row: &CommitmentRow| self.served.iter().rposition(|peer| *peer == row.calling);
+        open.sort_by_cached_key(turn);
+    }
+
+    fn begin(&mut self, work: Work, peer: &AeTitle) {
+        self.served.retain(|other| other != peer);
+        self.served.push(peer.clone());
+        self.under_way.insert((work, peer.clone()));
+    }
+
     /// Whether that may begin for that peer.
     fn has_room(&self, work: Work, peer: &AeTitle) -> bool {
         let most = match work {
             Work::Look => MOST_LOOKS,
             Work::Answer => MOST_ANSWERS,
         };
-        let under_way = self.0.iter().filter(|(other, _)| *other == work).count();
-        under_way < most && !self.0.contains(&(work, peer.clone()))
+        let under_way = self.under_way.iter().filter(|(other, _)| *other == work).count();
+        under_way < most && !self.under_way.contains(&(work, peer.clone()))
     }
 }
 
@@ -96,7 +114,7 @@ impl Keeper {
                 }
             };
             tokio::select! {
-                Some(done) = ended.recv() => { busy.0.remove(&done); }
+                Some(done) = ended.recv() => { busy.under_way.remove(&done); }
                 () = this.commitments.changed.notified() => {}
                 () = tokio::time::sleep(wait) => {}
             }
@@ -112,7 +130,9 @@ impl Keeper {
         let this = self.clone();
         let open = move || this.commitments.store.commitments_open();
         let mut wait = AT_LEAST;
-        for request in off_the_runtime(open).await? {
+        let mut open = off_the_runtime(open).await?;
+        busy.take_turns(&mut open);
+        for request in open {
             let work = match request.state {
                 CommitmentState::Received => Work::Look,
                 // Its association answers it as long as it has it.
@@ -129,9 +149,8 @@ impl Keeper {
                 wait = wait.min(due.since(now));
                 continue;
             }
-            let begun = (work, request.calling.clone());
-            busy.0.insert(begun.clone());
-            let over = Over(over.clone(), begun);
+            busy.begin(work, &request.calling);
+            let over = Over(over.clone(), (work, request.calling.clone()));
             let this = self.clone();
             tokio::spawn(async move {
                 let done = match work {
@@ -252,5 +271,69 @@ async fn off_the_runtime<T: Send + 'static>(
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => Err(StoreError::State(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RunTime;
+
+    fn row(id: i64, calling: &str) -> CommitmentRow {
+        CommitmentRow {
+            id,
+            transaction_uid: "1.2".to_owned(),
+            calling: AeTitle::parse(calling).unwrap(),
+            stream: AeTitle::parse("PROC").unwrap(),
+            address: "::1".to_owned(),
+            received_at: Timestamp(0),
+            received: RunTime(0),
+            association: 1,
+            state: CommitmentState::Received,
+            objects: 1,
+            failed: None,
+            kept_until: None,
+            attempts: 0,
+            next_at: None,
+            ended_at: None,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn each_peer_has_its_turn_however_much_others_asked_before() {
+        let peers = ["A", "B", "C", "D", "E", "F"];
+        let mut open: Vec<_> = (0..600)
+            .map(|id| row(id, peers[usize::try_from(id).unwrap() / 100]))
+            .collect();
+        let mut busy = Busy::default();
+        let mut begun = Vec::new();
+        for _ in 0..12 {
+            busy.take_turns(&mut open);
+            let free = |row: &&CommitmentRow| busy.has_room(Work::Look, &row.calling);
+            let Some(next) = open.iter().find(free).cloned() else {
+                // The oldest look ends.
+                let done = (Work::Look, busy.served[busy.served.len() - MOST_LOOKS].clone());
+                assert!(busy.under_way.remove(&done));
+                continue;
+            };
+            busy.begin(Work::Look, &next.calling);
+            open.retain(|row| row.id != next.id);
+            begun.push((next.calling.to_string(), next.id));
+        }
+        let expected = [
+            ("A", 0),
+            ("B", 100),
+            ("C", 200),
+            ("D", 300),
+            ("E", 400),
+            ("F", 500),
+            ("A", 1),
+            ("B", 101),
+        ];
+        let begun: Vec<_> = begun.iter().map(|(peer, id)| (peer.as_str(), *id)).collect();
+        assert_eq!(begun, expected);
+        let other = AeTitle::parse("G").unwrap();
+        assert!(!busy.has_room(Work::Look, &other) && busy.has_room(Work::Answer, &other));
     }
 }
