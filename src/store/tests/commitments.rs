@@ -317,3 +317,21 @@ fn what_was_asked_counts_in_its_order_also_where_the_clock_was_set_back() {
         .unwrap();
     assert_eq!(asks(), Asks::default());
 }
+
+#[test]
+fn a_peer_that_is_never_answered_leaves_room_for_the_requests_of_others() {
+    let (_dir, store) = store();
+    let of = |calling: &str, number: u32| {
+        let transaction = format!("1.7.{number}");
+        store.commitment_requested(NewCommitment {
+            calling: title(calling),
+            ..asked(&transaction, &["1.1"])
+        })
+    };
+    // Waited for at the end: they share their commits.
+    let many: Vec<_> = (0..1000).map(|number| of("AWAY", number)).collect();
+    let taken = many.into_iter().map(|pending| pending.wait().unwrap());
+    assert!(taken.collect::<Vec<_>>().iter().all(Option::is_some));
+    assert_eq!(of("AWAY", 1000).wait().unwrap(), None);
+    assert!(of("OTHER", 1).wait().unwrap().is_some());
+}
