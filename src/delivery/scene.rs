@@ -1,16 +1,17 @@
 //! Jobs whose results are to be delivered, with a real store and a real disk; a PACS; and a clock whose hands a test turns.
 
+mod hands;
+
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+pub(super) use hands::Hands;
 
 use super::commitment::Committer;
 use super::gate::made::{Made, uid};
-use super::lanes::Lanes;
 use super::{Aftermath, Destinations, Records, Shelves, Worker};
 use crate::config::DeliveryConfig;
 use crate::dicom::command::{Command, response};
@@ -20,8 +21,8 @@ use crate::dicom::upper_layer::{
     Acceptance, AssociateRq, Connection, ContextResult, Deadline, Error, Event, Limits, Sink, Stop, accept,
 };
 use crate::model::{
-    AeTitle, Delivery, DeliveryInstance, Direction, Ended, GateMode, InstanceState, JobId, Layout, Moment,
-    Outcome, Peer, Place, Priority, Remote, RemoteAe, RunTime, Timestamp, Verdict,
+    AeTitle, Delivery, DeliveryInstance, Direction, Ended, GateMode, InstanceState, JobId, Layout, Outcome,
+    Peer, Place, Priority, Remote, RemoteAe, Timestamp, Verdict,
 };
 use crate::store::{BucketRow, NewDelivery, NewInstance, NewJob, Store, When};
 
@@ -198,72 +199,6 @@ fn bucket() -> BucketRow {
         info: serde_json::json!({ "AETitle": "PROC", "name": "lungs", "version": "1.2" }),
         has_plugin: false,
         installed_at: BEGIN,
-    }
-}
-
-/// The hands of a clock that stands still until they are turned, while the node runs; they may be set, too.
-#[derive(Clone)]
-pub(super) struct Hands {
-    at: Arc<AtomicI64>,
-    ran: Arc<AtomicI64>,
-}
-
-impl Hands {
-    pub fn at(begin: Timestamp) -> Self {
-        Self {
-            at: Arc::new(AtomicI64::new(begin.0)),
-            ran: Arc::default(),
-        }
-    }
-
-    pub fn now(&self) -> Timestamp {
-        self.moment().at
-    }
-
-    pub fn moment(&self) -> Moment {
-        let read = |hand: &AtomicI64| hand.load(Ordering::SeqCst);
-        Moment {
-            at: Timestamp(read(&self.at)),
-            ran: RunTime(read(&self.ran)),
-        }
-    }
-
-    /// The time passes, and the node runs.
-    fn turn_to(&self, time: Timestamp) {
-        self.ran.fetch_add(time.0 - self.now().0, Ordering::SeqCst);
-        self.set(time);
-    }
-
-    /// Somebody sets the clock; or the node did not run until then.
-    pub fn set(&self, time: Timestamp) {
-        self.at.store(time.0, Ordering::SeqCst);
-    }
-
-    /// Has what is due go, and the time pass until something else is; until then.
-    pub fn turn(&self, worker: &Worker, until: Timestamp) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build();
-        runtime.unwrap().block_on(self.turning(worker, until));
-    }
-
-    async fn turning(&self, worker: &Worker, until: Timestamp) {
-        let mut lanes = Lanes::default();
-        let (over, mut ended) = mpsc::unbounded_channel();
-        loop {
-            let wait = worker.begin_due(&mut lanes, &over).unwrap();
-            if lanes.is_empty() {
-                let next = self.now().plus(wait);
-                if next >= until {
-                    return self.turn_to(until);
-                }
-                self.turn_to(next);
-            } else {
-                let over = tokio::time::timeout(PATIENCE, ended.recv());
-                let (wire, delivery) = over.await.unwrap().unwrap();
-                lanes.end(&wire, delivery);
-            }
-        }
     }
 }
 

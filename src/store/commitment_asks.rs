@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::aftermath::record_is_late;
-use super::deliveries::{advance_delivery, query};
+use super::deliveries::advance_delivery;
+use super::delivery_rows::query;
 use super::events::{record, record_once};
 use super::run_time::kept;
 use super::{Pending, Result, Store};

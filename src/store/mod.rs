@@ -17,6 +17,7 @@ mod commitments;
 mod connection;
 mod deletions;
 mod deliveries;
+mod delivery_rows;
 mod events;
 mod gate;
 mod holds;

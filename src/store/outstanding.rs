@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::deliveries::query;
+use super::delivery_rows::query;
 use super::jobs::ae_title;
 use super::{Result, Store, StoreError};
 use crate::model::{AeTitle, Delivery, DeliveryState};
