@@ -31,7 +31,7 @@ use crate::dicom::upper_layer::Stop;
 use crate::engine::{self, Engine};
 use crate::files;
 use crate::http;
-use crate::model::{AuditKind, Layout, Place, Remote, RemoteAe, Timestamp};
+use crate::model::{AuditKind, Layout, Place, Remote, RemoteAe};
 use crate::routing::{self, Routes, RoutesConfig};
 use crate::scp::{Keeper, Listener, Scp, SecurePort};
 use crate::stage::{Classifier, Keeps, Retention, Stage, load_rules};
@@ -141,7 +141,7 @@ impl Node {
         )
         .await
         .with_context(|| format!("listen for DICOM on {dicom}"))?;
-        listener = listener.with_remote_aes(remote_aes.clone());
+        listener = listener.with_remote_aes(remote_aes);
         let mut dicom_tls_address = None;
         if let Some((server, address)) = tls {
             let socket = TcpListener::bind(address)
@@ -179,13 +179,13 @@ impl Node {
             completes: storage.commit_completes,
             config: config.delivery.clone(),
         };
+        let destinations = Arc::new(Destinations::new(remotes));
         let committer = Committer {
             config: config.delivery.clone(),
-            remote_aes: remote_aes.clone(),
+            destinations: destinations.clone(),
             store: store.clone(),
             due: Arc::default(),
         };
-        let destinations = Arc::new(Destinations::new(remotes));
         let probes = Probes::new(destinations.clone(), &config.delivery);
         let shelves = Arc::new(Shelves::default());
         let records = Records::new(store.clone(), layout.clone());
@@ -195,17 +195,18 @@ impl Node {
             shelves: shelves.clone(),
             records: records.clone(),
         };
+        let of_store = store.clone();
         let worker = Worker {
             config: config.delivery,
             committer: committer.clone(),
-            destinations,
+            destinations: destinations.clone(),
             store: store.clone(),
             layout: layout.clone(),
             due,
             stop: stop_sending.clone(),
             shelves,
             records,
-            clock: Arc::new(Timestamp::now),
+            clock: Arc::new(move || of_store.moment()),
         };
         // Before HTTP is served: what is swept here is of the last run, never of an install under way.
         let taken_up = engine::take_up(&engine).await;
@@ -223,6 +224,7 @@ impl Node {
         changes::tell_of_configuration(&store, configured).await?;
         let mut tasks = vec![
             tokio::spawn(audit::Keeper::new(store.clone(), &trail).run()),
+            tokio::spawn(store.clone().keep_running()),
             tokio::spawn(uploads.clone().expire()),
             tokio::spawn(routes.clone().watch()),
             tokio::spawn(changes::watch(store.clone(), routes.clone())),
@@ -262,6 +264,7 @@ impl Node {
                 config.http.largest_unpacked,
             ),
             scratch: http::Scratch::default(),
+            destinations,
             probes,
             access: http::Access {
                 networks: config.http.networks,

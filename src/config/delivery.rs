@@ -1,7 +1,7 @@
 //! `[delivery]`
 //!
 //! What does not arrive for a reason that may pass is tried again after `first_retry`, then after twice as long each time up to
-//! `longest_retry`, until `give_up` has passed since the first attempt; then it is held. By default that is 30 s, 1 min,
+//! `longest_retry`, until the node has run for `give_up` since the first attempt; then it is held. By default that is 30 s, 1 min,
 //! 2 min … 32 min, 1 h, 1 h … for 72 h.
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub struct DeliveryConfig {
     pub first_retry: Duration,
     /// `longest_retry`: the longest wait between two tries. Default 1 h.
     pub longest_retry: Duration,
-    /// `give_up`: after this long without success a delivery is held. Default 72 h.
+    /// `give_up`: after this long without success, while the node runs, a delivery is held. Default 72 h.
     pub give_up: Duration,
     /// `connect`: time for the connection to a peer to open. Default 10 s.
     pub connect: Duration,

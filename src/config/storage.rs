@@ -24,8 +24,8 @@ pub struct StorageConfig {
     /// `make_room`: bytes; while less is free, the oldest jobs that are over are removed, whatever `keep` says, but for
     /// buckets that say `forever` themselves. Default: none are.
     pub make_room: Option<u64>,
-    /// `commit_for`: how long objects are kept that storage commitment was given for, whatever `keep` and `make_room` say.
-    /// Default 7 days.
+    /// `commit_for`: how long objects are kept that storage commitment was given for, whatever `keep` and `make_room` say: by
+    /// the clock, and while the node runs. Default 7 days.
     pub commit_for: Keep,
     /// `commit_completes`: whether a request for storage commitment that lists all of an open set starts its job at once.
     /// Default true; false where a scanner asks series by series.

@@ -78,6 +78,10 @@ impl Aftermath {
             let _one_at_a_time = self.records.lock();
             match self.records.write(&late.stream, &late.job, None) {
                 Ok(()) => self.store.record_written(&late).wait()?,
+                Err(error @ RecordError::NoRecord(_)) => {
+                    self.records.tell_no_record(&late.job, &error)?;
+                    self.store.record_written(&late).wait()?;
+                }
                 Err(RecordError::Store(error)) => return Err(error),
                 Err(error) => {
                     tracing::warn!(job.id = %late.job, %error, "bring record.json up to date; trying again");

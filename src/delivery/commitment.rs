@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
+use super::destinations::{Destinations, Wire};
 use crate::config::DeliveryConfig;
-use crate::dicom::commitment::{Answer, Reference, Request, ask};
+use crate::dicom::commitment::{Answer, Patience, Reference, Request, ask};
 use crate::dicom::scu::{ScuError, ScuTimeouts};
 use crate::dicom::status::Status;
 use crate::dicom::upper_layer::Error;
-use crate::model::{AeTitle, Delivery, DeliveryEvent, Remote, RemoteAe, Timestamp, Uid};
+use crate::model::{AeTitle, Delivery, DeliveryEvent, Remote, RunTime, Uid};
 use crate::store::{Asks, CommitmentHeard, Store, StoreError};
 use crate::telemetry::field;
 
@@ -32,8 +33,8 @@ const SAME_ASSOCIATION: Duration = Duration::from_secs(10);
 pub struct Committer {
     /// `[delivery]`
     pub config: DeliveryConfig,
-    /// `[[remote_ae]]`
-    pub remote_aes: Arc<Vec<RemoteAe>>,
+    /// Every destination of the configuration.
+    pub destinations: Arc<Destinations>,
     /// The job store.
     pub store: Store,
     /// Told when a delivery is to be committed.
@@ -44,12 +45,12 @@ pub struct Committer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Next {
     Ask,
-    Wait(Timestamp),
+    Wait(RunTime),
     GiveUp(String),
 }
 
 /// Tells that a destination is free again, however it was asked.
-struct Over(mpsc::UnboundedSender<AeTitle>, AeTitle);
+struct Over(mpsc::UnboundedSender<Wire>, Wire);
 
 impl Drop for Over {
     fn drop(&mut self) {
@@ -61,16 +62,11 @@ impl Drop for Over {
 impl Committer {
     /// What happens to a delivery to that destination instead of `event`: one that took every object may have to say that
     /// it keeps them.
-    pub(super) fn instead_of(&self, event: DeliveryEvent, remote: &Remote) -> DeliveryEvent {
+    pub(super) fn instead_of(event: DeliveryEvent, remote: &Remote) -> DeliveryEvent {
         // Folders and DICOMweb servers know no storage commitment.
-        let Remote::Dicom(remote) = remote else {
-            return event;
-        };
-        let is = |r: &RemoteAe| r.ae_title == remote.ae_title && r.address == remote.address;
-        let asked = self.remote_aes.iter().any(|r| r.commit && is(r));
-        match event {
-            DeliveryEvent::Accepted if asked => DeliveryEvent::ToBeCommitted,
-            other => other,
+        match (event, remote) {
+            (DeliveryEvent::Accepted, Remote::Dicom(remote)) if remote.commit => DeliveryEvent::ToBeCommitted,
+            (event, _) => event,
         }
     }
 
@@ -99,13 +95,14 @@ impl Committer {
     /// Begins to ask what is due; answers how long nothing else is.
     fn pass(
         &self,
-        busy: &mut HashSet<AeTitle>,
-        over: &mpsc::UnboundedSender<AeTitle>,
+        busy: &mut HashSet<Wire>,
+        over: &mpsc::UnboundedSender<Wire>,
     ) -> Result<Duration, StoreError> {
-        let now = Timestamp::now();
+        let now = self.store.moment().ran;
         let mut wait = AT_LEAST;
-        for (delivery, asks) in self.store.deliveries_committing(now)? {
-            if busy.contains(&delivery.destination) {
+        for (delivery, asks) in self.store.deliveries_committing()? {
+            let wire = self.destinations.wire(&delivery);
+            if busy.contains(&wire) {
                 continue;
             }
             let next = next(&self.config, &asks, now);
@@ -113,8 +110,8 @@ impl Committer {
                 wait = wait.min(until.since(now));
                 continue;
             }
-            busy.insert(delivery.destination.clone());
-            let over = Over(over.clone(), delivery.destination.clone());
+            busy.insert(wire.clone());
+            let over = Over(over.clone(), wire);
             let this = self.clone();
             tokio::task::spawn_blocking(move || {
                 let done = match next {
@@ -138,12 +135,7 @@ impl Committer {
     }
 
     fn ask(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        let named = || {
-            self.remote_aes
-                .iter()
-                .find(|r| r.ae_title == delivery.destination)
-        };
-        let Some(remote) = delivery.remote.as_ref().or_else(named) else {
+        let Some(Remote::Dicom(remote)) = self.destinations.of(delivery).map(|target| target.remote) else {
             let error = "it is no [[remote_ae]] of the configuration any more".to_owned();
             return self.give_up(delivery, error);
         };
@@ -164,14 +156,23 @@ impl Committer {
             references,
         };
         self.store
-            .commitment_asked(delivery.id, &transaction_uid, Timestamp::now())
+            .commitment_asked(delivery.id, &transaction_uid, self.store.moment())
             .wait()?;
         crate::failpoint::reach("commitment-asked");
         let timeouts = ScuTimeouts {
             connect: self.config.connect,
             response: self.config.response,
         };
-        let asked = ask(remote, &request, timeouts, SAME_ASSOCIATION, |answer| {
+        // Heard another way, others are asked: a destination is asked about one delivery at a time.
+        let patience = Patience {
+            most: SAME_ASSOCIATION,
+            is_over: || {
+                self.store
+                    .commitment_is_answered(&transaction_uid)
+                    .unwrap_or(false)
+            },
+        };
+        let asked = ask(&remote, &request, timeouts, patience, |answer| {
             self.hear(&remote.ae_title, answer)
         });
         match asked {
@@ -243,8 +244,8 @@ const fn is_permanent(error: &ScuError) -> bool {
         )
 }
 
-/// What is to be done, by what was asked so far.
-fn next(config: &DeliveryConfig, asks: &Asks, now: Timestamp) -> Next {
+/// What is to be done, by what was asked so far and how long the node has run since.
+fn next(config: &DeliveryConfig, asks: &Asks, now: RunTime) -> Next {
     let (Some(first), Some(last)) = (asks.first, asks.last) else {
         return Next::Ask;
     };
@@ -257,10 +258,6 @@ fn next(config: &DeliveryConfig, asks: &Asks, now: Timestamp) -> Next {
             .saturating_mul(factor)
             .min(config.longest_retry)
     };
-    // Later than it could be: the clock was set back since. Asked once more, its time is today's.
-    if last > now.plus(wait) {
-        return Next::Ask;
-    }
     if last.plus(wait) <= now {
         if asks.last_taken && asks.taken >= config.commit_tries {
             let timeout = humantime::format_duration(config.commit_timeout);
@@ -284,8 +281,8 @@ mod tests {
 
     fn asks(first: i64, last: i64, last_taken: bool, taken: u32, lost: u32) -> Asks {
         Asks {
-            first: Some(Timestamp(first)),
-            last: Some(Timestamp(last)),
+            first: Some(RunTime(first)),
+            last: Some(RunTime(last)),
             last_taken,
             taken,
             lost,
@@ -299,44 +296,23 @@ mod tests {
             commit_tries: 2,
             ..crate::config::Config::load(None).unwrap().delivery
         };
-        let at = |asks: &Asks, now: i64| next(&config, asks, Timestamp(now));
+        let at = |asks: &Asks, now: i64| next(&config, asks, RunTime(now));
         assert_eq!(at(&Asks::default(), 5), Next::Ask);
         let once = asks(0, 0, true, 1, 0);
-        assert_eq!(at(&once, 9_999), Next::Wait(Timestamp(10_000)));
+        assert_eq!(at(&once, 9_999), Next::Wait(RunTime(10_000)));
         assert_eq!(at(&once, 10_000), Next::Ask);
         let twice = asks(0, 10_000, true, 2, 0);
-        assert_eq!(at(&twice, 19_000), Next::Wait(Timestamp(20_000)));
+        assert_eq!(at(&twice, 19_000), Next::Wait(RunTime(20_000)));
         assert!(matches!(at(&twice, 20_000), Next::GiveUp(_)));
         // It was not there: as with sending, 30 s, then twice as long each time, for 72 h.
         let lost = asks(0, 0, false, 0, 1);
-        assert_eq!(at(&lost, 29_000), Next::Wait(Timestamp(30_000)));
+        assert_eq!(at(&lost, 29_000), Next::Wait(RunTime(30_000)));
         assert_eq!(at(&lost, 30_000), Next::Ask);
         assert_eq!(
             at(&asks(0, 30_000, false, 0, 2), 80_000),
-            Next::Wait(Timestamp(90_000))
+            Next::Wait(RunTime(90_000))
         );
         let long = 73 * 3_600_000;
         assert!(matches!(at(&asks(0, 1, false, 0, 99), long), Next::GiveUp(_)));
-    }
-
-    #[test]
-    fn a_clock_that_is_set_back_asks_once_more_at_most_and_gives_nothing_up() {
-        let config = DeliveryConfig {
-            commit_timeout: Duration::from_secs(10),
-            commit_tries: 2,
-            ..crate::config::Config::load(None).unwrap().delivery
-        };
-        let at = |asks: &Asks, now: i64| next(&config, asks, Timestamp(now));
-        // A correction by a second: whoever was asked has the time he had.
-        for taken in [1, 2] {
-            let asked = asks(0, 100_000, true, taken, 0);
-            assert_eq!(at(&asked, 99_000), Next::Wait(Timestamp(110_000)), "{taken}");
-        }
-        // By an hour: there is no telling how long ago it was.
-        let hour = asks(0, 3_700_000, true, 2, 0);
-        assert_eq!(at(&hour, 100_000), Next::Ask);
-        let again = asks(0, 100_000, true, 3, 0);
-        assert_eq!(at(&again, 100_001), Next::Wait(Timestamp(110_000)));
-        assert_eq!(at(&asks(0, 3_700_000, false, 0, 1), 100_000), Next::Ask);
     }
 }

@@ -1,9 +1,11 @@
-//! Where deliveries go: what the configuration says of each destination, and the pace that its deliveries share.
+//! Where deliveries go: what the configuration says of each destination, which of them a rule means that gives an address,
+//! and the pace that its deliveries share.
 
 use std::collections::HashMap;
 
 use crate::dicom::scu::Pace;
-use crate::model::{AeTitle, Delivery, Remote, SENDER, SendLimits};
+use crate::model::{AeTitle, Delivery, Endpoint, JobId, Remote, RemoteAe, SENDER, SendLimits};
+use crate::store::{Store, StoreError};
 
 /// Every destination of the configuration.
 #[derive(Debug, Default)]
@@ -19,6 +21,23 @@ pub(super) struct Target {
     pub remote: Remote,
     /// How fast.
     pub pace: Option<Pace>,
+}
+
+/// What tells one destination from another: its name and, of a peer by DICOM, its place. Whether a rule names it or gives its
+/// address makes no difference.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Wire {
+    name: AeTitle,
+    place: Option<Endpoint>,
+}
+
+/// A delivery that another one keeps its place behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// Its number.
+    pub delivery: i64,
+    /// Its job.
+    pub job: JobId,
 }
 
 impl Destinations {
@@ -37,32 +56,85 @@ impl Destinations {
         &self.remotes
     }
 
+    /// Their names, in that order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.remotes.iter().map(|remote| remote.name().as_str())
+    }
+
     /// The destination of that name.
     pub(super) fn named(&self, name: &AeTitle) -> Option<&Remote> {
         self.remotes.iter().find(|remote| remote.name() == name)
     }
 
-    /// Where a delivery goes; what a rule said itself is as it was said. `None`: the configuration has no such destination.
+    /// The destination of the configuration that is meant: by its name alone or, where a rule gave an address, that peer at
+    /// that place.
+    #[must_use]
+    pub fn meant(&self, name: &AeTitle, address: Option<&str>) -> Option<&Remote> {
+        let remote = self.named(name)?;
+        let Some(address) = address else {
+            return Some(remote);
+        };
+        let is_there =
+            matches!(remote, Remote::Dicom(ae) if Endpoint::of(&ae.address) == Endpoint::of(address));
+        is_there.then_some(remote)
+    }
+
+    fn of_configuration(&self, delivery: &Delivery) -> Option<&Remote> {
+        let given = delivery.remote.as_ref();
+        self.meant(&delivery.destination, given.map(|ae| ae.address.as_str()))
+    }
+
+    /// Where a delivery goes. What a rule said itself is as it was said, and else as the configuration has it for that peer:
+    /// over TLS, at its pace, with storage commitment. `None`: the configuration has no such destination.
     pub(super) fn of(&self, delivery: &Delivery) -> Option<Target> {
-        if let Some(given) = &delivery.remote {
-            return Some(Target {
-                remote: Remote::Dicom(given.clone()),
-                pace: None,
-            });
-        }
-        Some(Target {
-            remote: self.named(&delivery.destination)?.clone(),
-            pace: self.paces.get(&delivery.destination).cloned(),
-        })
+        let known = self.of_configuration(delivery);
+        let remote = match (&delivery.remote, known) {
+            (None, known) => known?.clone(),
+            (Some(given), Some(Remote::Dicom(known))) => Remote::Dicom(RemoteAe {
+                address: given.address.clone(),
+                calling: given.calling.clone(),
+                ..known.clone()
+            }),
+            (Some(given), _) => Remote::Dicom(given.clone()),
+        };
+        let pace = known.and_then(|known| self.paces.get(known.name()).cloned());
+        Some(Target { remote, pace })
     }
 
     /// How much of us the destination of a delivery gets.
     pub(super) fn limits(&self, delivery: &Delivery) -> SendLimits {
-        let named = || self.named(&delivery.destination).map(Remote::limits);
-        match delivery.remote {
-            Some(_) => SendLimits::default(),
-            None => named().unwrap_or_default(),
+        let known = self.of_configuration(delivery);
+        known.map(Remote::limits).unwrap_or_default()
+    }
+
+    /// The destination of a delivery, to be told from others.
+    pub(super) fn wire(&self, delivery: &Delivery) -> Wire {
+        let address = match (&delivery.remote, self.named(&delivery.destination)) {
+            (Some(given), _) => Some(&given.address),
+            (None, Some(Remote::Dicom(known))) => Some(&known.address),
+            (None, _) => None,
+        };
+        Wire {
+            name: delivery.destination.clone(),
+            place: address.map(|address| Endpoint::of(address)),
         }
+    }
+
+    /// The first delivery of the same study to the same destination that has to be over before this one goes.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn ahead(&self, store: &Store, delivery: &Delivery) -> Result<Option<Ahead>, StoreError> {
+        if !delivery.state.is_due() {
+            return Ok(None);
+        }
+        let wire = self.wire(delivery);
+        let before = store.deliveries_before(delivery)?;
+        let first = before.into_iter().find(|other| self.wire(other) == wire);
+        Ok(first.map(|other| Ahead {
+            delivery: other.id,
+            job: other.job,
+        }))
     }
 }
 
@@ -75,4 +147,68 @@ pub(super) fn advice(destination: &AeTitle) -> String {
         "the configuration has no [[remote_ae]], [[folder]] or [[dicomweb]] of the name {destination}: add it, start the \
          node again, and retry the job"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::sender::tests::delivery;
+    use crate::model::{RemoteTls, Timestamp};
+
+    fn title(text: &str) -> AeTitle {
+        AeTitle::parse(text).unwrap()
+    }
+
+    fn given(name: &str, address: &str) -> Delivery {
+        Delivery {
+            destination: title(name),
+            remote: Some(RemoteAe::plain(title(name), address.to_owned(), title("RULE"))),
+            ..delivery(0, Timestamp::now())
+        }
+    }
+
+    #[test]
+    fn a_rule_that_gives_the_address_of_a_remote_ae_has_its_limits_and_calls_as_it_says_itself() {
+        let limits = SendLimits {
+            bandwidth: Some(1000),
+            associations: 3,
+        };
+        let tls = RemoteTls {
+            ca: "ca.pem".into(),
+            identity: None,
+            name: None,
+        };
+        let known = RemoteAe {
+            tls: Some(tls),
+            limits,
+            commit: true,
+            ..RemoteAe::plain(title("PACS"), "Pacs.example:104".to_owned(), title("NODE"))
+        };
+        let destinations = Destinations::new(vec![Remote::Dicom(known.clone())]);
+        let named = Delivery {
+            remote: None,
+            ..given("PACS", "")
+        };
+        let same = given("PACS", "pacs.example:0104");
+        let target = destinations.of(&same).unwrap();
+        let expected = RemoteAe {
+            address: "pacs.example:0104".to_owned(),
+            calling: title("RULE"),
+            ..known.clone()
+        };
+        assert_eq!(target.remote, Remote::Dicom(expected));
+        assert!(target.pace.is_some());
+        assert_eq!(destinations.limits(&same), limits);
+        assert_eq!(destinations.wire(&same), destinations.wire(&named));
+        for other in [
+            given("PACS", "pacs.example:105"),
+            given("PACS2", "pacs.example:104"),
+        ] {
+            let target = destinations.of(&other).unwrap();
+            assert_eq!(Some(target.remote), other.remote.clone().map(Remote::Dicom));
+            assert!(target.pace.is_none());
+            assert_eq!(destinations.limits(&other), SendLimits::default());
+            assert_ne!(destinations.wire(&other), destinations.wire(&named));
+        }
+    }
 }

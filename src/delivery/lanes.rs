@@ -2,16 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::{AeTitle, Delivery};
-
-/// A destination and where it is: two at one address with one AE title are one.
-pub(super) type Wire = (AeTitle, Option<String>);
-
-/// The wire of a delivery.
-pub(super) fn wire(delivery: &Delivery) -> Wire {
-    let address = delivery.remote.as_ref().map(|remote| remote.address.clone());
-    (delivery.destination.clone(), address)
-}
+use super::destinations::Wire;
+use crate::model::Delivery;
 
 /// The deliveries under way, by destination.
 #[derive(Debug, Default)]
@@ -54,27 +46,30 @@ pub(super) struct Look<'l> {
 
 impl Look<'_> {
     /// Whether a delivery could go now to a destination that has so many at once.
-    pub fn is_free(&mut self, delivery: &Delivery, most: usize) -> bool {
-        let wire = wire(delivery);
+    pub fn is_free(&mut self, wire: &Wire, delivery: &Delivery, most: usize) -> bool {
         let first = self
             .studies
             .insert((wire.clone(), delivery.study_instance_uid.clone()));
-        let under_way = self.lanes.under_way.get(&wire);
+        let under_way = self.lanes.under_way.get(wire);
         first && under_way.is_none_or(|ids| ids.len() < most && !ids.contains(&delivery.id))
     }
 
     /// A delivery goes.
-    pub fn begin(&mut self, delivery: &Delivery) {
-        let of_wire = self.lanes.under_way.entry(wire(delivery)).or_default();
-        of_wire.insert(delivery.id);
+    pub fn begin(&mut self, wire: Wire, delivery: &Delivery) {
+        self.lanes.under_way.entry(wire).or_default().insert(delivery.id);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::Destinations;
     use crate::delivery::sender::tests::delivery;
-    use crate::model::Timestamp;
+    use crate::model::{AeTitle, Timestamp};
+
+    fn wire(delivery: &Delivery) -> Wire {
+        Destinations::default().wire(delivery)
+    }
 
     fn of(id: i64, destination: &str, study: &str) -> Delivery {
         Delivery {
@@ -90,8 +85,8 @@ mod tests {
         let mut look = lanes.look();
         let mut begun = Vec::new();
         for delivery in open {
-            if look.is_free(delivery, most) {
-                look.begin(delivery);
+            if look.is_free(&wire(delivery), delivery, most) {
+                look.begin(wire(delivery), delivery);
                 begun.push(delivery.id);
             }
         }
@@ -120,7 +115,8 @@ mod tests {
         lanes.end(&wire(&open[0]), 1);
         // The first one is tried again later: its place stays.
         let mut look = lanes.look();
-        assert!(look.is_free(&open[0], 9) && !look.is_free(&open[1], 9));
+        let mut is_free = |delivery| look.is_free(&wire(delivery), delivery, 9);
+        assert!(is_free(&open[0]) && !is_free(&open[1]));
         assert_eq!(begin(&mut lanes, &open[1..], 9), [2]);
     }
 }

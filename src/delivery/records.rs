@@ -16,6 +16,11 @@ pub(super) enum RecordError {
     /// Reading or writing it failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// Somebody wrote it who does not write records, or half of it is gone: nothing can be added to it, now or later.
+    #[error(
+        "record.json of the job is no JSON ({0}): it stays as it is, and `magickbox job show` has what would be in it"
+    )]
+    NoRecord(serde_json::Error),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -73,7 +78,7 @@ impl Records {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             read => read?,
         };
-        let mut record: Value = serde_json::from_slice(&bytes).map_err(io::Error::from)?;
+        let mut record: Value = serde_json::from_slice(&bytes).map_err(RecordError::NoRecord)?;
         let shown = self.deliveries(job, ending)?;
         if let Some(slot) = record.get_mut("deliveries") {
             *slot = shown.into();
@@ -84,6 +89,18 @@ impl Records {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             written => Ok(written?),
         }
+    }
+
+    /// Tells once that a record cannot be written, and never will: in the log, and as a step of its job.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn tell_no_record(&self, job: &JobId, error: &RecordError) -> Result<(), StoreError> {
+        let text = error.to_string();
+        if self.store.record_is_none(job, text).wait()? {
+            tracing::warn!(job.id = %job, %error, "add deliveries to record.json");
+        }
+        Ok(())
     }
 
     fn deliveries(&self, job: &JobId, ending: Option<Ending<'_>>) -> Result<Vec<Value>, StoreError> {

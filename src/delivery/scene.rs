@@ -1,16 +1,17 @@
 //! Jobs whose results are to be delivered, with a real store and a real disk; a PACS; and a clock whose hands a test turns.
 
+mod hands;
+
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+pub(super) use hands::Hands;
 
 use super::commitment::Committer;
 use super::gate::made::{Made, uid};
-use super::lanes::Lanes;
 use super::{Aftermath, Destinations, Records, Shelves, Worker};
 use crate::config::DeliveryConfig;
 use crate::dicom::command::{Command, response};
@@ -54,6 +55,12 @@ impl Scene {
 
     /// A job of that study, harvested then, whose results go to these destinations.
     pub fn job(&self, study: &str, results: u32, to: &[&str], at: Timestamp) -> JobId {
+        let named = |to: &&str| Peer::Named(AeTitle::parse(to).unwrap());
+        self.job_to(study, results, to.iter().map(named).collect(), at)
+    }
+
+    /// The same, for peers that a rule may have given the address of.
+    pub fn job_to(&self, study: &str, results: u32, to: Vec<Peer>, at: Timestamp) -> JobId {
         let job = JobId::generate(at);
         let set = NewJob {
             stream: stream(),
@@ -112,8 +119,8 @@ impl Scene {
                 }
             })
             .collect();
-        let delivery = |to: &&str| NewDelivery {
-            peer: Peer::Named(AeTitle::parse(to).unwrap()),
+        let delivery = |peer| NewDelivery {
+            peer,
             route: "results".into(),
             direction: Direction::Output,
             after: None,
@@ -124,7 +131,7 @@ impl Scene {
             outcome: Outcome::Success,
             reason: None,
         };
-        let plan = to.iter().map(delivery).collect();
+        let plan = to.into_iter().map(delivery).collect();
         store.harvested(&job, verdict, vec![], plan, at).wait().unwrap();
         job
     }
@@ -148,22 +155,23 @@ impl Scene {
     /// What sends to these, by this clock.
     pub fn worker(&self, config: DeliveryConfig, remotes: Vec<Remote>, hands: &Hands) -> Worker {
         let own = hands.clone();
+        let destinations = Arc::new(Destinations::new(remotes));
         Worker {
             committer: Committer {
                 config: config.clone(),
-                remote_aes: Arc::default(),
+                destinations: destinations.clone(),
                 store: self.store.clone(),
                 due: Arc::default(),
             },
             config,
-            destinations: Arc::new(Destinations::new(remotes)),
+            destinations,
             store: self.store.clone(),
             layout: self.layout.clone(),
             due: Arc::default(),
             stop: Stop::default(),
             shelves: Arc::new(Shelves::default()),
             records: Records::new(self.store.clone(), self.layout.clone()),
-            clock: Arc::new(move || own.now()),
+            clock: Arc::new(move || own.moment()),
         }
     }
 
@@ -194,51 +202,6 @@ fn bucket() -> BucketRow {
     }
 }
 
-/// The hands of a clock that stands still until they are turned.
-#[derive(Clone)]
-pub(super) struct Hands(Arc<AtomicI64>);
-
-impl Hands {
-    pub fn at(begin: Timestamp) -> Self {
-        Self(Arc::new(AtomicI64::new(begin.0)))
-    }
-
-    pub fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
-    }
-
-    fn turn_to(&self, time: Timestamp) {
-        self.0.store(time.0, Ordering::SeqCst);
-    }
-
-    /// Has what is due go, and the time pass until something else is; until then.
-    pub fn turn(&self, worker: &Worker, until: Timestamp) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build();
-        runtime.unwrap().block_on(self.turning(worker, until));
-    }
-
-    async fn turning(&self, worker: &Worker, until: Timestamp) {
-        let mut lanes = Lanes::default();
-        let (over, mut ended) = mpsc::unbounded_channel();
-        loop {
-            let wait = worker.begin_due(&mut lanes, &over).unwrap();
-            if lanes.is_empty() {
-                let next = self.now().plus(wait);
-                if next >= until {
-                    return self.turn_to(until);
-                }
-                self.turn_to(next);
-            } else {
-                let over = tokio::time::timeout(PATIENCE, ended.recv());
-                let (wire, delivery) = over.await.unwrap().unwrap();
-                lanes.end(&wire, delivery);
-            }
-        }
-    }
-}
-
 /// A PACS that can be away: then it hangs up on whoever calls.
 pub(super) struct Pacs {
     title: AeTitle,
@@ -250,6 +213,7 @@ pub(super) struct Pacs {
 struct PacsState {
     is_away: AtomicBool,
     names_another: AtomicBool,
+    answers_nobody: AtomicBool,
     calls: AtomicUsize,
     taken: Mutex<Vec<(String, Vec<u8>)>>,
 }
@@ -283,6 +247,17 @@ impl Pacs {
         Remote::Dicom(RemoteAe::plain(self.title.clone(), address, calling))
     }
 
+    /// As a rule says it that gives the address itself.
+    pub fn given(&self, address: &str) -> Peer {
+        let calling = AeTitle::parse("RULE").unwrap();
+        Peer::Given(RemoteAe::plain(self.title.clone(), address.to_owned(), calling))
+    }
+
+    /// Its port, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     pub fn is_away(&self, away: bool) {
         self.state.is_away.store(away, Ordering::SeqCst);
     }
@@ -290,6 +265,11 @@ impl Pacs {
     /// It answers every object as if it had been sent another.
     pub fn names_another(&self, another: bool) {
         self.state.names_another.store(another, Ordering::SeqCst);
+    }
+
+    /// It answers every object as if it had been Message ID 0, which none is.
+    pub fn answers_nobody(&self, nobody: bool) {
+        self.state.answers_nobody.store(nobody, Ordering::SeqCst);
     }
 
     /// How often it was called so far.
@@ -357,6 +337,9 @@ fn serve(socket: TcpStream, state: &PacsState) -> Result<(), Error> {
         let mut about = command.clone();
         if state.names_another.load(Ordering::SeqCst) {
             about.sop_instance_uid = Some(b"2.25.1".to_vec());
+        }
+        if state.answers_nobody.load(Ordering::SeqCst) {
+            about.message_id = 0;
         }
         association.send_command(context, &response(&about, Status::SUCCESS, None))?;
     }

@@ -11,8 +11,8 @@ use crate::config::DeliveryConfig;
 use crate::dicom::scu::{self, Answer, Outgoing, ScuError, ScuTimeouts};
 use crate::dicom::status::{Status, StatusClass};
 use crate::dicom::upper_layer::Stop;
-use crate::model::{Delivery, DeliveryEvent, DeliveryInstance, InstanceState, Remote, Timestamp, Uid};
-use crate::store::InstanceAnswer;
+use crate::model::{Delivery, DeliveryEvent, DeliveryInstance, InstanceState, Moment, Remote, Uid};
+use crate::store::{AttemptEnd, InstanceAnswer};
 
 /// What a destination of any kind said to one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,9 +49,9 @@ pub(super) enum SendError {
 }
 
 impl SendError {
-    /// Whether the destination spoke of another object than it was sent: once is an accident, twice is how it is.
-    const fn is_about_another(&self) -> bool {
-        matches!(self, Self::Scu(ScuError::OtherObject { .. }))
+    /// Whether the destination answered something else than it was asked.
+    const fn is_wrong_answer(&self) -> bool {
+        matches!(self, Self::Scu(error) if error.is_wrong_answer())
     }
 
     /// Whether the destination will say the same again until somebody changes something.
@@ -98,8 +98,10 @@ pub(super) struct Attempt {
     pub permanent: bool,
     /// The attempt did not come to its end.
     pub broken: bool,
-    /// … for the destination spoke of another object than the one that `error` names.
-    pub other_object: bool,
+    /// … for the destination answered something else than it was asked.
+    pub wrong_answer: bool,
+    /// Objects that the destination answered.
+    pub answered: usize,
 }
 
 /// Sends what a delivery still has to send, from its directory or, where there is one, from a copy; `answered` hears of each
@@ -139,6 +141,7 @@ pub(super) fn attempt(
         let Some((instance, _)) = files.get(index) else {
             return;
         };
+        attempt.answered += 1;
         let (state, status, reason) = attempt.judge(&instance.sop_instance_uid, said);
         answered(InstanceAnswer {
             file: instance.file.clone(),
@@ -181,7 +184,7 @@ impl Attempt {
     fn fail(&mut self, error: &SendError) {
         self.broken = true;
         self.permanent = error.is_permanent();
-        self.other_object = error.is_about_another();
+        self.wrong_answer = error.is_wrong_answer();
         self.error = Some(error.to_string());
     }
 
@@ -214,34 +217,52 @@ impl Attempt {
     }
 }
 
+/// Attempts in a row without any answer but a wrong one: one is an accident, so many are how the destination is, and the same
+/// objects would be sent a hundred times until somebody hears of it.
+const MOST_FAULTS: u32 = 3;
+
 /// What follows from an attempt: what happens to the delivery, and when to try again.
 pub(super) fn next(
     config: &DeliveryConfig,
     delivery: &Delivery,
-    attempt: &Attempt,
+    attempt: Attempt,
     earlier_refused: bool,
-    now: Timestamp,
-) -> (DeliveryEvent, Option<Timestamp>) {
-    // The same object would be sent a hundred times until somebody hears of it.
-    let is_usual = attempt.other_object && delivery.error == attempt.error;
-    if attempt.permanent || is_usual {
-        return (DeliveryEvent::Refused, None);
+    now: Moment,
+) -> AttemptEnd {
+    if attempt.permanent {
+        return AttemptEnd::last(DeliveryEvent::Refused, attempt.error);
     }
     if attempt.broken || attempt.transient > 0 {
-        // Not since it was created: meanwhile it may have waited behind another one, or stood by for it.
-        if now.since(delivery.tried_at.unwrap_or(now)) >= config.give_up {
-            return (DeliveryEvent::GaveUp, None);
+        let faults = match (attempt.wrong_answer, attempt.answered) {
+            (false, _) => 0,
+            (true, 0) => delivery.faults.saturating_add(1),
+            (true, _) => 1,
+        };
+        if faults >= MOST_FAULTS {
+            let what = attempt.error.unwrap_or_default();
+            let why = format!("the destination breaks the protocol, {faults} attempts in a row: {what}");
+            return AttemptEnd::last(DeliveryEvent::GaveUp, Some(why));
         }
-        return (
-            DeliveryEvent::Postponed,
-            Some(now.plus(spread(wait(config, delivery.attempts), delivery))),
-        );
+        // Not since it was created: meanwhile it may have waited behind another one, or stood by for it. Nor by the clock,
+        // which may be set: what nobody tried was not tried in vain.
+        if now.ran.since(delivery.tried.unwrap_or(now.ran)) >= config.give_up {
+            return AttemptEnd::last(DeliveryEvent::GaveUp, attempt.error);
+        }
+        let wait = spread(wait(config, delivery.attempts), delivery);
+        return AttemptEnd {
+            event: DeliveryEvent::Postponed,
+            next_at: Some(now.at.plus(wait)),
+            error: attempt.error,
+            faults,
+        };
     }
-    if attempt.refused > 0 || earlier_refused {
-        (DeliveryEvent::Refused, None)
+    let is_refused = attempt.refused > 0 || earlier_refused;
+    let event = if is_refused {
+        DeliveryEvent::Refused
     } else {
-        (DeliveryEvent::Accepted, None)
-    }
+        DeliveryEvent::Accepted
+    };
+    AttemptEnd::last(event, attempt.error)
 }
 
 /// The wait after so many attempts before this one: doubled each time.
@@ -263,118 +284,4 @@ fn spread(wait: Duration, delivery: &Delivery) -> Duration {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use crate::model::{AeTitle, DeliveryState, Direction, JobId};
-
-    fn config() -> DeliveryConfig {
-        crate::config::Config::load(None).unwrap().delivery
-    }
-
-    pub(crate) fn delivery(attempts: u32, created_at: Timestamp) -> Delivery {
-        let title = AeTitle::parse("PACS").unwrap();
-        Delivery {
-            id: 1,
-            job: JobId::generate(created_at),
-            stream: title.clone(),
-            study_instance_uid: "1.2.3".to_owned(),
-            destination: title,
-            remote: None,
-            after: None,
-            route: String::new(),
-            direction: Direction::Output,
-            state: DeliveryState::Sending,
-            attempts,
-            created_at,
-            tried_at: (attempts > 0).then_some(created_at),
-            next_at: None,
-            error: None,
-            gate: Default::default(),
-            gate_state: Default::default(),
-        }
-    }
-
-    #[test]
-    fn waits_double_up_to_the_longest() {
-        let seconds: Vec<_> = (0..9).map(|n| wait(&config(), n).as_secs()).collect();
-        assert_eq!(seconds, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
-        assert_eq!(wait(&config(), u32::MAX).as_secs(), 3600);
-    }
-
-    #[test]
-    fn waits_of_one_moment_are_spread_over_a_quarter_before_it() {
-        let now = Timestamp::now();
-        let wait = Duration::from_secs(3600);
-        let waits: Vec<_> = (0..200)
-            .map(|id| {
-                spread(
-                    wait,
-                    &Delivery {
-                        id,
-                        ..delivery(7, now)
-                    },
-                )
-            })
-            .collect();
-        assert!(waits.iter().all(|w| *w <= wait && *w > wait * 3 / 4), "{waits:?}");
-        let [least, most] = [waits.iter().min(), waits.iter().max()].map(Option::unwrap);
-        assert!(*most - *least > wait / 5, "{least:?} to {most:?}");
-        let again = delivery(7, now);
-        assert_eq!(spread(wait, &again), spread(wait, &again));
-    }
-
-    #[test]
-    fn every_end_of_an_attempt_has_its_event() {
-        let now = Timestamp::now();
-        let fresh = delivery(0, now);
-        let event = |attempt: Attempt, earlier| next(&config(), &fresh, &attempt, earlier, now).0;
-        assert_eq!(event(Attempt::default(), false), DeliveryEvent::Accepted);
-        assert_eq!(event(Attempt::default(), true), DeliveryEvent::Refused);
-        assert_eq!(
-            event(
-                Attempt {
-                    refused: 1,
-                    ..Attempt::default()
-                },
-                false
-            ),
-            DeliveryEvent::Refused
-        );
-        assert_eq!(
-            event(
-                Attempt {
-                    transient: 1,
-                    refused: 1,
-                    ..Attempt::default()
-                },
-                false
-            ),
-            DeliveryEvent::Postponed
-        );
-        assert_eq!(
-            event(
-                Attempt {
-                    broken: true,
-                    ..Attempt::default()
-                },
-                false
-            ),
-            DeliveryEvent::Postponed
-        );
-        let rejected = Attempt {
-            broken: true,
-            permanent: true,
-            ..Attempt::default()
-        };
-        assert_eq!(event(rejected, false), DeliveryEvent::Refused);
-        let old = delivery(50, Timestamp(now.0 - 73 * 3_600_000));
-        let broken = Attempt {
-            broken: true,
-            ..Attempt::default()
-        };
-        assert_eq!(
-            next(&config(), &old, &broken, false, now),
-            (DeliveryEvent::GaveUp, None)
-        );
-    }
-}
+pub(super) mod tests;

@@ -10,18 +10,16 @@ use tokio::sync::{Notify, mpsc};
 use crate::config::DeliveryConfig;
 use crate::dicom::scu::ScuTimeouts;
 use crate::dicom::upper_layer::Stop;
-use crate::model::{
-    Delivery, DeliveryEvent, DeliveryState, Direction, InstanceState, Layout, Place, Timestamp,
-};
-use crate::store::{Store, StoreError};
+use crate::model::{Delivery, DeliveryEvent, DeliveryState, Direction, InstanceState, Layout, Moment, Place};
+use crate::store::{AttemptEnd, Store, StoreError};
 use crate::telemetry::field;
 use crate::telemetry::metrics::METRICS;
 
 use super::commitment::Committer;
-use super::destinations::{Destinations, advice};
+use super::destinations::{Destinations, Wire, advice};
 use super::gate::{Gate, GateError, Passage};
-use super::lanes::{Lanes, Wire, wire};
-use super::records::{Ending, Records};
+use super::lanes::Lanes;
+use super::records::{Ending, RecordError, Records};
 use super::sender::{self, Attempt};
 use super::shelves::Shelves;
 
@@ -29,7 +27,7 @@ use super::shelves::Shelves;
 const AT_LEAST: Duration = Duration::from_secs(60);
 
 /// Tells what time it is. A test has days pass in a moment.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
 
 /// Sends results to their destinations.
 #[derive(Clone)]
@@ -101,23 +99,24 @@ impl Worker {
         lanes: &mut Lanes,
         over: &mpsc::UnboundedSender<(Wire, i64)>,
     ) -> Result<Duration, StoreError> {
-        let now = (self.clock)();
+        let now = (self.clock)().at;
         let mut wait = AT_LEAST;
         let mut look = lanes.look();
         for delivery in self.store.deliveries_open()? {
             // Later than it could have been put off to: the clock was set back since.
             let latest = now.plus(self.config.longest_retry);
             let due = delivery.next_at.filter(|at| *at <= latest).unwrap_or(now);
-            if !look.is_free(&delivery, self.destinations.limits(&delivery).associations) {
+            let wire = self.destinations.wire(&delivery);
+            if !look.is_free(&wire, &delivery, self.destinations.limits(&delivery).associations) {
                 continue;
             }
             if due > now {
                 wait = wait.min(due.since(now));
                 continue;
             }
-            look.begin(&delivery);
+            look.begin(wire.clone(), &delivery);
             let worker = self.clone();
-            let over = Over(over.clone(), (wire(&delivery), delivery.id));
+            let over = Over(over.clone(), (wire, delivery.id));
             tokio::task::spawn_blocking(move || {
                 if let Err(error) = worker.attempt(&delivery) {
                     tracing::error!({ field::DELIVERY } = delivery.id, %error, "keep what became of a delivery; trying again");
@@ -144,9 +143,13 @@ impl Worker {
     fn deliver(&self, delivery: &Delivery) -> Result<(), StoreError> {
         let Some(target) = self.destinations.of(delivery) else {
             let error = advice(&delivery.destination);
-            return self.settle(delivery, DeliveryEvent::GaveUp, None, Some(error));
+            return self.settle(delivery, AttemptEnd::last(DeliveryEvent::GaveUp, Some(error)));
         };
-        if !self.store.delivery_begins(delivery.id, (self.clock)()).wait()? {
+        if !self
+            .store
+            .delivery_begins(delivery.id, (self.clock)().ran)
+            .wait()?
+        {
             return Ok(());
         }
         crate::failpoint::reach("delivery-begun");
@@ -167,7 +170,7 @@ impl Worker {
             Ok(Passage::Open(copies)) => copies,
             Ok(Passage::Held(why)) => {
                 tracing::warn!({ field::DELIVERY } = delivery.id, { field::JOB } = %delivery.job, "held at the gate");
-                return self.settle(delivery, DeliveryEvent::GaveUp, None, Some(why));
+                return self.settle(delivery, AttemptEnd::last(DeliveryEvent::GaveUp, Some(why)));
             }
             // After the start it goes on.
             Err(GateError::Stopping) => return Ok(()),
@@ -213,15 +216,12 @@ impl Worker {
             return Ok(());
         }
         let earlier_refused = instances.iter().any(|i| i.state == InstanceState::Refused);
-        let (event, next_at) =
-            sender::next(&self.config, delivery, &attempt, earlier_refused, (self.clock)());
-        let event = self.committer.instead_of(event, &target.remote);
+        let is_broken = attempt.broken;
+        let mut end = sender::next(&self.config, delivery, attempt, earlier_refused, (self.clock)());
+        end.event = Committer::instead_of(end.event, &target.remote);
+        let event = end.event;
         // What the destination wrote about an object may name the patient: it is kept, not logged.
-        let network = attempt
-            .error
-            .as_deref()
-            .filter(|_| attempt.broken)
-            .unwrap_or_default();
+        let network = end.error.as_deref().filter(|_| is_broken).unwrap_or_default();
         if matches!(event, DeliveryEvent::Refused | DeliveryEvent::GaveUp) {
             tracing::warn!(
                 { field::DELIVERY } = delivery.id,
@@ -241,7 +241,7 @@ impl Worker {
                 "attempt at a delivery"
             );
         }
-        let settled = self.settle(delivery, event, next_at, attempt.error);
+        let settled = self.settle(delivery, end);
         self.committer.wake();
         settled
     }
@@ -249,19 +249,18 @@ impl Worker {
     /// Nothing was sent, or not all, for trouble that may pass.
     fn put_off(&self, delivery: &Delivery, why: String) -> Result<(), StoreError> {
         tracing::error!({ field::DELIVERY } = delivery.id, { field::JOB } = %delivery.job, why, "put off a delivery");
-        let attempt = Attempt::broken(why);
-        let (event, next_at) = sender::next(&self.config, delivery, &attempt, false, (self.clock)());
-        self.settle(delivery, event, next_at, attempt.error)
+        let end = sender::next(
+            &self.config,
+            delivery,
+            Attempt::broken(why),
+            false,
+            (self.clock)(),
+        );
+        self.settle(delivery, end)
     }
 
-    fn settle(
-        &self,
-        delivery: &Delivery,
-        event: DeliveryEvent,
-        next_at: Option<Timestamp>,
-        error: Option<String>,
-    ) -> Result<(), StoreError> {
-        match event {
+    fn settle(&self, delivery: &Delivery, end: AttemptEnd) -> Result<(), StoreError> {
+        match end.event {
             DeliveryEvent::Accepted => METRICS.deliveries_sent.one(),
             DeliveryEvent::Refused => METRICS.deliveries_refused.one(),
             DeliveryEvent::GaveUp => METRICS.deliveries_held.one(),
@@ -271,21 +270,27 @@ impl Worker {
         // The record first: who sees the job done finds it complete. After a crash in between, the delivery is taken up
         // again, has nothing left to send, and both are written once more.
         // As it is in the store by now, or `sending`: where an operator cancelled it the store says so.
-        let state = DeliveryState::Sending.next(event);
+        let state = DeliveryState::Sending.next(end.event);
         let ending = state.filter(|s| s.is_settled()).map(|state| Ending {
             delivery: delivery.id,
             state,
-            error: error.as_deref(),
+            error: end.error.as_deref(),
         });
-        if ending.is_some()
-            && let Err(problem) = self.records.write(&delivery.stream, &delivery.job, ending)
-        {
-            tracing::warn!(job.id = %delivery.job, error = %problem, "add deliveries to record.json; it is done later");
-            self.store.record_behind(&delivery.job).wait()?;
+        if ending.is_some() {
+            match self.records.write(&delivery.stream, &delivery.job, ending) {
+                Ok(()) => {}
+                Err(problem @ RecordError::NoRecord(_)) => {
+                    self.records.tell_no_record(&delivery.job, &problem)?;
+                }
+                Err(problem) => {
+                    tracing::warn!(job.id = %delivery.job, error = %problem, "add deliveries to record.json; it is done later");
+                    self.store.record_behind(&delivery.job).wait()?;
+                }
+            }
         }
         crate::failpoint::reach("record-completed");
         self.store
-            .delivery_ends(delivery, event, next_at, error, (self.clock)())
+            .delivery_ends(delivery, end, (self.clock)().at)
             .wait()
             .inspect(|()| crate::failpoint::reach("settled"))
     }

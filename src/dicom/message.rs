@@ -57,7 +57,11 @@ pub fn next_command(association: &mut Association) -> Result<Option<(u8, Command
 /// The association is over; so it is when something else comes.
 pub(in crate::dicom) fn response(association: &mut Association, due: Due) -> Result<Command, Error> {
     let Some((context, response)) = next_command(association)? else {
-        return Err(not_understood("a release request where a response was due"));
+        // Not a wrong answer but none: a peer that is being stopped may ask for it.
+        return Err(Error::Protocol {
+            reason: AbortReason::UnexpectedPdu,
+            detail: "a release request where a response was due".to_owned(),
+        });
     };
     let (field, id) = (response.command_field, response.message_id);
     if (field, id) != (due.field, due.message_id) {

@@ -174,7 +174,7 @@ pub(super) async fn job(
                 deliveries.push(DeliveryDetails {
                     instances: context.store.delivery_instances(delivery.id)?,
                     findings: context.store.gate_findings(delivery.id)?,
-                    ahead: context.store.delivery_ahead(&delivery)?,
+                    ahead: context.destinations.ahead(&context.store, &delivery)?,
                     delivery,
                 });
             }

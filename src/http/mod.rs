@@ -37,7 +37,7 @@ use tokio::sync::{Notify, watch};
 use crate::bucket::Buckets;
 use crate::bucket::uploads::Uploads;
 use crate::container::Runtime;
-use crate::delivery::Probes;
+use crate::delivery::{Destinations, Probes};
 use crate::model::Layout;
 use crate::routing::Routes;
 use crate::stage::{Classifier, Completion};
@@ -69,6 +69,8 @@ pub struct Context {
     pub pushes: Pushes,
     /// The list of jobs as the original told it.
     pub scratch: Scratch,
+    /// Where deliveries go.
+    pub destinations: Arc<Destinations>,
     /// Whether destinations answer.
     pub probes: Probes,
     /// Who may use the API.

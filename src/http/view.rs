@@ -7,7 +7,7 @@ use crate::bucket::Installed;
 use crate::model::{
     Delivery, DeliveryInstance, GateFindings, Job, Layout, Measure, Place, StoreStatus, Timestamp,
 };
-use crate::store::{Ahead, BucketRow, EventRow, Occupancy, Versions};
+use crate::store::{BucketRow, EventRow, Occupancy, Versions};
 
 /// A job.
 #[derive(Debug, Serialize)]
@@ -132,7 +132,7 @@ pub struct DeliveryDetails {
     /// What the gate found.
     pub findings: Vec<GateFindings>,
     /// The delivery that has to be over before it goes.
-    pub ahead: Option<Ahead>,
+    pub ahead: Option<crate::delivery::Ahead>,
 }
 
 fn detailed(details: &DeliveryDetails) -> Value {

@@ -36,7 +36,7 @@
 //! retention leaves its files alone until somebody has decided. `Sending` may begin again: a crash cut it off.
 
 use super::{
-    AeTitle, Direction, FailureReason, GateMode, GateState, JobId, RemoteAe, StatusClass, Timestamp,
+    AeTitle, Direction, FailureReason, GateMode, GateState, JobId, RemoteAe, RunTime, StatusClass, Timestamp,
 };
 
 /// Where a delivery stands.
@@ -153,6 +153,12 @@ impl DeliveryState {
                 | Self::Cancelled
                 | Self::NotNeeded
         )
+    }
+
+    /// Whether it goes as soon as its time and its turn have come.
+    #[must_use]
+    pub const fn is_due(self) -> bool {
+        matches!(self, Self::Waiting | Self::Retrying)
     }
 
     /// What this state of a delivery means for one that stands by for it; `None`: nothing yet.
@@ -290,12 +296,15 @@ pub struct Delivery {
     pub attempts: u32,
     /// When it was created.
     pub created_at: Timestamp,
-    /// Its first attempt since then, or since an operator sent it again or released its job: `give_up` runs from there.
-    pub tried_at: Option<Timestamp>,
+    /// Its first attempt since then, or since an operator sent it again or released its job: `give_up` runs from there, while
+    /// the node does.
+    pub tried: Option<RunTime>,
     /// When it is tried again.
     pub next_at: Option<Timestamp>,
     /// What went wrong last.
     pub error: Option<String>,
+    /// Attempts in a row that ended by an answer to something else than was sent.
+    pub faults: u32,
     /// How its objects are held against their input before they leave.
     pub gate: GateMode,
     /// What came of that.

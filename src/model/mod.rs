@@ -29,6 +29,7 @@ pub mod priority;
 pub mod reader;
 pub mod report;
 pub mod route;
+mod run_time;
 pub mod settings;
 pub mod store_status;
 pub mod stream;
@@ -65,9 +66,10 @@ pub use priority::Priority;
 pub use reader::{Finding, Reader};
 pub use report::Report;
 pub use route::{
-    AttributeSet, AttributeTag, AttributeTagError, Destination, DicomWeb, Direction, Folder, PatternError,
-    Peer, Remote, RemoteAe, RemoteTls, Route, RouteSource, SENDER, SendLimits, pattern,
+    AttributeSet, AttributeTag, AttributeTagError, Destination, DicomWeb, Direction, Endpoint, Folder,
+    PatternError, Peer, Remote, RemoteAe, RemoteTls, Route, RouteSource, SENDER, SendLimits, pattern,
 };
+pub use run_time::{Moment, RunTime};
 pub use settings::Settings;
 pub use store_status::{STORE_STATUSES, StatusClass, StoreStatus};
 pub use stream::{Stream, StreamTable};

@@ -48,7 +48,7 @@ impl Store {
             db.execute("UPDATE jobs SET held_from = NULL WHERE id = ?1", [id.as_str()])?;
             // It was not for the destination that they waited.
             db.execute(
-                "UPDATE deliveries SET tried_at = NULL WHERE job = (SELECT seq FROM jobs WHERE id = ?1)",
+                "UPDATE deliveries SET tried = NULL WHERE job = (SELECT seq FROM jobs WHERE id = ?1)",
                 [id.as_str()],
             )?;
             record(db, &id, "released", "by an operator")?;
@@ -93,7 +93,8 @@ impl Store {
             db.execute("UPDATE jobs SET ended_at = NULL WHERE id = ?1", [id.as_str()])?;
             for (delivery, next) in &again {
                 db.execute(
-                    "UPDATE deliveries SET state = ?2, next_at = NULL, error = NULL, created_at = ?3, tried_at = NULL \
+                    "UPDATE deliveries SET state = ?2, next_at = NULL, error = NULL, created_at = ?3, tried = NULL, faults = 0, \
+                     gate_state = CASE gate_state WHEN 'held' THEN 'open' ELSE gate_state END \
                      WHERE id = ?1",
                     params![delivery, next.name(), at.0],
                 )?;
@@ -102,6 +103,8 @@ impl Store {
                      WHERE delivery = ?1 AND (state = 'refused' OR commitment <> 0)",
                     [delivery],
                 )?;
+                // What it was asked before it has the rest of it counts no more.
+                db.execute("UPDATE commitment_asks SET asked = NULL WHERE delivery = ?1", [delivery])?;
             }
             record_is_late(db, &id)?;
             record(db, &id, "retried", &format!("{} deliveries, by an operator", again.len()))?;

@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::events::record_once;
 use super::jobs::{ae_title, job_id};
 use super::{Pending, Result, Store};
 use crate::model::{AeTitle, COPIES_BY, JobId};
@@ -99,7 +100,13 @@ impl Store {
         self.write(move |db| record_is_late(db, &job))
     }
 
-    /// A record was written. What changed since it was read is left to do.
+    /// Keeps as a step of the job why it has no record that could be written; answers whether that is new.
+    pub fn record_is_none(&self, job: &JobId, why: String) -> Pending<bool> {
+        let job = job.clone();
+        self.write(move |db| record_once(db, &job, "record", &why))
+    }
+
+    /// A record was written, or never will be. What changed since it was read is left to do.
     pub fn record_written(&self, record: &LateRecord) -> Pending<()> {
         let record = record.clone();
         self.write(move |db| {

@@ -105,21 +105,21 @@ impl Store {
 
     /// Removes a bucket without open jobs: in one step, so that no object is taken for it from then on.
     pub fn remove_bucket(&self, ae_title: &AeTitle) -> Pending<Removed> {
-        let ae_title = ae_title.clone();
+        let (ae_title, now) = (ae_title.clone(), self.moment());
         self.write(move |db| {
             // With the bucket go its jobs' files: none of them may be wanted any more.
             let open: u64 = db.query_row(
                 "SELECT count(*) FROM jobs j WHERE j.stream = ?1 AND j.removed_at IS NULL \
-                 AND (j.state NOT IN ('done', 'failed', 'cancelled') OR (j.committed_at IS NOT NULL AND (j.committed_until IS NULL OR j.committed_until > ?2)) \
+                 AND (j.state NOT IN ('done', 'failed', 'cancelled') OR (j.committed_at IS NOT NULL AND (j.committed_until IS NULL OR j.committed_until > ?2 OR j.committed_run > ?3)) \
                       OR EXISTS (SELECT 1 FROM deliveries d WHERE d.job = j.seq AND d.state NOT IN ('sent', 'committed', 'cancelled', 'not-needed')))",
-                params![ae_title.as_str(), Timestamp::now().0],
+                params![ae_title.as_str(), now.at.0, now.ran.0],
                 |row| row.get(0),
             )?;
             if open > 0 {
                 return Ok(Removed::Busy(open));
             }
             let removed = db.execute("DELETE FROM buckets WHERE ae_title = ?1", [ae_title.as_str()])?;
-            super::retention::removed_with_bucket(db, &ae_title, Timestamp::now())?;
+            super::retention::removed_with_bucket(db, &ae_title, now.at)?;
             Ok(if removed > 0 {
                 Removed::Yes
             } else {

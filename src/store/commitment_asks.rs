@@ -3,18 +3,20 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::aftermath::record_is_late;
-use super::deliveries::{advance_delivery, query};
-use super::events::record;
+use super::deliveries::advance_delivery;
+use super::delivery_rows::query;
+use super::events::{record, record_once};
+use super::run_time::kept;
 use super::{Pending, Result, Store};
-use crate::model::{AeTitle, Delivery, DeliveryEvent, FailureReason, Timestamp, Uid};
+use crate::model::{AeTitle, Delivery, DeliveryEvent, FailureReason, Moment, RunTime, Timestamp, Uid};
 
 /// What was asked so far for a delivery, since it was last sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asks {
-    /// When first.
-    pub first: Option<Timestamp>,
+    /// When first, by how long the node had run.
+    pub first: Option<RunTime>,
     /// When last.
-    pub last: Option<Timestamp>,
+    pub last: Option<RunTime>,
     /// Whether the destination took the last one.
     pub last_taken: bool,
     /// How many it took.
@@ -36,15 +38,15 @@ pub enum CommitmentHeard {
 pub type Answered = (Vec<Uid>, Vec<(Uid, u16)>);
 
 impl Store {
-    /// Deliveries whose destination has still to say that it keeps what it took, with what it was asked by `now`.
+    /// Deliveries whose destination has still to say that it keeps what it took, with what it was asked.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn deliveries_committing(&self, now: Timestamp) -> Result<Vec<(Delivery, Asks)>> {
+    pub fn deliveries_committing(&self) -> Result<Vec<(Delivery, Asks)>> {
         self.read(|db| {
             let deliveries = query(db, "d.state = 'committing' ORDER BY d.id", [])?;
             let with_asks = |delivery: Delivery| {
-                let asks = asks(db, &delivery, now)?;
+                let asks = asks(db, delivery.id)?;
                 Ok((delivery, asks))
             };
             deliveries.into_iter().map(with_asks).collect()
@@ -52,14 +54,27 @@ impl Store {
     }
 
     /// A destination is about to be asked: from here on its answer is known.
-    pub fn commitment_asked(&self, delivery: i64, transaction_uid: &Uid, at: Timestamp) -> Pending<()> {
+    pub fn commitment_asked(&self, delivery: i64, transaction_uid: &Uid, now: Moment) -> Pending<()> {
         let transaction_uid = transaction_uid.clone();
         self.write(move |db| {
             db.execute(
-                "INSERT INTO commitment_asks (transaction_uid, delivery, asked_at) VALUES (?1, ?2, ?3)",
-                params![transaction_uid.as_str(), delivery, at.0],
+                "INSERT INTO commitment_asks (transaction_uid, delivery, asked_at, asked) VALUES (?1, ?2, ?3, ?4)",
+                params![transaction_uid.as_str(), delivery, now.at.0, now.ran.0],
             )?;
-            Ok(())
+            kept(db, now.ran)
+        })
+    }
+
+    /// Whether the destination has answered that.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn commitment_is_answered(&self, transaction_uid: &Uid) -> Result<bool> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached(
+                "SELECT 1 FROM commitment_asks WHERE transaction_uid = ?1 AND answered_at IS NOT NULL",
+            )?;
+            Ok(statement.exists([transaction_uid.as_str()])?)
         })
     }
 
@@ -119,16 +134,15 @@ impl Store {
     }
 }
 
-/// In the order in which it was asked, which the clock may not tell. Where the delivery is of later than now the clock was
-/// set back since, and every ask counts: nobody is asked again and again until the clock is there.
-fn asks(db: &Connection, delivery: &Delivery, now: Timestamp) -> Result<Asks> {
+/// In the order in which it was asked.
+fn asks(db: &Connection, delivery: i64) -> Result<Asks> {
     let mut statement = db.prepare_cached(
-        "SELECT asked_at, taken FROM commitment_asks WHERE delivery = ?1 AND (asked_at >= ?2 OR ?2 > ?3) ORDER BY rowid",
+        "SELECT asked, taken FROM commitment_asks WHERE delivery = ?1 AND asked IS NOT NULL ORDER BY rowid",
     )?;
-    let mut rows = statement.query(params![delivery.id, delivery.created_at.0, now.0])?;
+    let mut rows = statement.query([delivery])?;
     let mut asks = Asks::default();
     while let Some(row) = rows.next()? {
-        let at = Timestamp(row.get(0)?);
+        let at = RunTime(row.get(0)?);
         asks.first = asks.first.or(Some(at));
         asks.last = Some(at);
         asks.last_taken = row.get(1)?;
@@ -177,15 +191,8 @@ fn contradict(db: &Connection, delivery: &Delivery, (_, failed): &Answered) -> R
         "to {to}: {state}, and it says now that it does not keep {lost} objects; {uid}: failure reason {reason:04X}"
     );
     // Said again, it is known.
-    let known: bool = db.query_row(
-        "SELECT EXISTS (SELECT 1 FROM events e JOIN jobs j ON j.seq = e.job WHERE j.id = ?1 AND e.text = ?2)",
-        params![delivery.job.as_str(), text],
-        |row| row.get(0),
-    )?;
-    if known {
-        return Ok(());
-    }
-    record(db, &delivery.job, "delivery", &text)
+    record_once(db, &delivery.job, "delivery", &text)?;
+    Ok(())
 }
 
 /// Moves a delivery all of whose objects are answered; one with an object that is not kept at once.

@@ -6,11 +6,14 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::events::record;
 use super::jobs::{ae_title, job_id};
+use super::run_time::kept;
 use super::{Pending, Result, Store, StoreError};
-use crate::model::{AeTitle, CommitmentState, JobId, Timestamp, Uid};
+use crate::model::{AeTitle, CommitmentState, JobId, Moment, RunTime, Timestamp, Uid};
 
-/// Requests that may wait for their answer; one more is refused.
-const MOST_OPEN: i64 = 1000;
+/// Requests that may wait for their answer, of all peers and of one: one more is refused. A peer that is away for days leaves
+/// room for others.
+const MOST_OPEN: i64 = 4000;
+const MOST_OPEN_OF_ONE: i64 = 1000;
 
 /// Requests that are over and are kept, for people to look at.
 const KEPT: i64 = 10_000;
@@ -52,6 +55,8 @@ pub struct CommitmentRow {
     pub address: String,
     /// When.
     pub received_at: Timestamp,
+    /// When, by how long the node had run.
+    pub received: RunTime,
     /// Over which association, in that run of the node.
     pub association: u64,
     /// Where it stands.
@@ -107,7 +112,8 @@ pub struct HeldObject {
 impl Store {
     /// Keeps a request; one of the same name by the same peer is answered anew. `None`: too many wait already.
     pub fn commitment_requested(&self, new: NewCommitment) -> Pending<Option<i64>> {
-        self.write(move |db| insert(db, &new))
+        let now = self.moment();
+        self.write(move |db| insert(db, &new, now))
     }
 
     /// Requests that are not answered, oldest first.
@@ -179,24 +185,27 @@ impl Store {
         })
     }
 
-    /// Keeps retention away from these jobs until then, or for ever; answers those that still have their files.
-    pub fn promise(
-        &self,
-        jobs: Vec<JobId>,
-        until: Option<Timestamp>,
-        at: Timestamp,
-    ) -> Pending<HashSet<JobId>> {
+    /// Keeps retention away from these jobs until then by either clock, or for ever; answers those that still have their
+    /// files.
+    pub fn promise(&self, jobs: Vec<JobId>, until: Option<Moment>, at: Timestamp) -> Pending<HashSet<JobId>> {
         self.write(move |db| {
             // A promise never becomes shorter.
             let mut update = db.prepare_cached(
                 "UPDATE jobs SET committed_at = coalesce(committed_at, ?2), committed_until = \
                  CASE WHEN ?3 IS NULL OR (committed_at IS NOT NULL AND committed_until IS NULL) THEN NULL \
-                 ELSE max(coalesce(committed_until, 0), ?3) END \
+                 ELSE max(coalesce(committed_until, 0), ?3) END, \
+                 committed_run = max(coalesce(committed_run, 0), coalesce(?4, 0)) \
                  WHERE id = ?1 AND removed_at IS NULL AND removed_why IS NULL",
             )?;
             let mut kept = HashSet::new();
             for job in jobs {
-                if update.execute(params![job.as_str(), at.0, until.map(|t| t.0)])? > 0 {
+                if update.execute(params![
+                    job.as_str(),
+                    at.0,
+                    until.map(|t| t.at.0),
+                    until.map(|t| t.ran.0)
+                ])? > 0
+                {
                     kept.insert(job);
                 }
             }
@@ -288,13 +297,13 @@ impl Store {
     }
 }
 
-fn insert(db: &Connection, new: &NewCommitment) -> Result<Option<i64>> {
-    let open: i64 = db.query_row(
-        "SELECT count(*) FROM commitments WHERE ended_at IS NULL",
-        [],
-        |row| row.get(0),
+fn insert(db: &Connection, new: &NewCommitment, now: Moment) -> Result<Option<i64>> {
+    let (open, of_one): (i64, i64) = db.query_row(
+        "SELECT count(*), count(*) FILTER (WHERE calling_ae_title = ?1) FROM commitments WHERE ended_at IS NULL",
+        [new.calling.as_str()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    if open >= MOST_OPEN {
+    if open >= MOST_OPEN || of_one >= MOST_OPEN_OF_ONE {
         return Ok(None);
     }
     let named = params![
@@ -314,20 +323,22 @@ fn insert(db: &Connection, new: &NewCommitment) -> Result<Option<i64>> {
     }
     let id: i64 = db.query_row(
         "INSERT INTO commitments (transaction_uid, calling_ae_title, stream, caller_address, received_at, association, \
-         state, objects, next_at) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9) RETURNING id",
+         state, objects, next_at, received) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) RETURNING id",
         params![
             new.transaction_uid.as_str(),
             new.calling.as_str(),
             new.stream.as_str(),
             new.address,
-            Timestamp::now().0,
+            now.at.0,
             i64::try_from(new.association).unwrap_or(i64::MAX),
             CommitmentState::Received.name(),
             i64::try_from(new.objects.len()).unwrap_or(i64::MAX),
-            new.next_at.0
+            new.next_at.0,
+            now.ran.0
         ],
         |row| row.get(0),
     )?;
+    kept(db, now.ran)?;
     let mut insert = db.prepare_cached(
         "INSERT INTO commitment_objects (commitment, place, sop_class_uid, sop_instance_uid) VALUES (?1,?2,?3,?4)",
     )?;
@@ -357,7 +368,7 @@ fn forget_oldest(db: &Connection) -> Result<()> {
 fn query(db: &Connection, condition: &str, values: impl rusqlite::Params) -> Result<Vec<CommitmentRow>> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT id, transaction_uid, calling_ae_title, stream, caller_address, received_at, association, state, objects, \
-         failed, kept_until, attempts, next_at, ended_at, error FROM commitments WHERE {condition}"
+         failed, kept_until, attempts, next_at, ended_at, error, received FROM commitments WHERE {condition}"
     ))?;
     let mut rows = statement.query(values)?;
     let mut found = Vec::new();
@@ -387,6 +398,7 @@ fn read(row: &Row<'_>) -> Result<CommitmentRow> {
         next_at: time(12)?,
         ended_at: time(13)?,
         error: row.get(14)?,
+        received: RunTime(row.get(15)?),
     })
 }
 

@@ -1,14 +1,16 @@
 //! Rows of deliveries and of the objects in them.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
 use super::aftermath::{may_copy, record_is_late};
+use super::delivery_rows::query;
 use super::events::record;
-use super::jobs::{advance, ae_title, job_id, set_verdict, state_of};
+use super::jobs::{advance, set_verdict, state_of};
+use super::run_time::kept;
 use super::{Pending, Result, Store, StoreError, audit, measures};
 use crate::model::{
-    Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, Direction, GateMode, GateState, InstanceState,
-    JobEvent, JobId, JobState, Measure, Peer, RemoteAe, Timestamp, Verdict,
+    Delivery, DeliveryEvent, DeliveryInstance, DeliveryState, Direction, GateMode, InstanceState, JobEvent,
+    JobId, JobState, Measure, Peer, RunTime, Timestamp, Verdict,
 };
 
 /// A delivery that a harvest decided on.
@@ -39,6 +41,32 @@ pub struct InstanceAnswer {
     pub status: Option<u16>,
     /// Why it is refused or waits, for people.
     pub reason: Option<String>,
+}
+
+/// How an attempt at a delivery ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptEnd {
+    /// What happens to the delivery.
+    pub event: DeliveryEvent,
+    /// When it is tried again.
+    pub next_at: Option<Timestamp>,
+    /// What went wrong, for people.
+    pub error: Option<String>,
+    /// Attempts in a row, up to this one, that ended by an answer to something else than was sent.
+    pub faults: u32,
+}
+
+impl AttemptEnd {
+    /// One after which it is not tried again, by itself at least.
+    #[must_use]
+    pub const fn last(event: DeliveryEvent, error: Option<String>) -> Self {
+        Self {
+            event,
+            next_at: None,
+            error,
+            faults: 0,
+        }
+    }
 }
 
 impl Store {
@@ -79,7 +107,7 @@ impl Store {
 
     /// Takes a delivery in hand: state sending, one more attempt. Answers whether it is to be sent at all: an operator may
     /// have cancelled or held it meanwhile.
-    pub fn delivery_begins(&self, id: i64, at: Timestamp) -> Pending<bool> {
+    pub fn delivery_begins(&self, id: i64, ran: RunTime) -> Pending<bool> {
         let destinations = self.destinations.clone();
         self.write(move |db| {
             let job: String = db.query_row(
@@ -91,12 +119,12 @@ impl Store {
             {
                 return Ok(false);
             }
-            // Of later than now: the clock was set back since.
             db.execute(
                 "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, next_at = NULL, \
-                 tried_at = min(coalesce(tried_at, ?2), ?2) WHERE id = ?1",
-                params![id, at.0],
+                 tried = coalesce(tried, ?2) WHERE id = ?1",
+                params![id, ran.0],
             )?;
+            kept(db, ran)?;
             may_copy(db, id)?;
             audit::begun(db, id, &destinations)?;
             Ok(true)
@@ -131,14 +159,13 @@ impl Store {
     }
 
     /// Ends an attempt; settles the job with its last delivery.
-    pub fn delivery_ends(
-        &self,
-        delivery: &Delivery,
-        event: DeliveryEvent,
-        next_at: Option<Timestamp>,
-        error: Option<String>,
-        at: Timestamp,
-    ) -> Pending<()> {
+    pub fn delivery_ends(&self, delivery: &Delivery, end: AttemptEnd, at: Timestamp) -> Pending<()> {
+        let AttemptEnd {
+            event,
+            next_at,
+            error,
+            faults,
+        } = end;
         let (id, job, destination) = (delivery.id, delivery.job.clone(), delivery.destination.clone());
         let destinations = self.destinations.clone();
         self.write(move |db| {
@@ -154,8 +181,8 @@ impl Store {
                 );
             };
             db.execute(
-                "UPDATE deliveries SET state = ?2, next_at = ?3, error = ?4 WHERE id = ?1",
-                params![id, state.name(), next_at.map(|t| t.0), error],
+                "UPDATE deliveries SET state = ?2, next_at = ?3, error = ?4, faults = ?5 WHERE id = ?1",
+                params![id, state.name(), next_at.map(|t| t.0), error, faults],
             )?;
             let why = error.as_deref().map(|e| format!(": {e}")).unwrap_or_default();
             record(
@@ -333,58 +360,4 @@ pub(super) fn settle(db: &Connection, job: &JobId, at: Timestamp) -> Result<()> 
         params![job.as_str(), at.0],
     )?;
     record(db, job, "done", "every delivery is settled")
-}
-
-pub(super) fn query(
-    db: &Connection,
-    condition: &str,
-    values: impl rusqlite::Params,
-) -> Result<Vec<Delivery>> {
-    let mut statement = db.prepare_cached(&format!(
-        "SELECT d.id, j.id, j.stream, d.destination, d.route, d.direction, d.state, d.attempts, d.created_at, \
-         d.next_at, d.error, d.address, d.calling, d.after, d.gate, d.gate_state, j.study_instance_uid, d.tried_at FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
-    ))?;
-    let mut rows = statement.query(values)?;
-    let mut deliveries = Vec::new();
-    while let Some(row) = rows.next()? {
-        deliveries.push(read(row)?);
-    }
-    Ok(deliveries)
-}
-
-fn read(row: &Row<'_>) -> Result<Delivery> {
-    let text = |i: usize| -> Result<String> { Ok(row.get(i)?) };
-    let state = text(6)?;
-    let destination = ae_title(&text(3)?)?;
-    let given: (Option<String>, Option<String>) = (row.get(11)?, row.get(12)?);
-    let remote = match given {
-        (Some(address), Some(calling)) => {
-            Some(RemoteAe::plain(destination.clone(), address, ae_title(&calling)?))
-        }
-        _ => None,
-    };
-    Ok(Delivery {
-        id: row.get(0)?,
-        job: job_id(&text(1)?)?,
-        stream: ae_title(&text(2)?)?,
-        study_instance_uid: text(16)?,
-        destination,
-        remote,
-        after: row.get(13)?,
-        route: text(4)?,
-        direction: match text(5)?.as_str() {
-            "input" => Direction::Input,
-            "report" => Direction::Report,
-            _ => Direction::Output,
-        },
-        state: DeliveryState::from_name(&state)
-            .ok_or_else(|| StoreError::State(format!("{state:?} is no state of a delivery")))?,
-        attempts: row.get(7)?,
-        created_at: Timestamp(row.get(8)?),
-        tried_at: row.get::<_, Option<i64>>(17)?.map(Timestamp),
-        next_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
-        error: row.get(10)?,
-        gate: GateMode::from_word(&text(14)?).unwrap_or_default(),
-        gate_state: GateState::from_word(&text(15)?).unwrap_or_default(),
-    })
 }

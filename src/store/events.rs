@@ -64,6 +64,19 @@ pub(super) fn record(db: &Connection, job: &JobId, kind: &str, text: &str) -> Re
     Ok(())
 }
 
+/// Writes one step, unless the job has the same already; answers whether it is new.
+pub(super) fn record_once(db: &Connection, job: &JobId, kind: &str, text: &str) -> Result<bool> {
+    let known: bool = db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM events WHERE job = (SELECT seq FROM jobs WHERE id = ?1) AND text = ?2)",
+        )?
+        .query_row(params![job.as_str(), text], |row| row.get(0))?;
+    if !known {
+        record(db, job, kind, text)?;
+    }
+    Ok(!known)
+}
+
 /// Makes room for a step that was just written.
 fn shorten(db: &Connection, job: i64) -> Result<()> {
     let Some((middle, kind)) = step(db, job, KEPT)? else {

@@ -136,29 +136,32 @@ impl Store {
     }
 
     /// What the gate decided on the same results for another destination of the job holds for this one too: the same files,
-    /// held against the same input in the same mode. Answers whether there was such a decision; the copies are the same.
-    pub fn gate_shared(&self, delivery: i64, job: &JobId) -> Pending<bool> {
+    /// held against the same input in the same mode. Answers the decision, where there was one; the copies are the same.
+    pub fn gate_shared(&self, delivery: i64, job: &JobId) -> Pending<Option<GateState>> {
         let job = job.clone();
         self.write(move |db| {
             let files = |of: &str| format!("SELECT file FROM delivery_instances WHERE delivery = {of}");
             let (own, others) = (files("d.id"), files("o.id"));
             let sql = format!(
-                "SELECT o.id FROM deliveries d JOIN deliveries o ON o.job = d.job AND o.id <> d.id AND o.gate = d.gate \
-                 AND o.direction = d.direction AND o.gate_state = 'passed' \
+                "SELECT o.id, o.gate_state FROM deliveries d JOIN deliveries o ON o.job = d.job AND o.id <> d.id AND o.gate = d.gate \
+                 AND o.direction = d.direction AND o.gate_state IN ('passed', 'held') \
                  WHERE d.id = ?1 AND d.gate_state = 'open' AND d.direction = 'output' \
-                 AND NOT EXISTS ({own} EXCEPT {others}) AND NOT EXISTS ({others} EXCEPT {own}) ORDER BY o.id LIMIT 1"
+                 AND NOT EXISTS ({own} EXCEPT {others}) AND NOT EXISTS ({others} EXCEPT {own}) ORDER BY o.gate_state DESC, o.id LIMIT 1"
             );
             let mut statement = db.prepare_cached(&sql)?;
-            let other: Option<i64> = statement.query_row([delivery], |row| row.get(0)).optional()?;
-            let Some(other) = other else { return Ok(false) };
+            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let other: Option<(i64, String)> = statement.query_row([delivery], read).optional()?;
+            let Some((other, word)) = other else { return Ok(None) };
+            let state = GateState::from_word(&word)
+                .ok_or_else(|| StoreError::State(format!("{word:?} is no state of a gate")))?;
             db.prepare_cached(
                 "UPDATE delivery_instances SET copied = 1 WHERE delivery = ?1 AND file IN \
                  (SELECT file FROM delivery_instances WHERE delivery = ?2 AND copied = 1)",
             )?
             .execute([delivery, other])?;
             let findings = findings(db, other)?;
-            decided(db, delivery, &job, GateState::Passed, &findings)?;
-            Ok(true)
+            decided(db, delivery, &job, state, &findings)?;
+            Ok(Some(state))
         })
     }
 
@@ -194,7 +197,7 @@ impl Store {
             }
             db.execute(
                 "UPDATE deliveries SET state = ?2, gate_state = ?3, next_at = NULL, error = NULL, created_at = ?4, \
-                 tried_at = NULL WHERE id = ?1",
+                 tried = NULL WHERE id = ?1",
                 params![delivery, next.name(), GateState::Released.word(), at.0],
             )?;
             record_is_late(db, &job)?;

@@ -17,6 +17,7 @@ mod commitments;
 mod connection;
 mod deletions;
 mod deliveries;
+mod delivery_rows;
 mod events;
 mod gate;
 mod holds;
@@ -29,6 +30,7 @@ mod measures;
 mod outstanding;
 mod pushes;
 mod retention;
+mod run_time;
 mod taken_over;
 mod verify;
 mod versions;
@@ -50,7 +52,7 @@ pub use buckets::{BucketRow, Removed};
 pub use commitment_asks::{Asks, CommitmentHeard};
 pub use commitments::{CommitmentObject, CommitmentRow, HeldObject, NewCommitment};
 pub use deletions::Deletion;
-pub use deliveries::{InstanceAnswer, NewDelivery};
+pub use deliveries::{AttemptEnd, InstanceAnswer, NewDelivery};
 pub use events::EventRow;
 pub use gate::{ResultUid, UidsTaken};
 pub use inherited::InheritedRow;
@@ -58,7 +60,7 @@ pub use instances::{InstanceRow, NewInstance, NumberedRow, Placed};
 pub use jobs::{JobFilter, Latecomers, NewJob, Occupancy};
 pub use listing::{JobDetails, ListedJob};
 pub use measures::{MeasuredRow, MeasuresFilter, MeasuresPlace};
-pub use outstanding::{Ahead, DeliveryCount};
+pub use outstanding::DeliveryCount;
 pub use pushes::{NewPush, PushRow, Pushed};
 pub use retention::Removable;
 pub use taken_over::FinishedJob;
@@ -126,6 +128,7 @@ pub struct Store {
     /// Where deliveries go, for the events that tell of them.
     destinations: audit::AuditDestinations,
     unheard: audit::Unheard,
+    meter: run_time::Meter,
     /// What the next change is told as.
     act: Option<Act>,
 }
@@ -145,6 +148,7 @@ impl Store {
         let mut connection = connection::open(path)?;
         connection::migrate(&mut connection, path)?;
         let node_id = node_id(&connection)?;
+        let meter = run_time::Meter::open(&connection)?;
         let writer = writer::Writer::start(connection)?;
         Ok(Self {
             associations: journal::Journal::start(writer.clone())?,
@@ -156,6 +160,7 @@ impl Store {
             node_id: node_id.into(),
             destinations: audit::AuditDestinations::default(),
             unheard: audit::Unheard::default(),
+            meter,
             act: None,
         })
     }

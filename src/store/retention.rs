@@ -30,12 +30,12 @@ pub struct Removable {
 /// States that a job does not leave by itself.
 const OVER: &str = "('done', 'failed', 'cancelled')";
 
-/// What may be removed at `now`, a parameter, whatever the policy; the `+` leaves the order by end to its index. What a destination refused is not
+/// What may be removed at `now` by either clock, two parameters, whatever the policy; the `+` leaves the order by end to its index. What a destination refused is not
 /// delivered either: a person decides, as with `held`. What is committed stays as long as was promised. A set of the same study that is not over may still be made from what an earlier job has.
-fn may_be_removed(now: &str) -> String {
+fn may_be_removed([at, ran]: [&str; 2]) -> String {
     format!(
         "jobs.removed_at IS NULL AND jobs.removed_why IS NULL AND jobs.ended_at IS NOT NULL \
-         AND +jobs.state IN {OVER} AND (jobs.committed_at IS NULL OR jobs.committed_until <= {now}) \
+         AND +jobs.state IN {OVER} AND (jobs.committed_at IS NULL OR (jobs.committed_until <= {at} AND coalesce(jobs.committed_run, 0) <= {ran})) \
          AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.job = jobs.seq \
                          AND d.state NOT IN ('sent', 'committed', 'cancelled', 'not-needed')) \
          AND NOT EXISTS (SELECT 1 FROM jobs n WHERE n.stream = jobs.stream AND n.group_key = jobs.group_key \
@@ -51,16 +51,16 @@ impl Store {
     /// # Errors
     /// What SQLite says.
     pub fn removable(&self, after: Option<&Removable>, limit: u32) -> Result<Vec<Removable>> {
-        let now = Timestamp::now();
+        let now = self.moment();
         let sql = format!(
             "SELECT id, stream, ended_at, bytes, seq FROM jobs WHERE {} AND (ended_at, seq) > (?1, ?2) \
              ORDER BY ended_at, seq LIMIT ?3",
-            may_be_removed("?4")
+            may_be_removed(["?4", "?5"])
         );
         let (ended_at, seq) = after.map_or((i64::MIN, i64::MIN), |a| (a.ended_at.0, a.seq));
         self.read(|db| {
             let mut statement = db.prepare_cached(&sql)?;
-            let mut rows = statement.query(params![ended_at, seq, limit, now.0])?;
+            let mut rows = statement.query(params![ended_at, seq, limit, now.at.0, now.ran.0])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 found.push(read(row)?);
@@ -71,15 +71,15 @@ impl Store {
 
     /// Says that a job is being removed, unless something happened that forbids it; answers whether it is.
     pub fn removal_begins(&self, id: &JobId, why: String) -> Pending<bool> {
-        let id = id.clone();
+        let (id, now) = (id.clone(), self.moment());
         self.write(move |db| {
             let sql = format!(
                 "UPDATE jobs SET removed_why = ?2 WHERE id = ?1 AND {}",
-                may_be_removed("?3")
+                may_be_removed(["?3", "?4"])
             );
             let begun = db
                 .prepare_cached(&sql)?
-                .execute(params![id.as_str(), why, Timestamp::now().0])?
+                .execute(params![id.as_str(), why, now.at.0, now.ran.0])?
                 > 0;
             if begun {
                 audit::deleted(db, &id, &why)?;
@@ -219,6 +219,13 @@ mod tests {
                 "done",
                 Some(5),
                 "committed_at = 6, committed_until = 7",
+            ),
+            (
+                // Its time is over by a clock that was set, and the node has not run so long.
+                "set",
+                "done",
+                Some(5),
+                "committed_at = 6, committed_until = 7, committed_run = 3600000",
             ),
             ("gone", "done", Some(5), "removed_at = 6, removed_why = 'age'"),
             ("going", "done", Some(5), "removed_why = 'age'"),

@@ -1,6 +1,7 @@
 //! Storage commitment: what a scanner asks of the node, and what the node asks of an archive.
 
 use std::path::Path;
+use std::time::Duration;
 
 use magickbox::failpoint::VARIABLE;
 use serde_json::{Value, json};
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use crate::needs;
 use crate::support::PATIENCE;
 use crate::support::api::Job;
+use crate::support::bad_archive::{BadArchive, Promise};
 use crate::support::commitment::{Archive, PUSH, ask, ask_over, n_action, request};
 use crate::support::images::Bucket;
 use crate::support::orthanc::{Address, free_port};
@@ -340,6 +342,82 @@ fn what_is_committed_outlives_its_age_as_long_as_was_promised() {
     .unwrap();
     assert!(!is_there(&other.1) && is_there(&committed.1));
     assert!(node.api().job(&committed.1.id).unwrap().removed_at.is_none());
+}
+
+#[test]
+fn an_archive_that_answers_over_its_own_association_is_asked_about_the_next_study_at_once() {
+    needs!(Docker);
+    let archive = BadArchive::start(Promise::KeepsOverItsOwn, "ARCHIVE", "OTHER");
+    let node = node_with_archive(archive.port, "");
+    archive.knows(node.dicom_port());
+    let studies = 4;
+    for _ in 0..studies {
+        send(&node, "Copy", &Object::series(1));
+    }
+    let heard = |many: usize| (archive.heard().len() >= many).then_some(());
+    wait_until(PATIENCE, "the first answer", || heard(1)).unwrap();
+    // The association that asks is kept open for ten seconds otherwise.
+    wait_until(Duration::from_secs(20), "the answers to all", || heard(studies)).unwrap();
+}
+
+/// Each of its requests takes the node most of a second: what is not there may be on its way.
+#[test]
+fn a_scanner_that_asks_for_much_and_one_that_is_away_delay_no_others_answer() {
+    needs!(Docker, Pynetdicom);
+    const MANY: u16 = 40;
+    let nobody = free_port();
+    let config = format!(
+        "[delivery]\nfirst_retry = \"200ms\"\n[[remote_ae]]\nae_title = \"AWAY\"\naddress = \"127.0.0.1:{nobody}\"\n"
+    );
+    let node = TestNode::with(&Bucket::fixture("count"), &config);
+    let object = Object::new();
+    send(&node, "Count", std::slice::from_ref(&object));
+    let asking = |title: &[u8], many: u16| {
+        let proposed = Request {
+            calling: crate::support::parrot::pdu::title(title),
+            ..Request::new("Count").context(1, PUSH, &[EXPLICIT_LITTLE])
+        };
+        let mut parrot = Parrot::associate(node.dicom_port(), &proposed);
+        for number in 0..many {
+            let asked = request(&uid(), &[Object::new()]);
+            parrot.say(message(1, &n_action(number + 1, 1), Some(&asked)));
+        }
+        parrot
+    };
+    let of = |title: &str, state: &str| {
+        let all = node.api().get::<Value>("/api/v1/commitments").unwrap();
+        let rows = all["commitments"].as_array().cloned().unwrap_or_default();
+        let of = rows
+            .iter()
+            .filter(|row| row["calling_ae_title"] == title && row["state"] == state);
+        of.count()
+    };
+    drop(asking(b"AWAY", 1));
+    let _busy = asking(b"BUSY", MANY);
+    wait_until(PATIENCE, "the requests of the busy one", || {
+        let all = ["received", "checked"].map(|state| of("BUSY", state));
+        (all.iter().sum::<usize>() >= usize::from(MANY)).then_some(())
+    })
+    .unwrap();
+    let objects = std::slice::from_ref(&object);
+    let answer = ask(
+        node.dicom_port(),
+        "Count",
+        0,
+        "same",
+        objects,
+        &node.scratch("ask"),
+    )
+    .answer();
+    assert_eq!(answer["committed"].as_array().unwrap().len(), 1, "{answer}");
+    assert!(
+        of("BUSY", "received") > 0,
+        "it was not answered after all of the other's"
+    );
+    wait_until(PATIENCE, "an attempt to answer the one that is away", || {
+        (of("AWAY", "checked") == 1).then_some(())
+    })
+    .unwrap();
 }
 
 #[test]

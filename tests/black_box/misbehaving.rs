@@ -31,6 +31,8 @@ const REST: &[usize] = &[2, 2];
 const REST_ANEW: &[usize] = &[1, 2];
 /// All of it at the second try.
 const ALL_AGAIN: &[usize] = &[0, 3];
+/// The first one, each time.
+const THREE_TIMES: &[usize] = &[1, 1, 1];
 /// There is no other try.
 const NEVER: &[usize] = &[0];
 
@@ -93,6 +95,8 @@ const DEEDS: &[Row] = &[
     (Deed::AnswersOtherOperation, "sent",    "sent 0000", REST,      "8030 to message 2"),
     (Deed::AnswersNoStatus,       "sent",    "sent 0000", REST,      "without a status"),
     (Deed::AnnouncesDataSet,      "sent",    "sent 0000", REST,      "with a data set"),
+    // Three times in a row, and nothing else: nobody has to wait for days to hear of it.
+    (Deed::AlwaysAnswersNobody,   "held",    "waiting",   THREE_TIMES, "the destination breaks the protocol, 3 attempts in a row"),
     // The second is answered; its other answer comes where the third one's was due.
     (Deed::AnswersTwice,          "sent",    "sent 0000", &[3, 1],   "the answer to 3 was due"),
     // Silence has its limit, however it is filled.

@@ -1,5 +1,5 @@
 //! A PACS that misbehaves once, as a test tells it: towards its first association, or towards the second object of it. After
-//! that it takes everything, so that what follows is the node's doing.
+//! that it takes everything, so that what follows is the node's doing. Only what it does always it does always.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -40,6 +40,8 @@ pub enum Deed {
     Answers(u16),
     /// Answers Success to a message that was never sent.
     AnswersOtherMessage,
+    /// The same with Message ID 0, to every object of every association.
+    AlwaysAnswersNobody,
     /// Answers Success for another object.
     AnswersOtherInstance,
     /// Answers Success in another of the association's contexts.
@@ -96,7 +98,7 @@ impl BadPacs {
             for (number, socket) in listener.incoming().flatten().enumerate() {
                 taken.lock().unwrap().push(Vec::new());
                 let one = Conversation {
-                    deed: (number == 0).then_some(deed),
+                    deed: (number == 0 || deed == Deed::AlwaysAnswersNobody).then_some(deed),
                     number,
                     taken: taken.clone(),
                 };
@@ -155,7 +157,8 @@ impl Conversation {
                 _ => return None,
             };
             for value in values {
-                let deed = self.deed.filter(|_| self.so_far() == 1);
+                let is_due = |deed: &Deed| *deed == Deed::AlwaysAnswersNobody || self.so_far() == 1;
+                let deed = self.deed.filter(is_due);
                 if value.control & COMMAND != 0 {
                     command.extend(value.data);
                     if deed == Some(Deed::ClosesInObject) {
@@ -200,6 +203,7 @@ fn answer(socket: &mut TcpStream, asked: &[u8], context: u8, deed: Option<Deed>)
         Some(Deed::Answers(0)) => success.clone(),
         Some(Deed::Answers(status)) => said(context, good(status).set(COMMENT, b"so it is")),
         Some(Deed::AnswersOtherMessage) => said(context, good(0).short(RESPONDED_TO, 4711)),
+        Some(Deed::AlwaysAnswersNobody) => said(context, good(0).short(RESPONDED_TO, 0)),
         Some(Deed::AnswersOtherInstance) => said(context, good(0).uid(SOP_INSTANCE, "1.2.3.4")),
         Some(Deed::AnswersInOtherContext) => said(if context == 1 { 3 } else { 1 }, good(0)),
         Some(Deed::AnswersOtherOperation) => said(context, good(0).short(FIELD, 0x8030)),

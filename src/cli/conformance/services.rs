@@ -99,7 +99,7 @@ fn commitment(d: &mut Document, site: &Site) {
             .to_owned(),
         format!("What is committed is kept {kept}. The node is no archive: whatever needs it longer has to have it elsewhere by then."),
         format!(
-            "A peer that is away is tried again after {}, then after twice as long each time up to {}, until {} have passed.",
+            "A peer that is away is tried again after {}, then after twice as long each time up to {}, until {} have passed while the node ran.",
             duration(delivery.first_retry),
             duration(delivery.longest_retry),
             duration(delivery.give_up)
@@ -125,7 +125,8 @@ fn scu(d: &mut Document, site: &Site) {
          as the file has it. Objects that were answered with Success or a warning are not sent again; what was refused is \
          kept and shown. A connection that fails, a transient rejection, or a transient status is tried again after {}, \
          then after twice as long each time up to {}, each time up to a quarter less, until {} have passed since it was \
-         first tried; then it is held for a person to decide. Deliveries of one study to one remote AE go one after the \
+         first tried while the node ran; then it is held for a person to decide, as it is after three attempts in a row that \
+         ended by a response to something else than was sent. Deliveries of one study to one remote AE go one after the \
          other, in the order of their jobs; one that is held or refused is passed. See 7.3.2 for what each status means.",
         duration(delivery.first_retry),
         duration(delivery.longest_retry),

@@ -100,7 +100,7 @@ fn what_a_destination_says_of_keeping_is_in_the_record() {
     let [kept, lost] = [0, 1].map(|i| uid(&objects[i].sop_instance_uid));
     scene
         .store
-        .commitment_asked(id, &uid("1.7"), later(1))
+        .commitment_asked(id, &uid("1.7"), scene.store.moment())
         .wait()
         .unwrap();
     let answer = (vec![kept], vec![(lost, 0x0112)]);
@@ -143,6 +143,33 @@ fn a_record_that_changed_while_it_was_written_is_late_still_and_one_that_is_gone
 }
 
 #[test]
+fn a_record_that_is_none_is_told_once_and_keeps_nothing_from_going_on() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let [pacs, away] = ["PACS", "AWAY"].map(Pacs::start);
+    away.is_away(true);
+    let config = Config::load(None).unwrap().delivery;
+    let worker = scene.worker(config, vec![pacs.remote(), away.remote()], &hands);
+    let aftermath = scene.aftermath(&worker);
+    let job = scene.job("1.2.3", 1, &["PACS", "AWAY"], BEGIN);
+    let path = scene.place(&job, "record.json");
+    std::fs::write(&path, b"{ \"attempt\": 1, ").unwrap();
+    hands.turn(&worker, later(1));
+    assert_eq!(scene.states(&job)[0], ("sent", 1));
+    assert_eq!(aftermath.pass().unwrap(), None);
+    scene.store.cancel(&job, "no".into(), later(1)).wait().unwrap();
+    assert_eq!(aftermath.pass().unwrap(), None);
+    assert_eq!(scene.store.records_late().unwrap(), []);
+    assert_eq!(std::fs::read(&path).unwrap(), b"{ \"attempt\": 1, ");
+    let events = scene.store.events(&job).unwrap();
+    let told = events.iter().filter(|e| e.kind == "record").collect::<Vec<_>>();
+    assert_eq!(told.len(), 1, "{events:#?}");
+    assert!(
+        told[0].text.contains("record.json of the job is no JSON"),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn a_record_that_could_not_be_written_when_its_delivery_ended_is_written_later() {
     let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
     let pacs = Pacs::start("PACS");
@@ -181,7 +208,7 @@ fn what_ends_after_it_was_cancelled_is_cancelled_in_the_record_too() {
             cancel.wait().unwrap();
             records.pass().unwrap();
         }
-        own.now()
+        own.moment()
     });
     hands.turn(&worker, later(1));
     assert_eq!(scene.states(&job), [("cancelled", 1)]);

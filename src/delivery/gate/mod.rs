@@ -29,8 +29,8 @@
 //!
 //! # Once for all destinations
 //! What is decided about the results of a job holds for every destination that gets the same files in the same mode: they are
-//! read, held against the input and copied once. Another mode, or a rule that chooses among the files by what they are, is
-//! another decision.
+//! read, held against the input and copied once, whether they pass or are held. Another mode, or a rule that chooses among the
+//! files by what they are, is another decision, as is the first look after a person has it all sent again.
 //!
 //! # All or nothing
 //! One object that is held holds its delivery. Half of a result is read as the whole of it.
@@ -113,6 +113,10 @@ fn disk(what: &'static str) -> impl FnOnce(io::Error) -> GateError {
     move |source| GateError::Io { what, source }
 }
 
+fn held() -> Passage {
+    Passage::Held("held at the gate: its findings stand with the delivery (GET /api/v1/jobs/JOB)".to_owned())
+}
+
 /// Where what is needed for a decision is.
 pub(super) struct Gate<'a> {
     pub store: &'a Store,
@@ -136,7 +140,10 @@ impl Gate<'_> {
         }
         let is_decided = match delivery.gate_state {
             GateState::Passed => true,
-            GateState::Open => self.store.gate_shared(delivery.id, &delivery.job).wait()?,
+            GateState::Open => match self.store.gate_shared(delivery.id, &delivery.job).wait()? {
+                Some(GateState::Held) => return Ok(held()),
+                shared => shared.is_some(),
+            },
             GateState::Held | GateState::Released => false,
         };
         if is_decided && let Some(copies) = self.copies(instances)? {
@@ -188,8 +195,7 @@ impl Gate<'_> {
         }
         if round.is_held() {
             self.store.gate_held(id, job, round.findings()).wait()?;
-            let why = "held at the gate: its findings stand with the delivery (GET /api/v1/jobs/JOB)";
-            return Ok(Some(Passage::Held(why.to_owned())));
+            return Ok(Some(held()));
         }
         crate::failpoint::reach("results-copied");
         let (findings, (copied, results)) = (round.findings(), round.outcome());

@@ -285,10 +285,15 @@ fn what_is_released_or_not_looked_at_goes_as_it_is() {
     assert_eq!(scene.held().len(), 1);
     let delivery = scene.delivery(0);
     let (store, now) = (&scene.store, Timestamp::now());
-    assert!(store.delivery_begins(delivery.id, now).wait().unwrap());
+    assert!(
+        store
+            .delivery_begins(delivery.id, crate::model::RunTime(0))
+            .wait()
+            .unwrap()
+    );
     let event = crate::model::DeliveryEvent::GaveUp;
     store
-        .delivery_ends(&delivery, event, None, None, now)
+        .delivery_ends(&delivery, crate::store::AttemptEnd::last(event, None), now)
         .wait()
         .unwrap();
     let who = "anna".to_owned();

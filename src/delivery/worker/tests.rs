@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::*;
 use crate::config::Config;
 use crate::delivery::scene::{BEGIN, Hands, Pacs, Scene};
-use crate::model::JobId;
+use crate::model::{JobId, Timestamp};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -131,15 +131,52 @@ fn what_is_tried_again_holds_back_its_own_study_there_and_nothing_else() {
     assert_eq!(scene.states(&stranger), [("sent", 1)]);
     // Which it waits for is told.
     let [behind, free] = scene.deliveries(&second).try_into().unwrap();
-    let ahead = scene.store.delivery_ahead(&behind).unwrap().unwrap();
+    let ahead = worker.destinations.ahead(&scene.store, &behind).unwrap().unwrap();
     assert_eq!(
         (ahead.delivery, &ahead.job),
         (scene.deliveries(&first)[0].id, &first)
     );
-    assert_eq!(scene.store.delivery_ahead(&free).unwrap(), None);
+    assert_eq!(worker.destinations.ahead(&scene.store, &free).unwrap(), None);
     hands.turn(&worker, BEGIN.plus(HOUR));
     assert_eq!(scene.states(&first), [("sent", 2)]);
     assert_eq!(scene.states(&second), [("sent", 1), ("sent", 1)]);
+}
+
+#[test]
+fn a_pacs_that_rules_give_the_address_of_has_one_order_with_the_one_that_the_configuration_names() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let pacs = Pacs::start("PACS");
+    let worker = scene.worker(config(), vec![pacs.remote()], &hands);
+    // The same place, written as nobody would; and another AE there, which is another destination.
+    let mapped = pacs.given(&format!("[::FFFF:127.0.0.1]:{}", pacs.port()));
+    let plain = pacs.given(&format!("127.0.0.1:{}", pacs.port()));
+    let other = Pacs::start("OTHER").given(&format!("127.0.0.1:{}", pacs.port()));
+    pacs.is_away(true);
+    let first = scene.job("1.2.3", 1, &["PACS"], BEGIN);
+    hands.turn(&worker, BEGIN.plus(Duration::from_secs(1)));
+    assert_eq!(scene.states(&first), [("retrying", 1)]);
+    pacs.is_away(false);
+    let second = scene.job_to("1.2.3", 1, vec![mapped], hands.now());
+    let third = scene.job_to("1.2.3", 1, vec![plain, other], hands.now());
+    hands.turn(&worker, BEGIN.plus(Duration::from_secs(2)));
+    assert_eq!(scene.states(&second), [("waiting", 0)]);
+    assert_eq!(scene.states(&third), [("waiting", 0), ("sent", 1)]);
+    for behind in [&second, &third] {
+        let delivery = scene.deliveries(behind).remove(0);
+        let ahead = worker.destinations.ahead(&scene.store, &delivery).unwrap();
+        assert_eq!(ahead.unwrap().job, first);
+    }
+    hands.turn(&worker, BEGIN.plus(HOUR));
+    assert_eq!(scene.states(&first)[0].0, "sent");
+    let order: Vec<_> = pacs.taken().into_iter().map(|(uid, _)| uid).collect();
+    let uid = |job: &JobId| {
+        let delivery = scene.deliveries(job)[0].id;
+        scene.store.delivery_instances(delivery).unwrap()[0]
+            .sop_instance_uid
+            .clone()
+    };
+    let last_of_all = [uid(&first), uid(&second), uid(&third)];
+    assert_eq!(order[1..], last_of_all, "{order:?}");
 }
 
 #[test]
@@ -239,11 +276,34 @@ fn a_clock_that_was_ahead_at_the_first_attempt_does_not_keep_a_delivery_from_bei
     pacs.is_away(true);
     let job = scene.job("1.2.3", 1, &["PACS"], hours(2000));
     hands.turn(&worker, hours(2001));
-    let back = Hands::at(BEGIN);
-    let worker = scene.worker(config(), vec![pacs.remote()], &back);
-    back.turn(&worker, hours(71));
+    hands.set(BEGIN);
+    hands.turn(&worker, hours(70));
     assert_eq!(scene.states(&job)[0].0, "retrying");
-    back.turn(&worker, hours(76));
+    hands.turn(&worker, hours(76));
+    assert_eq!(scene.states(&job)[0].0, "held");
+}
+
+#[test]
+fn a_clock_that_is_set_forward_and_days_without_the_node_are_no_time_in_which_a_pacs_was_tried() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let pacs = Pacs::start("PACS");
+    let worker = scene.worker(config(), vec![pacs.remote()], &hands);
+    pacs.is_away(true);
+    let job = scene.job("1.2.3", 1, &["PACS"], BEGIN);
+    hands.turn(&worker, hours(24));
+    // By a year.
+    hands.set(hours(24 + 8760));
+    hands.turn(&worker, hours(48 + 8760));
+    let (state, before) = scene.states(&job)[0];
+    assert_eq!(state, "retrying");
+    // The node is off over a long weekend, and the PACS still away when it starts.
+    hands.set(hours(144 + 8760));
+    let worker = scene.worker(config(), vec![pacs.remote()], &hands);
+    hands.turn(&worker, hours(144 + 8760 + 22));
+    let (state, after) = scene.states(&job)[0];
+    assert_eq!(state, "retrying");
+    assert!(after >= before + 20, "{before}, {after}");
+    hands.turn(&worker, hours(144 + 8760 + 26));
     assert_eq!(scene.states(&job)[0].0, "held");
 }
 
@@ -260,7 +320,7 @@ fn an_attempt_that_breaks_down_is_tried_again_on_the_schedule_and_not_at_once_fo
         // First as it begins, then when everything has its answer.
         let breaks = is_attempt && asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1;
         assert!(!breaks, "on purpose");
-        own.now()
+        own.moment()
     });
     hands.turn(&worker, BEGIN.plus(Duration::from_secs(1)));
     assert_eq!(scene.states(&job), [("retrying", 1)]);
@@ -303,32 +363,36 @@ fn what_is_cancelled_while_it_waits_at_the_gate_is_not_sent() {
 }
 
 #[test]
-fn a_pacs_that_names_another_object_again_and_again_is_not_asked_for_days() {
+fn a_pacs_that_breaks_the_protocol_again_and_again_is_not_asked_for_days() {
     let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
-    let [pacs, once] = ["PACS", "ONCE"].map(Pacs::start);
-    let worker = scene.worker(config(), vec![pacs.remote(), once.remote()], &hands);
-    for pacs in [&pacs, &once] {
-        pacs.names_another(true);
-    }
-    let job = scene.job("1.2.3", 1, &["PACS", "ONCE"], BEGIN);
-    hands.turn(&worker, BEGIN.plus(Duration::from_secs(1)));
-    assert_eq!(scene.states(&job), [("retrying", 1), ("retrying", 1)]);
-    once.names_another(false);
+    let titles = ["OTHER", "NOBODY", "ONCE"];
+    let all @ [other, nobody, once] = &titles.map(Pacs::start);
+    let remotes = || all.iter().map(Pacs::remote).collect();
+    let worker = scene.worker(config(), remotes(), &hands);
+    other.names_another(true);
+    nobody.answers_nobody(true);
+    once.answers_nobody(true);
+    let job = scene.job("1.2.3", 1, &titles, BEGIN);
+    hands.turn(&worker, BEGIN.plus(Duration::from_secs(40)));
+    assert_eq!(scene.states(&job), [("retrying", 2); 3]);
+    once.answers_nobody(false);
+    // The node starts anew: what was counted counts.
+    let worker = scene.worker(config(), remotes(), &hands);
     hands.turn(&worker, hours(1));
-    assert_eq!(scene.states(&job), [("refused", 2), ("sent", 2)]);
-    let error = scene.deliveries(&job)[0].error.clone().unwrap();
-    let uid = &scene
-        .store
-        .delivery_instances(scene.deliveries(&job)[0].id)
-        .unwrap()[0]
-        .sop_instance_uid;
-    assert!(
-        error.contains("about another object") && error.contains(uid.as_str()),
-        "{error}"
-    );
-    // Somebody has mended it.
-    pacs.names_another(false);
+    assert_eq!(scene.states(&job), [("held", 3), ("held", 3), ("sent", 3)]);
+    let deliveries = scene.deliveries(&job);
+    let uid = &scene.store.delivery_instances(deliveries[0].id).unwrap()[0].sop_instance_uid;
+    for (delivery, says) in deliveries.iter().zip([uid.as_str(), "to message 0"]) {
+        let error = delivery.error.as_deref().unwrap();
+        assert!(
+            error.contains("breaks the protocol") && error.contains(says),
+            "{error}"
+        );
+    }
+    // Somebody has mended them.
+    other.names_another(false);
+    nobody.answers_nobody(false);
     scene.store.retry(&job, hands.now()).wait().unwrap();
     hands.turn(&worker, hours(2));
-    assert_eq!(scene.states(&job)[0].0, "sent");
+    assert_eq!(scene.states(&job), [("sent", 4), ("sent", 4), ("sent", 3)]);
 }

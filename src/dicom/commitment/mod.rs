@@ -12,7 +12,7 @@ mod message;
 mod wire;
 
 pub use message::{Answer, LONGEST, MOST_REFERENCES, MessageError, Reference, Request};
-pub use wire::{Asked, ask, information, is_explicit, report, send_report};
+pub use wire::{Asked, Patience, ask, information, is_explicit, report, send_report};
 
 use dicom_dictionary_std::uids;
 

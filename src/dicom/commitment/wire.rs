@@ -17,6 +17,9 @@ use crate::dicom::upper_layer::{
 };
 use crate::model::RemoteAe;
 
+/// How often a peer that is waited for is looked at another way: it may have answered over an association of its own.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// The Message ID of what an association is opened for.
 const ONLY_MESSAGE: u16 = 1;
 
@@ -31,8 +34,16 @@ pub struct Asked {
     pub answered: bool,
 }
 
-/// Asks a peer for storage commitment, and waits `answer` on this association for what it says; `keep` hears it, and
-/// answers with the status for the peer.
+/// How long an association is kept open for the answer, and whether that came another way.
+pub struct Patience<F> {
+    /// At most so long.
+    pub most: Duration,
+    /// Whether there is nothing to wait for any more.
+    pub is_over: F,
+}
+
+/// Asks a peer for storage commitment, and waits on this association for what it says; `keep` hears it, and answers with the
+/// status for the peer.
 ///
 /// # Errors
 /// [`ScuError`]: the peer did not take the request.
@@ -40,11 +51,11 @@ pub fn ask(
     remote: &RemoteAe,
     asked: &Request,
     timeouts: ScuTimeouts,
-    answer: Duration,
+    patience: Patience<impl Fn() -> bool>,
     mut keep: impl FnMut(&Answer) -> Status,
 ) -> Result<Asked, ScuError> {
     let (mut association, context) = open(remote, Vec::new(), timeouts)?;
-    match exchange(&mut association, &context, asked, answer, &mut keep) {
+    match exchange(&mut association, &context, asked, &patience, &mut keep) {
         Ok(done) => {
             goodbye(association);
             Ok(done)
@@ -208,7 +219,7 @@ fn exchange(
     association: &mut Association,
     context: &Context,
     asked: &Request,
-    answer: Duration,
+    patience: &Patience<impl Fn() -> bool>,
     keep: &mut impl FnMut(&Answer) -> Status,
 ) -> Result<Asked, Broken> {
     let before = |error| (None, error);
@@ -226,15 +237,15 @@ fn exchange(
     if status != Status::SUCCESS {
         return Ok(done);
     }
-    let end = Instant::now() + answer;
+    let end = Instant::now() + patience.most;
     while !done.answered {
         let left = end.saturating_duration_since(Instant::now());
-        let heard = !left.is_zero()
-            && association
-                .hears_within(left)
-                .map_err(|e| (Some(done.clone()), e))?;
-        if !heard {
+        if left.is_zero() || (patience.is_over)() {
             return Ok(done);
+        }
+        let heard = association.hears_within(left.min(LOOK));
+        if !heard.map_err(|e| (Some(done.clone()), e))? {
+            continue;
         }
         let kept = hear(association, context, asked, keep).map_err(|e| (Some(done.clone()), e))?;
         done.answered = kept;

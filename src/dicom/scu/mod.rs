@@ -90,6 +90,16 @@ pub enum ScuError {
         /// What happened.
         source: Error,
     },
+    /// The peer answered something else than it was asked.
+    #[error("association with {called} at {address}: {source}")]
+    Answer {
+        /// AE title of the peer.
+        called: AeTitle,
+        /// `host:port`.
+        address: String,
+        /// What it was.
+        source: Error,
+    },
     /// The peer answered a C-STORE, but says that it was about another object (PS3.7 §9.3.1.2).
     #[error(
         "association with {called} at {address}: the peer broke the protocol: its response to {instance} is about another object"
@@ -105,6 +115,12 @@ pub enum ScuError {
 }
 
 impl ScuError {
+    /// Whether the peer took the association, and answered something else than it was asked.
+    #[must_use]
+    pub const fn is_wrong_answer(&self) -> bool {
+        matches!(self, Self::Answer { .. } | Self::OtherObject { .. })
+    }
+
     /// Whether the peer will say the same again until somebody changes something.
     #[must_use]
     pub const fn is_permanent(&self) -> bool {

@@ -12,7 +12,7 @@ use crate::dicom::message::{Due, may_be_about, not_understood, response};
 use crate::dicom::status::Status;
 use crate::dicom::tls::Connector;
 use crate::dicom::upper_layer::{
-    Association, Connection, Error, Limits, Proposal, ProposedContext, Stop, Transport, request,
+    AbortReason, Association, Connection, Error, Limits, Proposal, ProposedContext, Stop, Transport, request,
 };
 use crate::model::{RemoteAe, Uid};
 
@@ -111,9 +111,14 @@ impl<'r> Session<'r> {
     /// # Errors
     /// The association is over: it is not known whether the object is stored.
     pub fn answer(&mut self, file: &Outgoing) -> Result<Answer, ScuError> {
-        let response = self
-            .read_answer(file)
-            .map_err(|source| failed(self.remote, source))?;
+        let response = self.read_answer(file).map_err(|source| match source {
+            // A message that breaks PS3.7. What is no message at all may be of the network, or of something in between.
+            Error::Protocol {
+                reason: AbortReason::NotSpecified,
+                ..
+            } => self.wrong(source),
+            source => self.broken(source),
+        })?;
         if !may_be_about(&response, &file.sop_instance_uid) {
             return Err(ScuError::OtherObject {
                 called: self.remote.ae_title.clone(),
@@ -123,7 +128,7 @@ impl<'r> Session<'r> {
         }
         match response.status {
             Some(status) => Ok(Answer::Status(status, response.error_comment)),
-            None => Err(self.broken(not_understood("a response without a status"))),
+            None => Err(self.wrong(not_understood("a response without a status"))),
         }
     }
 
@@ -157,6 +162,14 @@ impl<'r> Session<'r> {
             .map_err(|e| failed(self.remote, e))
     }
 
+    fn wrong(&self, source: Error) -> ScuError {
+        ScuError::Answer {
+            called: self.remote.ae_title.clone(),
+            address: self.remote.address.clone(),
+            source,
+        }
+    }
+
     /// An error of ours on this association.
     pub(super) fn broken(&self, source: Error) -> ScuError {
         failed(self.remote, source)
@@ -172,7 +185,9 @@ impl<'r> Session<'r> {
     /// Ends it because of an error.
     pub fn abort(self, error: &ScuError) {
         match error {
-            ScuError::Association { source, .. } => self.association.abort(source).wait(),
+            ScuError::Association { source, .. } | ScuError::Answer { source, .. } => {
+                self.association.abort(source).wait();
+            }
             ScuError::OtherObject { .. } => {
                 let source = not_understood("a response about another object");
                 self.association.abort(&source).wait();

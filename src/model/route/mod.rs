@@ -1,6 +1,7 @@
 //! Routes: which results go where. Rules of the site's configuration and of a `routing.json` become the same [`Route`]s.
 
 mod attribute;
+mod endpoint;
 mod pattern;
 mod remote;
 
@@ -9,6 +10,7 @@ use regex::Regex;
 use super::{AeTitle, GateMode};
 
 pub use attribute::{AttributeSet, AttributeTag, AttributeTagError};
+pub use endpoint::Endpoint;
 pub use pattern::{PatternError, pattern};
 pub use remote::{DicomWeb, Folder, Remote, RemoteAe, RemoteTls, SENDER, SendLimits};
 

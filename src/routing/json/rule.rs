@@ -5,7 +5,8 @@ use std::cell::Cell;
 use super::Site;
 use super::table::Table;
 use crate::model::{
-    AeTitle, AttributeSet, AttributeTag, Destination, Direction, GateMode, Peer, RemoteAe, Route, RouteSource,
+    AeTitle, AttributeSet, AttributeTag, Destination, Direction, Endpoint, GateMode, Peer, RemoteAe, Route,
+    RouteSource,
 };
 
 /// What stands for the site's default PACS.
@@ -135,7 +136,8 @@ fn known<'s>(
     address: &str,
     ae_title: &AeTitle,
 ) -> Option<&'s RemoteAe> {
-    let there = |remote: &&RemoteAe| remote.address.eq_ignore_ascii_case(address) && remote.tls.is_some();
+    let place = Endpoint::of(address);
+    let there = |remote: &&RemoteAe| remote.tls.is_some() && Endpoint::of(&remote.address) == place;
     let default = site.default_pacs.iter().filter(|_| default);
     let all: Vec<_> = default.chain(&site.remote_aes).filter(there).collect();
     let meant = all.iter().find(|remote| remote.ae_title == *ae_title);

@@ -213,7 +213,12 @@ fn what_is_called_over_tls_is_never_called_without() {
         name: None,
     });
     let default = Site::new(Some(over_tls.clone()), &[]);
-    let named = Site::new(None, &[crate::model::Remote::Dicom(over_tls)]);
+    let of = |remote| Site::new(None, &[crate::model::Remote::Dicom(remote)]);
+    let by_number = of(RemoteAe {
+        address: "[fe80::1]:104".to_owned(),
+        ..over_tls.clone()
+    });
+    let named = of(over_tls);
     let rule = |host: &str, port: &str, to: &str| {
         format!(
             r#"{{ "routing": [ {{ "name": "r", "send": [ {{ "success": {{ "IP": "{host}", "PORT": "{port}",
@@ -224,6 +229,7 @@ fn what_is_called_over_tls_is_never_called_without() {
         (&default, "$me", "$port"),
         (&named, "pacs.example", "104"),
         (&named, "PACS.example", "104"),
+        (&by_number, "FE80:0:0::1", "104"),
     ] {
         let (rules, _) = parse(rule(host, port, "PACS").as_bytes(), site).unwrap();
         assert!(

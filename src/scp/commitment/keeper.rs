@@ -1,5 +1,6 @@
-//! Looks at what requests list, and answers over associations of our own: one per peer at a time, again and again until
-//! it is heard or was tried for `give_up`.
+//! Looks at what requests list, and answers over associations of our own, again and again until it is heard or was tried for
+//! `give_up`. Each peer has one look and one answer of its own at a time, beside those of others: one that asks for much, is
+//! away or slow delays nobody else.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,6 +22,12 @@ use super::look::{answer_of, look};
 /// Requests are looked at this often even if nobody said that there is one.
 const AT_LEAST: Duration = Duration::from_secs(60);
 
+/// Looks at a time: each reads whole files.
+const MOST_LOOKS: usize = 4;
+
+/// Answers at a time: each is a thread that may wait for its peer.
+const MOST_ANSWERS: usize = 64;
+
 /// Before a store in trouble is asked again.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -41,12 +48,53 @@ pub struct Keeper {
     pub config: DeliveryConfig,
 }
 
-/// Tells that a peer is free again, however its answer ended.
-struct Over(mpsc::UnboundedSender<AeTitle>, AeTitle);
+/// What is done for a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Work {
+    Look,
+    Answer,
+}
+
+/// What is under way, and whose turn it is.
+#[derive(Debug, Default)]
+struct Busy {
+    under_way: HashSet<(Work, AeTitle)>,
+    /// Peers that something was done for, the latest last.
+    served: Vec<AeTitle>,
+}
+
+impl Busy {
+    /// Puts those first for whom nothing was done yet, or not for the longest time; each one's own stay in their order.
+    fn take_turns(&mut self, open: &mut [CommitmentRow]) {
+        self.served
+            .retain(|peer| open.iter().any(|row| row.calling == *peer));
+        let turn = |row: &CommitmentRow| self.served.iter().rposition(|peer| *peer == row.calling);
+        open.sort_by_cached_key(turn);
+    }
+
+    fn begin(&mut self, work: Work, peer: &AeTitle) {
+        self.served.retain(|other| other != peer);
+        self.served.push(peer.clone());
+        self.under_way.insert((work, peer.clone()));
+    }
+
+    /// Whether that may begin for that peer.
+    fn has_room(&self, work: Work, peer: &AeTitle) -> bool {
+        let most = match work {
+            Work::Look => MOST_LOOKS,
+            Work::Answer => MOST_ANSWERS,
+        };
+        let under_way = self.under_way.iter().filter(|(other, _)| *other == work).count();
+        under_way < most && !self.under_way.contains(&(work, peer.clone()))
+    }
+}
+
+/// Tells that something is not under way any more, however it ended.
+struct Over(mpsc::UnboundedSender<(Work, AeTitle)>, (Work, AeTitle));
 
 impl Drop for Over {
     fn drop(&mut self) {
-        // The keeper outlives its answers.
+        // The keeper outlives what it begins.
         let _ = self.0.send(self.1.clone());
     }
 }
@@ -55,7 +103,7 @@ impl Keeper {
     /// Looks and answers; never ends.
     pub async fn run(self) {
         let this = Arc::new(self);
-        let mut busy = HashSet::new();
+        let mut busy = Busy::default();
         let (over, mut ended) = mpsc::unbounded_channel();
         loop {
             let wait = match this.pass(&mut busy, &over).await {
@@ -66,46 +114,55 @@ impl Keeper {
                 }
             };
             tokio::select! {
-                Some(peer) = ended.recv() => { busy.remove(&peer); }
+                Some(done) = ended.recv() => { busy.under_way.remove(&done); }
                 () = this.commitments.changed.notified() => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }
     }
 
-    /// Looks at what came, begins to answer what is due; answers how long nothing else is.
+    /// Begins to look at what came and to answer what is due; answers how long nothing else is.
     async fn pass(
         self: &Arc<Self>,
-        busy: &mut HashSet<AeTitle>,
-        over: &mpsc::UnboundedSender<AeTitle>,
+        busy: &mut Busy,
+        over: &mpsc::UnboundedSender<(Work, AeTitle)>,
     ) -> Result<Duration, StoreError> {
         let this = self.clone();
         let open = move || this.commitments.store.commitments_open();
         let mut wait = AT_LEAST;
-        for request in off_the_runtime(open).await? {
-            if request.state == CommitmentState::Received {
-                self.look(&request).await?;
-                // The next pass answers it.
-                wait = Duration::ZERO;
+        let mut open = off_the_runtime(open).await?;
+        busy.take_turns(&mut open);
+        for request in open {
+            let work = match request.state {
+                CommitmentState::Received => Work::Look,
+                // Its association answers it as long as it has it.
+                _ if self.commitments.desk.offer(request.id) => continue,
+                _ => Work::Answer,
+            };
+            if !busy.has_room(work, &request.calling) {
                 continue;
             }
             let now = Timestamp::now();
             let latest = now.plus(self.config.longest_retry);
             let due = request.next_at.filter(|at| *at <= latest).unwrap_or(now);
-            if self.commitments.desk.offer(request.id) || busy.contains(&request.calling) {
-                continue;
-            }
-            if due > now {
+            if work == Work::Answer && due > now {
                 wait = wait.min(due.since(now));
                 continue;
             }
-            busy.insert(request.calling.clone());
-            let over = Over(over.clone(), request.calling.clone());
+            busy.begin(work, &request.calling);
+            let over = Over(over.clone(), (work, request.calling.clone()));
             let this = self.clone();
-            tokio::task::spawn_blocking(move || {
-                if let Err(error) = this.answer(&request) {
-                    tracing::error!(%error, "keep what became of an answer; trying again");
-                    std::thread::sleep(AGAIN);
+            tokio::spawn(async move {
+                let done = match work {
+                    Work::Look => this.look(&request).await,
+                    Work::Answer => {
+                        let keeper = this.clone();
+                        off_the_runtime(move || keeper.answer(&request)).await
+                    }
+                };
+                if let Err(error) = done {
+                    tracing::error!(%error, "look at a request for storage commitment, or answer it; trying again");
+                    tokio::time::sleep(AGAIN).await;
                 }
                 drop(over);
             });
@@ -197,7 +254,7 @@ impl Keeper {
             Err(error) => error.to_string(),
         };
         tracing::warn!(ae.calling = %request.calling, error, "storage commitment not answered yet");
-        if now.since(request.received_at) >= self.config.give_up {
+        if store.moment().ran.since(request.received) >= self.config.give_up {
             return store.commitment_ends(request.id, Some(error), now).wait();
         }
         let factor = 2_u32.saturating_pow(request.attempts.min(20));
@@ -214,5 +271,69 @@ async fn off_the_runtime<T: Send + 'static>(
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => Err(StoreError::State(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RunTime;
+
+    fn row(id: i64, calling: &str) -> CommitmentRow {
+        CommitmentRow {
+            id,
+            transaction_uid: "1.2".to_owned(),
+            calling: AeTitle::parse(calling).unwrap(),
+            stream: AeTitle::parse("PROC").unwrap(),
+            address: "::1".to_owned(),
+            received_at: Timestamp(0),
+            received: RunTime(0),
+            association: 1,
+            state: CommitmentState::Received,
+            objects: 1,
+            failed: None,
+            kept_until: None,
+            attempts: 0,
+            next_at: None,
+            ended_at: None,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn each_peer_has_its_turn_however_much_others_asked_before() {
+        let peers = ["A", "B", "C", "D", "E", "F"];
+        let mut open: Vec<_> = (0..600)
+            .map(|id| row(id, peers[usize::try_from(id).unwrap() / 100]))
+            .collect();
+        let mut busy = Busy::default();
+        let mut begun = Vec::new();
+        for _ in 0..12 {
+            busy.take_turns(&mut open);
+            let free = |row: &&CommitmentRow| busy.has_room(Work::Look, &row.calling);
+            let Some(next) = open.iter().find(free).cloned() else {
+                // The oldest look ends.
+                let done = (Work::Look, busy.served[busy.served.len() - MOST_LOOKS].clone());
+                assert!(busy.under_way.remove(&done));
+                continue;
+            };
+            busy.begin(Work::Look, &next.calling);
+            open.retain(|row| row.id != next.id);
+            begun.push((next.calling.to_string(), next.id));
+        }
+        let expected = [
+            ("A", 0),
+            ("B", 100),
+            ("C", 200),
+            ("D", 300),
+            ("E", 400),
+            ("F", 500),
+            ("A", 1),
+            ("B", 101),
+        ];
+        let begun: Vec<_> = begun.iter().map(|(peer, id)| (peer.as_str(), *id)).collect();
+        assert_eq!(begun, expected);
+        let other = AeTitle::parse("G").unwrap();
+        assert!(!busy.has_room(Work::Look, &other) && busy.has_room(Work::Answer, &other));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::dicom::commitment::{Answer, Reference};
-use crate::model::{FailureReason, JobId, Keep, Layout, Timestamp, Uid};
+use crate::model::{FailureReason, JobId, Keep, Layout, Moment, Timestamp, Uid};
 use crate::stage::is_on_disk;
 use crate::store::{CommitmentObject, CommitmentRow, HeldObject, Store, StoreError};
 
@@ -40,12 +40,16 @@ pub(super) fn look(
     let mut jobs: Vec<JobId> = held.iter().flatten().map(|h| h.job.clone()).collect();
     jobs.sort();
     jobs.dedup();
-    let now = Timestamp::now();
+    let now = store.moment();
     let until = match promise {
         Keep::Forever => None,
-        Keep::For(time) => Some(now.plus(time)),
+        Keep::For(time) => Some(Moment {
+            at: now.at.plus(time),
+            ran: now.ran.plus(time),
+        }),
     };
-    let kept = store.promise(jobs, until, now).wait()?;
+    let kept = store.promise(jobs, until, now.at).wait()?;
+    let until = until.map(|moment| moment.at);
     crate::failpoint::reach("commitment-promised");
     let mut counts: HashMap<JobId, usize> = HashMap::new();
     let mut reasons = Vec::new();

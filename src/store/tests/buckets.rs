@@ -52,12 +52,16 @@ fn a_bucket_stays_while_a_result_of_it_is_not_delivered_and_a_cancelled_job_keep
     let (now, title) = (Timestamp::now(), bucket().ae_title);
     let (job, delivery) = delivering(&store);
     store
-        .delivery_begins(delivery.id, Timestamp::now())
+        .delivery_begins(delivery.id, crate::model::RunTime(0))
         .wait()
         .unwrap();
     let no = Some("no".into());
     store
-        .delivery_ends(&delivery, DeliveryEvent::Refused, None, no, now)
+        .delivery_ends(
+            &delivery,
+            crate::store::AttemptEnd::last(DeliveryEvent::Refused, no),
+            now,
+        )
         .wait()
         .unwrap();
     assert_eq!(state(&store, &job), JobState::Done);

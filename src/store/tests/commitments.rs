@@ -1,7 +1,7 @@
 //! Requests for storage commitment: of peers, and of ours.
 
 use super::*;
-use crate::model::{CommitmentState, DeliveryInstance, InstanceState};
+use crate::model::{CommitmentState, DeliveryInstance, InstanceState, Moment, RunTime};
 
 fn uid(text: &str) -> Uid {
     Uid::parse(text.as_bytes()).unwrap()
@@ -97,7 +97,11 @@ fn a_promise_never_becomes_shorter_and_is_not_given_for_what_is_being_removed() 
         (Some(90), None),
     ] {
         let both = vec![kept.clone(), going.clone()];
-        let promised = store.promise(both, asked.map(Timestamp), now).wait().unwrap();
+        let moment = |at| Moment {
+            at: Timestamp(at),
+            ran: RunTime(at),
+        };
+        let promised = store.promise(both, asked.map(moment), now).wait().unwrap();
         assert_eq!(promised, std::collections::HashSet::from([kept.clone()]));
         assert_eq!(until(&store), expected, "{asked:?}");
     }
@@ -171,12 +175,13 @@ fn committing(store: &Store) -> Delivery {
         .wait()
         .unwrap();
     let delivery = store.deliveries(&job).unwrap().remove(0);
+    store.delivery_begins(delivery.id, RunTime(0)).wait().unwrap();
     store
-        .delivery_begins(delivery.id, Timestamp::now())
-        .wait()
-        .unwrap();
-    store
-        .delivery_ends(&delivery, DeliveryEvent::ToBeCommitted, None, None, now)
+        .delivery_ends(
+            &delivery,
+            crate::store::AttemptEnd::last(DeliveryEvent::ToBeCommitted, None),
+            now,
+        )
         .wait()
         .unwrap();
     // The job does not wait for what may take days.
@@ -189,9 +194,9 @@ fn a_delivery_is_committed_when_each_object_is_and_by_the_peer_that_was_asked() 
     let (_dir, store) = store();
     let delivery = committing(&store);
     let state = || store.deliveries(&delivery.job).unwrap()[0].state;
-    let (_, asks) = store.deliveries_committing(Timestamp::now()).unwrap().remove(0);
+    let (_, asks) = store.deliveries_committing().unwrap().remove(0);
     assert_eq!(asks, Asks::default());
-    let now = Timestamp::now();
+    let now = store.moment();
     for transaction in ["1.7", "1.8"] {
         store
             .commitment_asked(delivery.id, &uid(transaction), now)
@@ -199,7 +204,7 @@ fn a_delivery_is_committed_when_each_object_is_and_by_the_peer_that_was_asked() 
             .unwrap();
     }
     store.commitment_taken(&uid("1.7")).wait().unwrap();
-    let (_, asks) = store.deliveries_committing(Timestamp::now()).unwrap().remove(0);
+    let (_, asks) = store.deliveries_committing().unwrap().remove(0);
     assert_eq!((asks.taken, asks.lost, asks.last_taken), (1, 1, false));
     let hear = |transaction: &str, from: &str, committed: &[&str]| {
         let committed = committed.iter().map(|o| uid(o)).collect();
@@ -214,14 +219,14 @@ fn a_delivery_is_committed_when_each_object_is_and_by_the_peer_that_was_asked() 
     assert_eq!(state(), DeliveryState::Committing, "half of it is not answered");
     assert_eq!(hear("1.8", "PACS", &["1.2"]), CommitmentHeard::Kept);
     assert_eq!(state(), DeliveryState::Committed);
-    assert_eq!(store.deliveries_committing(Timestamp::now()).unwrap(), []);
+    assert_eq!(store.deliveries_committing().unwrap(), []);
 }
 
 #[test]
 fn what_is_not_committed_is_kept_with_its_reason_and_goes_again_alone() {
     let (_dir, store) = store();
     let delivery = committing(&store);
-    let now = Timestamp::now();
+    let now = store.moment();
     store
         .commitment_asked(delivery.id, &uid("1.7"), now)
         .wait()
@@ -238,7 +243,7 @@ fn what_is_not_committed_is_kept_with_its_reason_and_goes_again_alone() {
         error.contains("1 objects are not committed; 1.2: failure reason 0112"),
         "{error}"
     );
-    store.retry(&delivery.job, Timestamp(now.0 + 1)).wait().unwrap();
+    store.retry(&delivery.job, now.at).wait().unwrap();
     let left = store.delivery_instances(delivery.id).unwrap();
     let states: Vec<_> = left.iter().map(|i| (i.state, i.commitment)).collect();
     assert_eq!(
@@ -257,7 +262,7 @@ fn silence_is_shown_and_a_late_answer_counts() {
     let delivery = committing(&store);
     let state = || store.deliveries(&delivery.job).unwrap()[0].state;
     store
-        .commitment_asked(delivery.id, &uid("1.7"), Timestamp::now())
+        .commitment_asked(delivery.id, &uid("1.7"), store.moment())
         .wait()
         .unwrap();
     store
@@ -279,32 +284,54 @@ fn what_was_asked_counts_in_its_order_also_where_the_clock_was_set_back() {
     let (_dir, store) = store();
     let delivery = committing(&store);
     let made = delivery.created_at.0;
-    let asks = |now: i64| store.deliveries_committing(Timestamp(now)).unwrap().remove(0).1;
-    for (transaction, at) in [("1.7", made + 5), ("1.8", made - 3_600_000)] {
+    let asks = || store.deliveries_committing().unwrap().remove(0).1;
+    for (transaction, at, ran) in [("1.7", made + 5, 10), ("1.8", made - 3_600_000, 20)] {
+        let now = Moment {
+            at: Timestamp(at),
+            ran: RunTime(ran),
+        };
         store
-            .commitment_asked(delivery.id, &uid(transaction), Timestamp(at))
+            .commitment_asked(delivery.id, &uid(transaction), now)
             .wait()
             .unwrap();
     }
     // The clock is set back to before the delivery: the last that was asked is the last.
-    let asked = asks(made - 3_599_000);
-    assert_eq!((asked.lost, asked.last), (2, Some(Timestamp(made - 3_600_000))));
+    let asked = asks();
+    let times = (asked.first, asked.last);
+    assert_eq!((asked.lost, times), (2, (Some(RunTime(10)), Some(RunTime(20)))));
     // What was asked before it was sent again counts no more.
     store
         .commitment_given_up(delivery.id, "silence".into())
         .wait()
         .unwrap();
     store.retry(&delivery.job, Timestamp(made + 10)).wait().unwrap();
-    assert!(
-        store
-            .delivery_begins(delivery.id, Timestamp::now())
-            .wait()
-            .unwrap()
-    );
+    assert!(store.delivery_begins(delivery.id, RunTime(0)).wait().unwrap());
     let event = DeliveryEvent::ToBeCommitted;
     store
-        .delivery_ends(&delivery, event, None, None, Timestamp(made + 20))
+        .delivery_ends(
+            &delivery,
+            crate::store::AttemptEnd::last(event, None),
+            Timestamp(made + 20),
+        )
         .wait()
         .unwrap();
-    assert_eq!(asks(made + 30), Asks::default());
+    assert_eq!(asks(), Asks::default());
+}
+
+#[test]
+fn a_peer_that_is_never_answered_leaves_room_for_the_requests_of_others() {
+    let (_dir, store) = store();
+    let of = |calling: &str, number: u32| {
+        let transaction = format!("1.7.{number}");
+        store.commitment_requested(NewCommitment {
+            calling: title(calling),
+            ..asked(&transaction, &["1.1"])
+        })
+    };
+    // Waited for at the end: they share their commits.
+    let many: Vec<_> = (0..1000).map(|number| of("AWAY", number)).collect();
+    let taken = many.into_iter().map(|pending| pending.wait().unwrap());
+    assert!(taken.collect::<Vec<_>>().iter().all(Option::is_some));
+    assert_eq!(of("AWAY", 1000).wait().unwrap(), None);
+    assert!(of("OTHER", 1).wait().unwrap().is_some());
 }

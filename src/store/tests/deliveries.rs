@@ -36,18 +36,22 @@ fn a_job_is_settled_by_its_last_delivery() {
     for delivery in &open {
         assert!(
             store
-                .delivery_begins(delivery.id, Timestamp::now())
+                .delivery_begins(delivery.id, crate::model::RunTime(0))
                 .wait()
                 .unwrap()
         );
     }
     store
-        .delivery_ends(&open[0], Accepted, None, None, now)
+        .delivery_ends(&open[0], crate::store::AttemptEnd::last(Accepted, None), now)
         .wait()
         .unwrap();
     assert_eq!(store.job(&job).unwrap().unwrap().state, JobState::Delivering);
     store
-        .delivery_ends(&open[1], Refused, None, Some("no".into()), now)
+        .delivery_ends(
+            &open[1],
+            crate::store::AttemptEnd::last(Refused, Some("no".into())),
+            now,
+        )
         .wait()
         .unwrap();
     let job = store.job(&job).unwrap().unwrap();
@@ -111,12 +115,16 @@ fn states(store: &Store, job: &JobId) -> Vec<&'static str> {
 fn end(store: &Store, delivery: &crate::model::Delivery, event: crate::model::DeliveryEvent) {
     assert!(
         store
-            .delivery_begins(delivery.id, Timestamp::now())
+            .delivery_begins(delivery.id, crate::model::RunTime(0))
             .wait()
             .unwrap()
     );
     store
-        .delivery_ends(delivery, event, None, None, Timestamp::now())
+        .delivery_ends(
+            delivery,
+            crate::store::AttemptEnd::last(event, None),
+            Timestamp::now(),
+        )
         .wait()
         .unwrap();
 }
@@ -135,7 +143,7 @@ fn what_stands_by_is_not_needed_when_the_one_before_is_sent() {
     );
     assert!(
         !store
-            .delivery_begins(made[1].id, Timestamp::now())
+            .delivery_begins(made[1].id, crate::model::RunTime(0))
             .wait()
             .unwrap()
     );

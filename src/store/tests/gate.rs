@@ -126,7 +126,7 @@ fn what_is_held_is_released_by_somebody_and_its_values_stand_in_no_event() {
     assert!(release().is_err(), "nothing is held");
     assert!(
         store
-            .delivery_begins(delivery.id, Timestamp::now())
+            .delivery_begins(delivery.id, crate::model::RunTime(0))
             .wait()
             .unwrap()
     );
@@ -140,9 +140,7 @@ fn what_is_held_is_released_by_somebody_and_its_values_stand_in_no_event() {
     store
         .delivery_ends(
             &delivery,
-            DeliveryEvent::GaveUp,
-            None,
-            Some("held at the gate".into()),
+            crate::store::AttemptEnd::last(DeliveryEvent::GaveUp, Some("held at the gate".into())),
             now,
         )
         .wait()

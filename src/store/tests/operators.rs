@@ -19,21 +19,25 @@ fn a_held_job_is_neither_run_nor_sent_and_goes_on_where_it_was() {
     assert!(store.deliveries_open().unwrap().is_empty());
     assert!(
         !store
-            .delivery_begins(delivery.id, Timestamp::now())
+            .delivery_begins(delivery.id, crate::model::RunTime(0))
             .wait()
             .unwrap()
     );
     store.release(&job, now).wait().unwrap();
     assert!(
         store
-            .delivery_begins(delivery.id, Timestamp::now())
+            .delivery_begins(delivery.id, crate::model::RunTime(0))
             .wait()
             .unwrap()
     );
     // Held once more while it is sent: what is under way arrives, and the job is over once it is released.
     store.hold(&job).wait().unwrap();
     store
-        .delivery_ends(&delivery, DeliveryEvent::Accepted, None, None, now)
+        .delivery_ends(
+            &delivery,
+            crate::store::AttemptEnd::last(DeliveryEvent::Accepted, None),
+            now,
+        )
         .wait()
         .unwrap();
     assert_eq!(state(&store, &job), JobState::Held);
@@ -48,13 +52,20 @@ fn a_cancelled_job_sends_nothing_more_and_stays_cancelled() {
     let (job, delivery) = delivering(&store);
     assert!(
         store
-            .delivery_begins(delivery.id, Timestamp::now())
+            .delivery_begins(delivery.id, crate::model::RunTime(0))
             .wait()
             .unwrap()
     );
     store.cancel(&job, "by an operator".into(), now).wait().unwrap();
     store
-        .delivery_ends(&delivery, DeliveryEvent::Postponed, Some(now), None, now)
+        .delivery_ends(
+            &delivery,
+            crate::store::AttemptEnd {
+                next_at: Some(now),
+                ..crate::store::AttemptEnd::last(DeliveryEvent::Postponed, None)
+            },
+            now,
+        )
         .wait()
         .unwrap();
     assert_eq!(store.deliveries(&job).unwrap()[0].state, DeliveryState::Cancelled);
@@ -74,11 +85,15 @@ fn what_did_not_work_is_tried_again() {
     let (job, delivery) = delivering(&store);
     assert!(store.retry(&job, now).wait().is_err(), "nothing has failed yet");
     store
-        .delivery_begins(delivery.id, Timestamp::now())
+        .delivery_begins(delivery.id, crate::model::RunTime(0))
         .wait()
         .unwrap();
     store
-        .delivery_ends(&delivery, DeliveryEvent::Refused, None, Some("no".into()), now)
+        .delivery_ends(
+            &delivery,
+            crate::store::AttemptEnd::last(DeliveryEvent::Refused, Some("no".into())),
+            now,
+        )
         .wait()
         .unwrap();
     assert_eq!(state(&store, &job), JobState::Done);
@@ -86,7 +101,7 @@ fn what_did_not_work_is_tried_again() {
     assert_eq!(state(&store, &job), JobState::Delivering);
     assert!(
         store
-            .delivery_begins(delivery.id, Timestamp::now())
+            .delivery_begins(delivery.id, crate::model::RunTime(0))
             .wait()
             .unwrap()
     );

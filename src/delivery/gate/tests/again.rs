@@ -80,3 +80,37 @@ fn a_copy_that_is_made_anew_and_is_another_object_does_not_go_under_the_uid_of_o
     scene.copies();
     assert_eq!(bytes(), second);
 }
+
+#[test]
+fn what_is_held_once_is_held_for_all_who_get_the_same_until_a_person_has_it_sent_again() {
+    let results = [("a.dcm", Made::result().with(0x0010_0020, "OTHER"))];
+    let scene = Scene::new(&[Made::input(1)], &results, GateMode::Repair, 2);
+    let is_held = |number: usize| matches!(scene.pass(number).unwrap(), Passage::Held(_));
+    assert!(is_held(0));
+    // Nobody reads it again: something else would be found.
+    let file = scene.place("OUTPUT/a.dcm");
+    let before = std::fs::read(&file).unwrap();
+    std::fs::write(&file, b"no DICOM").unwrap();
+    assert!(is_held(1));
+    let found = |number: usize| scene.store.gate_findings(scene.delivery(number).id).unwrap();
+    assert_eq!(found(1), found(0));
+    assert_eq!(scene.delivery(1).gate_state, GateState::Held);
+
+    // Sent again by a person, it is read again, once.
+    let hold = |number: usize| {
+        let delivery = scene.delivery(number);
+        let begun = scene.store.delivery_begins(delivery.id, crate::model::RunTime(0));
+        assert!(begun.wait().unwrap());
+        let end = crate::store::AttemptEnd::last(crate::model::DeliveryEvent::GaveUp, None);
+        let ended = scene.store.delivery_ends(&delivery, end, Timestamp::now());
+        ended.wait().unwrap();
+    };
+    hold(0);
+    hold(1);
+    scene.store.retry(&scene.job, Timestamp::now()).wait().unwrap();
+    assert!(is_held(1));
+    assert_ne!(found(1), found(0));
+    std::fs::write(&file, before).unwrap();
+    assert!(is_held(0));
+    assert_eq!(found(1), found(0));
+}

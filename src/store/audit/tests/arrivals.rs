@@ -44,9 +44,11 @@ fn what_was_sent_before_a_delivery_was_cancelled_is_told() {
         .sql("UPDATE delivery_instances SET state = 'sent' WHERE file = 'b'")
         .unwrap();
     let ends = |event| {
-        trail
-            .store
-            .delivery_ends(&sent, event, None, None, Timestamp::now())
+        trail.store.delivery_ends(
+            &sent,
+            crate::store::AttemptEnd::last(event, None),
+            Timestamp::now(),
+        )
     };
     ends(DeliveryEvent::Accepted).wait().unwrap();
     assert_eq!(arrived(&trail), [1, 1]);
@@ -67,9 +69,11 @@ fn each_arrival_is_told_once_however_often_a_delivery_is_tried() {
     delivery(&trail, &job);
     let sent = trail.store.deliveries(&job).unwrap().remove(0);
     let ends = |event| {
-        trail
-            .store
-            .delivery_ends(&sent, event, None, None, Timestamp::now())
+        trail.store.delivery_ends(
+            &sent,
+            crate::store::AttemptEnd::last(event, None),
+            Timestamp::now(),
+        )
     };
     ends(DeliveryEvent::GaveUp).wait().unwrap();
     assert_eq!(arrived(&trail), [1]);
