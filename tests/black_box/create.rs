@@ -17,6 +17,7 @@ use crate::needs;
 use crate::support::images::{Bucket, docker};
 use crate::support::part10::files;
 use crate::support::phantom;
+use crate::support::runs;
 use crate::support::under_test::{BUCKETS, Ran, scratch};
 use crate::support::wait::wait_until;
 
@@ -33,7 +34,7 @@ impl Developer {
     fn new(story: &str) -> Self {
         Self {
             home: scratch(),
-            name: format!("mbtest{story}{}", std::process::id()),
+            name: runs::name(&format!("mbtest{story}")),
         }
     }
 
