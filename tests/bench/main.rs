@@ -132,10 +132,10 @@ fn run(options: &Options) -> Result<bool> {
         });
         std::fs::write(file, serde_json::to_vec_pretty(&all)?)?;
     }
-    if !sent.iter().all(sending::Sending::worked) {
+    let missing_counts = std::env::var_os("CI").is_some();
+    if !sent.iter().all(|sending| sending.worked(missing_counts)) {
         return Ok(false);
     }
-    let missing_counts = std::env::var_os("CI").is_some();
     Ok(blocks.iter().flat_map(|b| &b.rows).all(|(_, row)| match row {
         Row::Measured(_) => true,
         Row::Skipped(_) => !missing_counts,

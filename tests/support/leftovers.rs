@@ -56,6 +56,13 @@ fn containers() {
         let id = container.split(' ').next().unwrap_or_default();
         said("docker", &["rm", "-f", "-v", id]);
     }
+    // What was to be looked into only has neither; it has the label of its image.
+    let label = format!("label={LABEL}");
+    let until = format!("until={}h", OLD.as_secs() / 3600);
+    said(
+        "docker",
+        &["container", "prune", "-f", "--filter", &label, "--filter", &until],
+    );
 }
 
 /// Programs whose command line, directory, log or root is in one of the run's directories.
