@@ -1,9 +1,10 @@
 //! What a run of the tests that was killed left on this machine. The next one removes it before it begins, whichever checkout it
 //! is of; runs that go on are not disturbed.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Once;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -33,19 +34,22 @@ const NAMES: [&str; 3] = ["magickbox-test/", "magickbox/node-", "magickbox-open-
 const OLD: Duration = Duration::from_secs(24 * 3600);
 
 /// The most images that one run removes.
-const AT_ONCE: usize = 200;
+const AT_ONCE: usize = 50;
 
 /// Removes it, once in a run.
 pub fn sweep() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        containers();
-        processes();
-        mounts();
-        loop_devices();
-        directories();
-        images();
-    });
+    ONCE.call_once(sweep_now);
+}
+
+/// Removes it.
+pub fn sweep_now() {
+    containers();
+    processes();
+    mounts();
+    loop_devices();
+    directories();
+    images();
 }
 
 /// Containers that have the run's name, or one of its directories: those of `buckets open`, of `buckets run`, of nodes.
@@ -56,13 +60,19 @@ fn containers() {
         let id = container.split(' ').next().unwrap_or_default();
         said("docker", &["rm", "-f", "-v", id]);
     }
-    // What was to be looked into only has neither; it has the label of its image.
-    let label = format!("label={LABEL}");
-    let until = format!("until={}h", OLD.as_secs() / 3600);
-    said(
-        "docker",
-        &["container", "prune", "-f", "--filter", &label, "--filter", &until],
-    );
+    // What was to be looked into only, and what unit tests ran, has neither, but a label. Engines say "26 hours ago", then
+    // "2 days ago".
+    let (label, format) = (format!("label={LABEL}"), "{{.ID}} {{.RunningFor}}");
+    let listed = said("docker", &["ps", "-a", "--filter", &label, "--format", format]);
+    let is_old = |line: &&str| {
+        ["day", "week", "month", "year"]
+            .iter()
+            .any(|unit| line.contains(unit))
+    };
+    for container in listed.lines().filter(is_old) {
+        let id = container.split(' ').next().unwrap_or_default();
+        said("docker", &["rm", "-f", "-v", id]);
+    }
 }
 
 /// Programs whose command line, directory, log or root is in one of the run's directories.
@@ -125,57 +135,68 @@ fn directories() {
 /// Names with the run's in them; and, of any run, what is old: such images are found by their label.
 fn images() {
     let listed = said("docker", &["images", "--format", "{{.Repository}}:{{.Tag}}"]);
-    let mut names: Vec<_> = listed
-        .lines()
-        .filter(|name| is_left_over(name))
-        .map(str::to_owned)
-        .collect();
+    for name in listed.lines().filter(|name| is_left_over(name)) {
+        said("docker", &["rmi", name]);
+    }
     let label = format!("label={LABEL}");
     let reference = format!("reference={REPOSITORY}/*");
-    let mut ids: Vec<_> = [label, reference]
+    let ids: BTreeSet<_> = [label, reference]
         .iter()
         .flat_map(|filter| {
             let ids = said("docker", &["images", "-q", "--no-trunc", "--filter", filter]);
             ids.lines().map(str::to_owned).collect::<Vec<_>>()
         })
         .collect();
-    ids.sort();
-    ids.dedup();
-    if !ids.is_empty() {
-        let format = "{{.Metadata.LastTagTime.Unix}} {{.Id}} {{join .RepoTags \" \"}}";
-        let mut arguments = vec!["image", "inspect", "--format", format];
-        arguments.extend(ids.iter().map(String::as_str));
-        let about = said("docker", &arguments);
-        names.extend(about.lines().filter_map(old_names).flatten());
+    if ids.is_empty() {
+        return;
     }
-    names.truncate(AT_ONCE);
-    if !names.is_empty() {
-        // Nobody waits for it. An image that a container uses stays.
-        let _ = Command::new("docker")
-            .arg("rmi")
-            .args(names)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
+    let about = about_images(ids.iter().map(String::as_str));
+    for id in about.lines().filter_map(old_image).take(AT_ONCE) {
+        // Another run may have asked for it meanwhile. One that a container uses stays.
+        let about = about_images([id].into_iter());
+        if is_for_the_bin(&about) {
+            let names: Vec<_> = about
+                .split_whitespace()
+                .skip(2)
+                .filter(|name| is_ours(name))
+                .collect();
+            let what = if about.split_whitespace().count() == 2 {
+                vec![id]
+            } else {
+                names
+            };
+            said("docker", &[&["rmi"], &what[..]].concat());
+        }
     }
 }
 
-/// What to remove of an image that is old, from `TIME ID NAME…`: the names that tests give, or an image without any.
-fn old_names(line: &str) -> Option<Vec<String>> {
-    let mut words = line.split_whitespace();
+/// Of each image when it was named last, in seconds since 1970, its id, its names.
+fn about_images<'a>(ids: impl Iterator<Item = &'a str>) -> String {
+    let format = "{{.Metadata.LastTagTime.Unix}} {{.Id}} {{join .RepoTags \" \"}}";
+    let mut arguments = vec!["image", "inspect", "--format", format];
+    arguments.extend(ids);
+    said("docker", &arguments)
+}
+
+/// Whether an image is old, and has no name or one that tests give; from `SECONDS ID NAME…`.
+pub fn is_for_the_bin(about: &str) -> bool {
+    old_image(about).is_some()
+}
+
+/// The id of such an image.
+fn old_image(about: &str) -> Option<&str> {
+    let mut words = about.split_whitespace();
     // A time before 1970 is none: the image is just being made.
-    let tagged = UNIX_EPOCH + Duration::from_secs(words.next()?.parse().ok()?);
+    let named = UNIX_EPOCH + Duration::from_secs(words.next()?.parse().ok()?);
     let id = words.next()?;
-    let names: Vec<_> = words.map(str::to_owned).collect();
-    if SystemTime::now().duration_since(tagged).ok()? < OLD {
-        return None;
-    }
-    if names.is_empty() {
-        return Some(vec![id.to_owned()]);
-    }
-    let is_ours = |name: &String| NAMES.iter().any(|start| name.starts_with(start));
-    Some(names.into_iter().filter(is_ours).collect())
+    let mut names = words.peekable();
+    let is_for_tests = names.peek().is_none() || names.any(is_ours);
+    (is_for_tests && SystemTime::now().duration_since(named).ok()? >= OLD).then_some(id)
+}
+
+/// Unit tests name an image of their own, once and for all.
+fn is_ours(name: &str) -> bool {
+    NAMES.iter().any(|start| name.starts_with(start)) && !name.starts_with("magickbox-test/container:")
 }
 
 fn names(directory: &Path) -> Vec<String> {

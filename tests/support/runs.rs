@@ -14,16 +14,21 @@ pub struct Run {
     place: u64,
 }
 
-static THIS: LazyLock<Run> = LazyLock::new(|| Run {
-    process: std::process::id(),
-    start: start_of(std::process::id()).unwrap_or_default(),
-    place: place(),
-});
+static THIS: LazyLock<Run> = LazyLock::new(|| Run::of(std::process::id()));
 
 impl Run {
     /// This process.
     pub fn this() -> Self {
         *THIS
+    }
+
+    /// That of a process which is there.
+    pub fn of(process: u32) -> Self {
+        Self {
+            process,
+            start: start_of(process).unwrap_or_default(),
+            place: place(),
+        }
     }
 
     /// The run that a word ends with the name of.
