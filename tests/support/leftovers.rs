@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::images::{LABEL, REPOSITORY};
-use super::runs::is_left_over;
+use super::runs::{clean, is_left_over};
 use super::wait::wait_until;
 
 /// What tests run. Somebody's shell in a directory that was left is none of it.
@@ -125,11 +125,8 @@ fn loop_devices() {
 }
 
 fn directories() {
-    for directory in [PathBuf::from(env!("CARGO_TARGET_TMPDIR")), std::env::temp_dir()] {
-        for name in names(&directory).iter().filter(|name| is_left_over(name)) {
-            let _ = fs::remove_dir_all(directory.join(name));
-        }
-    }
+    clean(Path::new(env!("CARGO_TARGET_TMPDIR")));
+    clean(&std::env::temp_dir());
 }
 
 /// Names with the run's in them; and, of any run, what is old: such images are found by their label.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::fs;
+use std::path::Path;
 use std::sync::LazyLock;
 
 /// A run: a process, the time of its start (clock ticks since the machine's), and the namespace of its number. A number alone
@@ -71,6 +72,14 @@ pub fn is_left_over(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric())
         .filter_map(Run::at_the_end_of)
         .any(Run::is_over)
+}
+
+/// Removes what runs that are over left in a directory.
+pub fn clean(directory: &Path) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| is_left_over(&entry.file_name().to_string_lossy())) {
+        let _ = fs::remove_dir_all(entry.path());
+    }
 }
 
 /// When a process began: field 22 of its `stat`, counted behind its name, which may hold anything.
