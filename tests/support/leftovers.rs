@@ -60,14 +60,13 @@ fn containers() {
         let id = container.split(' ').next().unwrap_or_default();
         said("docker", &["rm", "-f", "-v", id]);
     }
-    // What was to be looked into only, and what unit tests ran, has neither, but a label. Engines say "26 hours ago", then
-    // "2 days ago".
-    let (label, format) = (format!("label={LABEL}"), "{{.ID}} {{.RunningFor}}");
+    // What was to be looked into only, what an engine made for a node that was gone by then, and what unit tests ran has neither,
+    // but a label. Engines say "About an hour ago", then "26 hours ago", then "2 days ago".
+    let (label, format) = (format!("label={LABEL}"), "{{.ID}} {{.State}} {{.RunningFor}}");
     let listed = said("docker", &["ps", "-a", "--filter", &label, "--format", format]);
+    let has = |line: &str, units: &[&str]| units.iter().any(|unit| line.contains(unit));
     let is_old = |line: &&str| {
-        ["day", "week", "month", "year"]
-            .iter()
-            .any(|unit| line.contains(unit))
+        has(line, &["day", "week", "month", "year"]) || has(line, &[" created "]) && has(line, &["hour"])
     };
     for container in listed.lines().filter(is_old) {
         let id = container.split(' ').next().unwrap_or_default();
