@@ -13,6 +13,7 @@ demo:
 # Everything, against real peers: dcmtk, pynetdicom, Orthanc, Docker.
 test:
 	@docker/setup.sh test
+	@docker/base/build.sh
 	cargo test
 	cargo test --bench receiving -- --only one,sixteen,storescu,sending --objects 16 --rounds 1 --peers none,best,fsync
 	cargo test --bench scale -- --jobs 1000 --instances 20000 --objects 100 --rounds 2 --starts 1

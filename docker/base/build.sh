@@ -17,7 +17,14 @@ case ${1:-} in
 *) tar= ;;
 esac
 
-[ -n "$tar" ] || ! docker image inspect "$image" >/dev/null 2>&1 || exit 0
+is_there() { docker image inspect "$image" >/dev/null 2>&1; }
+if [ -z "$tar" ]; then
+    ! is_there || exit 0
+    # Tests build several buckets at once: one of them makes the base, the others wait for it.
+    exec 9<"$0"
+    flock -w 1800 9 || die "another process has been making $image for half an hour"
+    ! is_there || exit 0
+fi
 
 if [ -z "$tar" ] && timeout 120 docker pull -q debian:bookworm-slim >/dev/null 2>&1; then
     docker tag debian:bookworm-slim "$image"
@@ -40,7 +47,6 @@ trap '$as_root rm -rf "$work"' EXIT
 trap 'exit 130' HUP INT TERM
 chmod 755 "$work"
 root=$work/root
-work_image=magickbox/base:unfinished
 $as_root debootstrap --variant=minbase bookworm "$root" ${mirror:+"$mirror"} >"$work/log" 2>&1 ||
     { tail -n 20 "$work/log" >&2; die "debootstrap failed"; }
 say "bootstrapped"
@@ -65,8 +71,7 @@ if [ -n "$tar" ]; then
     [ ! -e "$work/failed" ] || die "packing the files failed"
     exit 0
 fi
-tar_root | docker import --change 'CMD ["bash"]' - "$work_image" >/dev/null
-[ ! -e "$work/failed" ] || die "packing the image failed"
-docker tag "$work_image" "$image"
-docker rmi "$work_image" >/dev/null
+made=$(tar_root | docker import --change 'CMD ["bash"]' -)
+[ ! -e "$work/failed" ] || { docker rmi "$made" >/dev/null; die "packing the image failed"; }
+docker tag "$made" "$image"
 say "made $image, $(($(docker image inspect --format '{{.Size}}' "$image") / 1000000)) MB"

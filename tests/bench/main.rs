@@ -55,8 +55,10 @@ use peer::{Peer, Template};
 use results::{Block, Row};
 use round::Bench;
 use scenario::Scenario;
+use support::runs;
 
-/// Of the directories in which everybody stores; the process that made it follows.
+/// Of the directories in which everybody stores; the name of the run follows, and the next one removes what an interrupted one
+/// has left: gigabytes, it may be.
 const PREFIX: &str = "bench-";
 
 fn main() -> ExitCode {
@@ -78,9 +80,9 @@ fn main() -> ExitCode {
 /// Whether everything worked.
 fn run(options: &Options) -> Result<bool> {
     std::fs::create_dir_all(&options.directory)?;
-    remove_leftovers(&options.directory)?;
+    runs::clean(&options.directory);
     let directory = tempfile::Builder::new()
-        .prefix(&format!("{PREFIX}{}-", std::process::id()))
+        .prefix(&format!("{}-", runs::name(PREFIX)))
         .tempdir_in(&options.directory)?;
     spread(directory.path());
     let bench = Bench {
@@ -132,10 +134,10 @@ fn run(options: &Options) -> Result<bool> {
         });
         std::fs::write(file, serde_json::to_vec_pretty(&all)?)?;
     }
-    if !sent.iter().all(sending::Sending::worked) {
+    let missing_counts = std::env::var_os("CI").is_some();
+    if !sent.iter().all(|sending| sending.worked(missing_counts)) {
         return Ok(false);
     }
-    let missing_counts = std::env::var_os("CI").is_some();
     Ok(blocks.iter().flat_map(|b| &b.rows).all(|(_, row)| match row {
         Row::Measured(_) => true,
         Row::Skipped(_) => !missing_counts,
@@ -151,20 +153,6 @@ fn spread(directory: &Path) {
         .arg(directory)
         .stderr(std::process::Stdio::null())
         .status();
-}
-
-/// Removes what runs that were interrupted have left: gigabytes, it may be.
-fn remove_leftovers(directory: &Path) -> Result<()> {
-    for entry in std::fs::read_dir(directory)?.flatten() {
-        let name = entry.file_name();
-        let process = name
-            .to_str()
-            .and_then(|n| n.strip_prefix(PREFIX)?.split_once('-'));
-        if process.is_some_and(|(id, _)| !Path::new("/proc").join(id).exists()) {
-            std::fs::remove_dir_all(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 /// All rounds of a scenario. A peer that fails once takes no further part.

@@ -12,5 +12,7 @@ pub mod node;
 pub mod orthanc;
 #[path = "../support/process.rs"]
 pub mod process;
+#[path = "../support/runs.rs"]
+pub mod runs;
 #[path = "../support/wait.rs"]
 pub mod wait;

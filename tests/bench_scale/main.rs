@@ -40,6 +40,7 @@ use clap::Parser;
 use measure::Pair;
 use support::images::Bucket;
 use support::node::Node;
+use support::runs;
 
 /// The AE title of the test bucket `count`; it does not run while anything is measured.
 const BUCKET: &str = "Count";
@@ -100,8 +101,9 @@ fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     std::fs::create_dir_all(&options.directory)?;
+    runs::clean(&options.directory);
     let directory = tempfile::Builder::new()
-        .prefix("scale-")
+        .prefix(&format!("{}-", runs::name("scale-")))
         .tempdir_in(&options.directory)?;
     let homes = ["none", "long"].map(|name| directory.path().join(name));
     install_bucket(&homes[0])?;

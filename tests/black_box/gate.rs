@@ -17,7 +17,7 @@ use crate::support::images::Bucket;
 use crate::support::orthanc::Address;
 use crate::support::part10::{Object, data_set, write_all};
 use crate::support::senders;
-use crate::support::under_test::{MAGICKBOX, TestNode, TestPacs, results_to, run};
+use crate::support::under_test::{MAGICKBOX, TestNode, TestPacs, results_to, run, scratch};
 use crate::support::wait::wait_until;
 
 /// A study of two images, and results as a bucket would make them of it.
@@ -49,7 +49,7 @@ pub(crate) fn anonymous(object: &mut DefaultDicomObject) {
 impl Study {
     /// Results in a series of their own, each with its change.
     pub(crate) fn new(changes: &[Change<'_>]) -> Self {
-        let scratch = tempfile::tempdir().unwrap();
+        let scratch = scratch();
         let images = Object::series(2);
         let first = Object {
             study: images[0].study.clone(),
@@ -430,7 +430,7 @@ fn a_node_that_dies_between_copy_and_sending_sends_the_same_object_once() {
     for point in ["results-copied", "gate-passed"] {
         let pacs = TestPacs::start(Address::reserve("PACS"));
         let study = Study::new(&[&anonymous, &|_| {}]);
-        let home = crate::support::under_test::scratch();
+        let home = scratch();
         let config = results_to(pacs.orthanc.address());
         let mut node = TestNode::start_in(home, &config, &[("MAGICKBOX_FAILPOINT", point)]);
         node.install(&study.bucket());

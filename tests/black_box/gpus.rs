@@ -1,6 +1,7 @@
 //! Graphics processors: what a node without a driver for them, or with none to give, says.
 
 use std::fs;
+use std::io::Write;
 
 use crate::needs;
 use crate::support::PATIENCE;
@@ -31,7 +32,9 @@ fn has_driver() -> bool {
         .output();
     let found = info.is_ok_and(|info| String::from_utf8_lossy(&info.stdout).contains("nvidia"));
     if found {
-        eprintln!("SKIPPED: the engine of this machine has a GPU driver");
+        // Past the capture of output; no peer is missing here, so that it is no failure of CI.
+        let _ =
+            std::io::stderr().write_all(b"SKIPPED gpus: the engine of this machine has a driver for them\n");
     }
     found
 }

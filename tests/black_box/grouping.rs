@@ -15,8 +15,8 @@ use crate::support::senders;
 use crate::support::under_test::TestNode;
 use crate::support::wait::wait_until;
 
-/// Long enough for the next association to come.
-const PATIENT: &str = "[bucket.Count]\ncomplete = { level = \"study\", quiet = \"4s\" }\n";
+/// Long enough for the next association to come, on a busy machine too.
+const PATIENT: &str = "[bucket.Count]\ncomplete = { level = \"study\", quiet = \"15s\" }\n";
 
 /// Sends objects as dcmtk does, over one association.
 #[track_caller]

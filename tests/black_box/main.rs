@@ -31,6 +31,7 @@ mod gate;
 mod gpus;
 mod grouping;
 mod install;
+mod leftovers;
 mod legacy;
 mod mb;
 mod memory;

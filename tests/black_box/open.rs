@@ -9,6 +9,7 @@ use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::needs;
 use crate::support::images::{Bucket, docker};
+use crate::support::runs;
 use crate::support::under_test::{BUCKETS, scratch};
 use crate::terminal::{Terminal, set_size};
 
@@ -17,7 +18,7 @@ pub struct Image(String);
 
 impl Image {
     pub fn new(story: &str) -> Self {
-        let name = format!("magickbox-open-test/{story}-{}", std::process::id());
+        let name = runs::name(&format!("magickbox-open-test/{story}-"));
         assert!(docker(&[
             "tag",
             &Bucket::fixture("copy").image(),
@@ -210,7 +211,7 @@ fn what_is_left_of_an_image_that_is_gone_can_be_looked_at_and_discarded() {
     let image = Image::new("gone");
     let latest = format!("{}:latest", image.0);
     let made = |change: &str| {
-        let own = format!("magickbox-open-test-gone-{}", std::process::id());
+        let own = runs::name("magickbox-open-test-gone-");
         assert!(docker(&["create", "--name", &own, &latest, "true"]));
         assert!(docker(&["commit", "--change", change, &own, &latest]));
         assert!(docker(&["rm", &own]));

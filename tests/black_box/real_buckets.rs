@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::needs;
 use crate::support::api::Job;
-use crate::support::images::docker;
+use crate::support::images::{REPOSITORY, digest_of, docker};
 use crate::support::phantom;
 use crate::support::senders;
 use crate::support::under_test::{BUCKETS, TestNode, run, scratch};
@@ -37,11 +37,13 @@ fn qanorms() -> &'static str {
     "qanorms"
 }
 
-/// The bucket of the original's recipe, under a name of these tests.
-fn original() -> &'static str {
-    let name = "magickbox-test/original:latest";
-    if !docker(&["image", "inspect", name]) {
-        build("buckets/original/make.sh", &[name]);
+/// The bucket of the original's recipe, under a name of these tests: made anew where the recipe is another.
+fn original() -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docker/buckets/original");
+    let name = format!("{REPOSITORY}/original:{}", &digest_of(&folder)[..16]);
+    // A name that is given anew is not old.
+    if !docker(&["tag", &name, &name]) {
+        build("buckets/original/make.sh", &[&name]);
     }
     name
 }
@@ -106,7 +108,7 @@ fn a_table_of_norms_grows_with_each_study_and_the_next_is_held_against_it() {
 fn a_bucket_of_the_originals_recipe_is_installed_and_runs_as_it_is() {
     needs!(Docker, Dcmtk);
     let node = TestNode::start(&format!("[bucket.ProcOriginal]\n{QUIET}"));
-    install(&node, original());
+    install(&node, &original());
     for (seed, runs) in [(1, 1.0), (2, 2.0)] {
         let job = process(&node, "ProcOriginal", seed);
         assert_eq!(job.outcome.as_deref(), Some("success"), "{job:#?}");
@@ -130,7 +132,7 @@ fn read_only_the_bucket_with_norms_runs_and_the_originals_does_not_so_that_writa
     let read_only = |title: &str| format!("[bucket.{title}]\nroot = \"read-only\"\n{QUIET}");
     let node = TestNode::start(&[read_only("ProcQA"), read_only("ProcOriginal")].concat());
     install(&node, qanorms());
-    install(&node, original());
+    install(&node, &original());
     let norms = process(&node, "ProcQA", 1);
     assert_eq!(norms.outcome.as_deref(), Some("success"), "{norms:#?}");
     let original = process(&node, "ProcOriginal", 2);
@@ -142,7 +144,7 @@ fn read_only_the_bucket_with_norms_runs_and_the_originals_does_not_so_that_writa
 fn no_other_user_than_the_images_root_gets_into_its_root_directory_so_that_root_is_the_rule() {
     needs!(Docker, Dcmtk);
     let node = TestNode::start(&format!("[bucket.ProcOriginal]\nuser = \"1000:1000\"\n{QUIET}"));
-    install(&node, original());
+    install(&node, &original());
     let job = process(&node, "ProcOriginal", 1);
     assert_eq!(
         (job.outcome.as_deref(), job.exit_status),

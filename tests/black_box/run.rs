@@ -100,8 +100,8 @@ fn what_a_kill_9_leaves_the_next_run_removes_and_no_other_runs_container() {
     let desk = Desk::new();
     let alive = running(&desk, "alive");
     let mut killed = running(&desk, "killed");
+    // It runs, and who was killed removes nothing; whoever is the next does: this test, or another beside it.
     killed.kill().unwrap();
-    assert_eq!(containers_of(killed.id()).len(), 1, "nobody removed it");
     let next = buckets_run(&script("exit 0"), &[&desk.study("in", 1), &desk.path("out")]);
     assert_eq!(next.code, Some(0), "{next:#?}");
     assert_eq!(containers_of(killed.id()), Vec::<String>::new());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::needs;
 use crate::support::images::docker;
 use crate::support::phantom;
+use crate::support::runs;
 use crate::support::under_test::{MAGICKBOX, TestNode, scratch};
 use crate::terminal::Terminal;
 
@@ -51,11 +52,8 @@ fn the_tutorial_does_what_it_says() {
     let node = TestNode::start("");
     let home = scratch();
     phantom::write(&home.path().join("study"), 20);
-    // A test that was killed left the bucket open, and this one would be asked what becomes of it.
-    docker(&["rm", "--force", "--volumes", &format!("magickbox-open-{NAME}")]);
-    for tag in ["latest", "0.1.0"] {
-        docker(&["rmi", "--force", &format!("{NAME}:{tag}")]);
-    }
+    // The name differs from what a reader types: another run may be at it too.
+    let name = runs::name(NAME);
     let programs = Path::new(MAGICKBOX).parent().unwrap().display().to_string();
     let path = format!("{programs}:{}", std::env::var("PATH").unwrap());
     let mut ran = 0;
@@ -71,12 +69,13 @@ fn the_tutorial_does_what_it_says() {
             continue;
         }
         if block == format!("buckets open {NAME}") {
-            let mut terminal = Terminal::open_in(NAME, home.path());
+            let mut terminal = Terminal::open_in(&name, home.path());
             terminal.shows("# ");
             opened = Some(terminal);
             continue;
         }
-        let script = block.replace("11112", &node.dicom_port().to_string());
+        let port = node.dicom_port().to_string();
+        let script = block.replace("11112", &port).replace(NAME, &name);
         let mut command = Command::new("sh");
         command.args(["-ec", &script]).current_dir(home.path());
         let said = command
@@ -101,6 +100,6 @@ fn the_tutorial_does_what_it_says() {
     }
     assert!(ran >= 15, "only {ran} commands were found");
     for tag in ["latest", "0.1.0", "0.1.1"] {
-        docker(&["rmi", "--force", &format!("{NAME}:{tag}")]);
+        docker(&["rmi", "--force", &format!("{name}:{tag}")]);
     }
 }

@@ -246,8 +246,8 @@ fn send(node: &TestNode, name: &str, objects: usize) -> String {
 #[test]
 fn a_backup_of_a_running_node_comes_back_and_what_came_after_it_is_taken_in() {
     needs!(Docker, Dcmtk);
-    let config = "[bucket.Count]\ncomplete = { level = \"study\", quiet = \"3s\" }\n";
-    let mut node = TestNode::with(&Bucket::fixture("count"), config);
+    let quiet = |time| format!("[bucket.Count]\ncomplete = {{ level = \"study\", quiet = \"{time}\" }}\n");
+    let mut node = TestNode::with(&Bucket::fixture("count"), &quiet("1s"));
     let home = node.scratch("");
     let early = send(&node, "early", 2);
     let early_job = node.wait_for_end("Count");
@@ -280,6 +280,10 @@ fn a_backup_of_a_running_node_comes_back_and_what_came_after_it_is_taken_in() {
     let between_job = node.wait_for("Count", "the end of a job the backup does not know", |job| {
         job.study_instance_uid == between && job.is_over()
     });
+    // However long the rest takes: they are no job before the node is started for the third time.
+    node.terminate().unwrap();
+    fs::write(node.scratch("node.toml"), quiet("30m")).unwrap();
+    node.restart().unwrap();
     let late = send(&node, "late", 4);
 
     let refused = tool("restore", &home, &copy, &["--force"]);
@@ -298,6 +302,7 @@ fn a_backup_of_a_running_node_comes_back_and_what_came_after_it_is_taken_in() {
     assert!(said.stdout.contains("1 sets of objects"), "{said:#?}");
     assert!(said.stdout.contains(&between_job.id), "{said:#?}");
 
+    fs::write(node.scratch("node.toml"), quiet("1s")).unwrap();
     node.restart().unwrap();
     assert!(in_force(&node), "the rules of the backup");
     let job = node.wait_for("Count", "the study that came after the backup", |job| {

@@ -45,9 +45,13 @@ pub struct Pacs {
 impl Pacs {
     /// One that is not there yet.
     pub fn reserve(title: &str) -> Self {
+        Self::at(free_port(), title)
+    }
+
+    fn at(port: u16, title: &str) -> Self {
         Self {
             title: title.to_owned(),
-            port: free_port(),
+            port,
             mood: Arc::new(Mutex::new(Mood::Well)),
             taken: Arc::default(),
         }
@@ -55,15 +59,19 @@ impl Pacs {
 
     /// One that serves.
     pub fn start(title: &str, mood: Mood) -> Self {
-        let pacs = Self::reserve(title);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let pacs = Self::at(listener.local_addr().unwrap().port(), title);
         pacs.becomes(mood);
-        pacs.serve();
+        pacs.serve_on(listener);
         pacs
     }
 
     /// Begins to listen.
     pub fn serve(&self) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+        self.serve_on(TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).unwrap());
+    }
+
+    fn serve_on(&self, listener: TcpListener) {
         let (mood, taken) = (self.mood.clone(), self.taken.clone());
         thread::spawn(move || {
             for socket in listener.incoming().flatten() {

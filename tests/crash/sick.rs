@@ -41,7 +41,8 @@ fn a_sick_pacs_ends_its_deliveries_with_a_reason_and_delays_no_other() {
 fn sick(&(name, mood, end, reason): &(&str, Option<Mood>, &str, &str)) {
     let healthy = Pacs::start("HEALTHY", Mood::Well);
     let ill = mood.map_or_else(|| Pacs::reserve("ILL"), |mood| Pacs::start("ILL", mood));
-    let config = config(&[&ill, &healthy], "1s").replace("[delivery]\n", "[delivery]\ngive_up = \"8s\"\n");
+    // Long enough for a busy machine to deliver to the healthy one meanwhile, and for this test to see it.
+    let config = config(&[&ill, &healthy], "1s").replace("[delivery]\n", "[delivery]\ngive_up = \"20s\"\n");
     let node = node(scratch(), &config, &[]);
     let study = study(2, 4096);
     send(node.dicom_port(), TITLE, &study, &mut BTreeSet::new()).unwrap();

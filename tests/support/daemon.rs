@@ -8,7 +8,9 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use super::PATIENCE;
+use super::leftovers;
 use super::process::Process;
+use super::runs;
 use super::wait::wait_until;
 
 /// containerd and dockerd with all they have in one directory.
@@ -40,8 +42,9 @@ impl Daemon {
     }
 
     fn start_with(live_restore: bool, gpu_driver: bool) -> Result<Self, String> {
+        leftovers::sweep();
         let home = tempfile::Builder::new()
-            .prefix("mbd")
+            .prefix(&format!("{}-", runs::name("mbd")))
             .tempdir()
             .map_err(|e| e.to_string())?;
         let mut daemon = Self {

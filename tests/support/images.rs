@@ -1,6 +1,8 @@
-//! Images of test buckets: the host's static busybox and a folder of `fixtures/buckets`, imported from a tar.
+//! Images of test buckets: a layer with the host's static busybox, which they share, and one with a folder of
+//! `fixtures/buckets`.
 //!
-//! An image is tagged with the hash of its content, so each is made once on a machine.
+//! An image is tagged with the hash of its content, so each is made once on a machine; and made twice at the same time it is the
+//! same image. What nobody asked for in a day is removed (see `leftovers`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,8 +10,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+/// Where images of tests are named.
+pub const REPOSITORY: &str = "magickbox-test";
+
+/// The label of images of tests, which their containers and images made from those have too.
+pub const LABEL: &str = "magickbox.test";
 
 const INFO: &str = "storage/info.json";
 
@@ -71,46 +79,77 @@ impl Bucket {
 
     /// A reference to the image, which is made if it is not there.
     pub fn image(&self) -> String {
-        let busybox = fs::read(busybox()).unwrap();
-        let tar = self.tar(&busybox);
-        let hash: String = Sha256::digest(&tar)
-            .iter()
-            .take(8)
-            .map(|b| format!("{b:02x}"))
-            .collect();
-        let reference = format!("magickbox-test/{}:{hash}", self.name);
-        if !docker(&["image", "inspect", &reference]) {
-            import(&reference, &tar);
+        let (layers, config) = ([base(), self.layer()], "config.json");
+        let digests = layers.each_ref().map(|layer| digest(layer));
+        let image = json!({
+            "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
+            "os": "linux",
+            "created": "2026-01-01T00:00:00Z",
+            "config": { "Labels": { LABEL: "" } },
+            "rootfs": { "type": "layers", "diff_ids": digests.each_ref().map(|digest| format!("sha256:{digest}")) },
+        });
+        let image = image.to_string();
+        let reference = format!("{REPOSITORY}/{}:{}", self.name, &digest(image.as_bytes())[..16]);
+        // A name that is given anew is not old.
+        let is_there = || docker(&["tag", &reference, &reference]);
+        if !is_there() {
+            let files = digests.each_ref().map(|digest| format!("{digest}.tar"));
+            let manifest = json!([{ "Config": config, "RepoTags": [reference], "Layers": files }]);
+            let mut tar = tar::Builder::new(Vec::new());
+            add(&mut tar, config, image.as_bytes());
+            for (file, layer) in files.iter().zip(&layers) {
+                add(&mut tar, file, layer);
+            }
+            add(&mut tar, "manifest.json", manifest.to_string().as_bytes());
+            load(&reference, &tar.into_inner().unwrap());
+            assert!(is_there(), "{reference}");
         }
         reference
     }
 
-    fn tar(&self, busybox: &[u8]) -> Vec<u8> {
+    fn layer(&self) -> Vec<u8> {
         let mut tar = tar::Builder::new(Vec::new());
-        add(&mut tar, "bin/busybox", busybox);
-        // Every image people build has one, and buckets use it.
-        let mut header = tar::Header::new_gnu();
-        header.set_entry_type(tar::EntryType::Directory);
-        header.set_size(0);
-        header.set_mode(0o1777);
-        tar.append_data(&mut header, "tmp/", std::io::empty()).unwrap();
-        let applets = Command::new("busybox").arg("--list").output().unwrap().stdout;
-        for applet in String::from_utf8(applets)
-            .unwrap()
-            .lines()
-            .filter(|a| *a != "busybox")
-        {
-            let mut header = tar::Header::new_gnu();
-            header.set_entry_type(tar::EntryType::Symlink);
-            header.set_size(0);
-            tar.append_link(&mut header, format!("bin/{applet}"), "busybox")
-                .unwrap();
-        }
         for (path, content) in &self.files {
             add(&mut tar, &format!("root/{path}"), content);
         }
         tar.into_inner().unwrap()
     }
+}
+
+/// The layer with busybox and its names.
+fn base() -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    add(&mut tar, "bin/busybox", &fs::read(busybox()).unwrap());
+    // Every image people build has one, and buckets use it.
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Directory);
+    header.set_size(0);
+    header.set_mode(0o1777);
+    tar.append_data(&mut header, "tmp/", std::io::empty()).unwrap();
+    let applets = Command::new("busybox").arg("--list").output().unwrap().stdout;
+    for applet in String::from_utf8(applets)
+        .unwrap()
+        .lines()
+        .filter(|a| *a != "busybox")
+    {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        tar.append_link(&mut header, format!("bin/{applet}"), "busybox")
+            .unwrap();
+    }
+    tar.into_inner().unwrap()
+}
+
+/// The hash of a folder's files, with their names.
+pub fn digest_of(folder: &Path) -> String {
+    let mut files = BTreeMap::new();
+    read_tree(folder, folder, &mut files);
+    digest(format!("{files:?}").as_bytes())
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn add(tar: &mut tar::Builder<Vec<u8>>, path: &str, content: &[u8]) {
@@ -140,15 +179,15 @@ fn busybox() -> PathBuf {
         .expect("busybox-static")
 }
 
-fn import(reference: &str, tar: &[u8]) {
+fn load(reference: &str, tar: &[u8]) {
     let mut docker = Command::new("docker")
-        .args(["import", "-", reference])
+        .args(["load", "-q"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
     docker.stdin.take().unwrap().write_all(tar).unwrap();
-    assert!(docker.wait().unwrap().success(), "docker import {reference}");
+    assert!(docker.wait().unwrap().success(), "docker load {reference}");
 }
 
 /// Runs a docker command and says whether it succeeded.

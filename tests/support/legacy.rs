@@ -129,8 +129,9 @@ impl Client {
     #[track_caller]
     pub fn get(&self, target: &str) -> Reply {
         let reply = self.get_with(target, &[], PATIENT);
-        // What takes longer it never hears. A machine that runs other tests gets some more.
-        assert!(reply.took < 3 * SECOND, "{target}: {:?}", reply.took);
+        // What takes longer it never hears. A machine that runs other tests gets more: what an answer costs is measured by the
+        // benchmark.
+        assert!(reply.took < 15 * SECOND, "{target}: {:?}", reply.took);
         reply
     }
 

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -240,17 +243,35 @@ fn settings(home: &Path, address: &Address, plugins: &[PathBuf]) -> Value {
     })
 }
 
-/// A port that nobody listens on. Below the range the kernel gives to outgoing connections, so that none of those
-/// takes it before it is used; programs that run at once begin at different places.
+/// A port that nobody listens on, and that is given to nobody else as long as this process lives: another run of the tests
+/// would find it free until it is used. Below the range the kernel gives to outgoing connections, so that none of those takes
+/// it either.
 pub fn free_port() -> u16 {
     const FIRST: u16 = 20_000;
     const COUNT: u16 = 10_000;
     static NEXT: AtomicU16 = AtomicU16::new(0);
+    static GIVEN: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
     let offset = (process::id() % u32::from(COUNT)) as u16;
     let candidates = std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed));
     candidates
         .take(usize::from(COUNT))
         .map(|n| FIRST + (offset.wrapping_add(n)) % COUNT)
-        .find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok())
+        .find(|&port| {
+            let Some(reserved) = reserve(port) else {
+                return false;
+            };
+            GIVEN
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(reserved);
+            TcpListener::bind(("127.0.0.1", port)).is_ok()
+        })
         .unwrap_or_default()
+}
+
+/// Takes the port among all runs of this machine: by a name that the kernel gives to one process, and takes from it however it
+/// ends.
+fn reserve(port: u16) -> Option<UnixListener> {
+    let name = SocketAddr::from_abstract_name(format!("magickbox-test-port-{port}")).ok()?;
+    UnixListener::bind_addr(&name).ok()
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::orthanc::free_port;
 use super::peers::python;
 use super::process::Process;
 use super::tls::Identity;
@@ -27,19 +26,24 @@ impl Pacs {
     /// Starts one of that AE title; `options` as `peers/pacs.py` says.
     #[track_caller]
     pub fn start(title: &str, log: &Path, options: &[&str]) -> Self {
-        Self::start_at(free_port(), title, log, options)
+        Self::start_at(0, title, log, options)
     }
 
-    /// The same on a port that was known before.
+    /// The same on a port that was known before; 0 is any.
     #[track_caller]
     pub fn start_at(port: u16, title: &str, log: &Path, options: &[&str]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/peers/pacs.py");
         let mut command = Command::new(python());
         command.arg(script).args([&port.to_string(), title]).args(options);
+        // A PACS before it may have the same log.
+        let before = std::fs::read_to_string(log).unwrap_or_default().len();
         let mut process = Process::start("the PACS", &mut command, log).unwrap();
-        wait_until(super::PATIENCE, "the PACS", || {
+        let port = wait_until(super::PATIENCE, "the PACS", || {
             assert!(process.ended().is_none(), "{}", process.log());
-            process.log().contains("ready").then_some(())
+            let log = process.log();
+            let (_, said) = log.get(before..)?.split_once("ready ")?;
+            let (port, _) = said.split_once('\n')?;
+            port.parse().ok()
         })
         .unwrap();
         Self { port, process }

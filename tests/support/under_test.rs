@@ -1,5 +1,6 @@
 //! The node under test, in a directory of its own that is removed with it.
 
+use std::fs;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -9,9 +10,11 @@ use tempfile::TempDir;
 use super::PATIENCE;
 use super::api::Job;
 use super::images::Bucket;
+use super::leftovers;
 use super::node::Node;
 use super::orthanc::{Address, Orthanc};
 use super::peers::skip;
+use super::runs::Run;
 use super::tmpfs::Tmpfs;
 
 /// The node's program.
@@ -23,7 +26,10 @@ pub const MB: &str = env!("CARGO_BIN_EXE_mb");
 
 /// A directory on a real disk that goes away with the value.
 pub fn scratch() -> TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+    leftovers::sweep();
+    let of_run = Path::new(env!("CARGO_TARGET_TMPDIR")).join(Run::this().to_string());
+    fs::create_dir_all(&of_run).unwrap();
+    tempfile::tempdir_in(of_run).unwrap()
 }
 
 /// A node with its directory. It dereferences to [`Node`].

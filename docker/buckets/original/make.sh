@@ -14,7 +14,7 @@ trap '[ -z "$made" ] || docker rm -f $made >/dev/null' EXIT
 step() { printf 'original: %s\n' "$*" >&2; }
 
 step "a container of $base, changed by hand"
-first=$(docker run -d --network none "$base" sleep 600)
+first=$(docker run -d --rm --network none "$base" sleep 600)
 made="$made $first"
 docker cp -q "$here/root/." "$first:/root/" 2>/dev/null || docker cp "$here/root/." "$first:/root/"
 docker exec "$first" sh -c 'chown -R root:root /root && chmod 755 /root/work.sh /root/storage/db-plugin.code'

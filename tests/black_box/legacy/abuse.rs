@@ -7,6 +7,7 @@ use crate::support::PATIENCE;
 use crate::support::images::Bucket;
 use crate::support::legacy::{PATIENT, Reply, head_of_push, part};
 use crate::support::part10::Object;
+use crate::support::runs;
 use crate::support::under_test::{TestNode, scratch};
 use crate::support::wait::wait_until;
 use crate::support::zip::{Entry, zip};
@@ -123,14 +124,15 @@ fn no_form_and_no_zip_acts_whatever_is_in_it() {
     needs!(Docker);
     let node = TestNode::with(&Bucket::fixture("gate"), "");
     let client = client(&node);
+    let evil = runs::name("/tmp/legacy-evil-");
     let zips = [
         ("nothing", Vec::new()),
         ("no zip", vec![b'x'; 100_000]),
         ("an empty zip", zip(&[])),
-        ("an absolute name", zip(&[Entry::new("/tmp/legacy-evil", "x")])),
+        ("an absolute name", zip(&[Entry::new(&evil, "x")])),
         (
             "a name that leads upwards",
-            zip(&[Entry::new("../../../../../../tmp/legacy-evil", "x")]),
+            zip(&[Entry::new(format!("{}{evil}", "../".repeat(24)), "x")]),
         ),
         ("the same in the middle", zip(&[Entry::new("a/../../x", "x")])),
         (
@@ -140,7 +142,7 @@ fn no_form_and_no_zip_acts_whatever_is_in_it() {
                     mode: 0o120_777,
                     ..Entry::new("l", "/tmp")
                 },
-                Entry::new("l/legacy-evil", "x"),
+                Entry::new(evil.replace("/tmp", "l"), "x"),
             ]),
         ),
         (
@@ -236,7 +238,7 @@ fn no_form_and_no_zip_acts_whatever_is_in_it() {
     .unwrap();
     assert_eq!(files(&node), before);
     assert_eq!(client.list().len(), 0);
-    assert!(!Path::new("/tmp/legacy-evil").exists());
+    assert!(!Path::new(&evil).exists());
     // Whatever it is called, it is a name and no more.
     let odd = zip(&[
         Entry::new("-rf $(x) '\"`;|&.txt", "text"),

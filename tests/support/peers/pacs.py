@@ -1,9 +1,10 @@
 """A PACS that answers as it is told.
 
-pacs.py PORT AE-TITLE [--statuses 0000,B000,...] [--tls CERTIFICATE KEY CA] [--syntaxes UID,...] [--store DIRECTORY]: prints "ready", then for each
-object a line "UID TRANSFER-SYNTAX STATUS" as it is answered. Statuses are used in turn, the last one from then on. With
---tls a client has to show a certificate of the CA. Only these transfer syntaxes are taken, or all that pynetdicom knows.
-With --store the data set of each object is written as it came, to UID.
+pacs.py PORT AE-TITLE [--statuses 0000,B000,...] [--tls CERTIFICATE KEY CA] [--syntaxes UID,...] [--store DIRECTORY]: prints
+"ready PORT", the one it was given or, for 0, one that is free; then for each object a line "UID TRANSFER-SYNTAX STATUS" as
+it is answered. Statuses are used in turn, the last one from then on. With --tls a client has to show a certificate of the
+CA. Only these transfer syntaxes are taken, or all that pynetdicom knows. With --store the data set of each object is written
+as it came, to UID.
 """
 
 import argparse
@@ -49,8 +50,8 @@ if given.tls:
     secure.verify_mode = ssl.CERT_REQUIRED
     secure.load_cert_chain(certificate, key)
     secure.load_verify_locations(ca)
-ae.start_server(
+server = ae.start_server(
     ("127.0.0.1", given.port), block=False, ssl_context=secure, evt_handlers=[(evt.EVT_C_STORE, store)]
 )
-print("ready", flush=True)
+print("ready", server.socket.getsockname()[1], flush=True)
 signal.pause()
