@@ -56,6 +56,7 @@ mod sandbox;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;
+mod transcoding;
 mod tutorial;
 mod upgrade;
 mod verify;
