@@ -6,7 +6,7 @@
 //! ```text
 //! places.rs    how many there may be, in all and from one address
 //! access.rs    who may call: the decision
-//! listener.rs  connections in, associations out
+//! listener.rs  connections in, associations out; listener/admission.rs: whether one is to be
 //! secure.rs    the port for TLS: its certificate is watched
 //! session.rs   the messages of an association
 //! storage.rs   C-STORE
