@@ -31,6 +31,13 @@ pub(super) struct Wire {
     place: Option<Endpoint>,
 }
 
+impl Wire {
+    /// Its AE title, or its name in the configuration.
+    pub fn name(&self) -> &AeTitle {
+        &self.name
+    }
+}
+
 /// A delivery that another one keeps its place behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ahead {
@@ -101,23 +108,38 @@ impl Destinations {
         Some(Target { remote, pace })
     }
 
-    /// How much of us the destination of a delivery gets.
-    pub(super) fn limits(&self, delivery: &Delivery) -> SendLimits {
-        let known = self.of_configuration(delivery);
+    /// How much of us a destination gets.
+    pub(super) fn limits(&self, name: &AeTitle, address: Option<&str>) -> SendLimits {
+        let known = self.meant(name, address);
         known.map(Remote::limits).unwrap_or_default()
     }
 
     /// The destination of a delivery, to be told from others.
     pub(super) fn wire(&self, delivery: &Delivery) -> Wire {
-        let address = match (&delivery.remote, self.named(&delivery.destination)) {
-            (Some(given), _) => Some(&given.address),
-            (None, Some(Remote::Dicom(known))) => Some(&known.address),
+        let given = delivery.remote.as_ref();
+        self.wire_to(&delivery.destination, given.map(|ae| ae.address.as_str()))
+    }
+
+    fn wire_to(&self, name: &AeTitle, given: Option<&str>) -> Wire {
+        let address = match (given, self.named(name)) {
+            (Some(given), _) => Some(given),
+            (None, Some(Remote::Dicom(known))) => Some(known.address.as_str()),
             (None, _) => None,
         };
         Wire {
-            name: delivery.destination.clone(),
-            place: address.map(|address| Endpoint::of(address)),
+            name: name.clone(),
+            place: address.map(Endpoint::of),
         }
+    }
+
+    /// The destinations that rows of deliveries name, each with the addresses that it has in them.
+    pub(super) fn wires(&self, rows: Vec<(AeTitle, Option<String>)>) -> HashMap<Wire, Vec<Option<String>>> {
+        let mut wires: HashMap<_, Vec<_>> = HashMap::new();
+        for (name, address) in rows {
+            let wire = self.wire_to(&name, address.as_deref());
+            wires.entry(wire).or_default().push(address);
+        }
+        wires
     }
 
     /// The first delivery of the same study to the same destination that has to be over before this one goes.
@@ -198,7 +220,10 @@ mod tests {
         };
         assert_eq!(target.remote, Remote::Dicom(expected));
         assert!(target.pace.is_some());
-        assert_eq!(destinations.limits(&same), limits);
+        let limits_of = |d: &Delivery| {
+            destinations.limits(&d.destination, d.remote.as_ref().map(|ae| ae.address.as_str()))
+        };
+        assert_eq!(limits_of(&same), limits);
         assert_eq!(destinations.wire(&same), destinations.wire(&named));
         for other in [
             given("PACS", "pacs.example:105"),
@@ -207,7 +232,7 @@ mod tests {
             let target = destinations.of(&other).unwrap();
             assert_eq!(Some(target.remote), other.remote.clone().map(Remote::Dicom));
             assert!(target.pace.is_none());
-            assert_eq!(destinations.limits(&other), SendLimits::default());
+            assert_eq!(limits_of(&other), SendLimits::default());
             assert_ne!(destinations.wire(&other), destinations.wire(&named));
         }
     }
