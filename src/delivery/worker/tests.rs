@@ -397,4 +397,5 @@ fn a_pacs_that_breaks_the_protocol_again_and_again_is_not_asked_for_days() {
     assert_eq!(scene.states(&job), [("sent", 4), ("sent", 4), ("sent", 3)]);
 }
 
+mod again;
 mod crowd;
