@@ -224,7 +224,7 @@ impl Committer {
 
     /// Asks once; answers whether the destination said something over that association, where it took the question.
     fn ask(&self, delivery: &Delivery, patience: Duration) -> Result<Option<bool>, StoreError> {
-        let Some(Remote::Dicom(remote)) = self.destinations.of(delivery).map(|target| target.remote) else {
+        let Some(remote) = self.destinations.to_be_asked(delivery) else {
             let error = "it is no [[remote_ae]] of the configuration any more".to_owned();
             return self.give_up(delivery, error).map(|()| None);
         };
@@ -262,7 +262,7 @@ impl Committer {
                     .unwrap_or(false)
             },
         };
-        let asked = ask(&remote, &request, timeouts, patience, |answer| {
+        let asked = ask(remote, &request, timeouts, patience, |answer| {
             self.hear(&remote.ae_title, answer)
         });
         match asked {

@@ -86,19 +86,27 @@ impl Destinations {
         is_there.then_some(remote)
     }
 
+    /// Who is asked about a delivery that it took. A rule may have it called by another title than the configuration says;
+    /// asked it is as the configuration says, for that is the title by which it may call with its answer.
+    pub(super) fn to_be_asked(&self, delivery: &Delivery) -> Option<&RemoteAe> {
+        match self.of_configuration(delivery)? {
+            Remote::Dicom(remote) => Some(remote),
+            Remote::Folder(_) | Remote::Web(_) => None,
+        }
+    }
+
     fn of_configuration(&self, delivery: &Delivery) -> Option<&Remote> {
         let given = delivery.remote.as_ref();
         self.meant(&delivery.destination, given.map(|ae| ae.address.as_str()))
     }
 
-    /// Where a delivery goes. What a rule said itself is as it was said, and else as the configuration has it for that peer:
-    /// over TLS, at its pace, with storage commitment. `None`: the configuration has no such destination.
+    /// Where a delivery goes. What a rule calls the peer by is as it said, and all else as the configuration has it for that
+    /// peer: where it is, in the spelling that its certificate may have; over TLS, at its pace, with storage commitment. `None`: the configuration has no such destination.
     pub(super) fn of(&self, delivery: &Delivery) -> Option<Target> {
         let known = self.of_configuration(delivery);
         let remote = match (&delivery.remote, known) {
             (None, known) => known?.clone(),
             (Some(given), Some(Remote::Dicom(known))) => Remote::Dicom(RemoteAe {
-                address: given.address.clone(),
                 calling: given.calling.clone(),
                 ..known.clone()
             }),
@@ -214,7 +222,6 @@ mod tests {
         let same = given("PACS", "pacs.example:0104");
         let target = destinations.of(&same).unwrap();
         let expected = RemoteAe {
-            address: "pacs.example:0104".to_owned(),
             calling: title("RULE"),
             ..known.clone()
         };

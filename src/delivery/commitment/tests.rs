@@ -100,3 +100,32 @@ fn a_destination_that_says_nothing_over_the_association_that_asks_has_less_time_
     }
     assert_eq!(patience, [SAME_ASSOCIATION, SILENT, SILENT, SAME_ASSOCIATION]);
 }
+
+#[test]
+fn a_destination_is_asked_by_the_title_that_it_may_answer_to_whatever_a_rule_called_it_by() {
+    use crate::delivery::scene::{BEGIN, Hands, Pacs, Scene};
+    use crate::model::RemoteAe;
+
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let pacs = Pacs::start("PACS");
+    let Remote::Dicom(plain) = pacs.remote() else {
+        unreachable!()
+    };
+    let remote = Remote::Dicom(RemoteAe {
+        commit: true,
+        ..plain
+    });
+    let worker = scene.worker(
+        crate::config::Config::load(None).unwrap().delivery,
+        vec![remote],
+        &hands,
+    );
+    let given = pacs.given(&format!("[::FFFF:127.0.0.1]:{}", pacs.port()));
+    let job = scene.job_to("1.2.3", 1, vec![given], BEGIN);
+    hands.turn(&worker, BEGIN.plus(Duration::from_secs(1)));
+    assert_eq!(scene.states(&job), [("committing", 1)]);
+    let delivery = scene.deliveries(&job).remove(0);
+    // It knows no storage commitment: how it was called is what counts.
+    let _ = worker.committer.ask(&delivery, Duration::ZERO);
+    assert_eq!(pacs.callers(), ["RULE", "NODE"]);
+}
