@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc};
 
@@ -21,6 +21,10 @@ use crate::telemetry::field;
 
 /// Deliveries are looked at this often even if nobody said that one is to be committed.
 const AT_LEAST: Duration = Duration::from_secs(60);
+
+/// After a look, so many times as long as it took: it grows with what is to be committed, and each delivery that is sent asks
+/// for one.
+const REST: u32 = 4;
 
 /// Before a store in trouble is asked again.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -131,14 +135,19 @@ impl Committer {
         let mut turns = Turns::default();
         let (over, mut ended) = mpsc::unbounded_channel();
         loop {
+            let begun = Instant::now();
             let wait = self.pass(&mut turns, &over).unwrap_or_else(|error| {
                 tracing::error!(%error, "look at the deliveries to be committed");
                 AGAIN
             });
+            tokio::time::sleep(begun.elapsed().saturating_mul(REST)).await;
             tokio::select! {
                 Some(done) = ended.recv() => turns.end(done),
                 () = self.due.notified() => {}
                 () = tokio::time::sleep(wait) => {}
+            }
+            while let Ok(done) = ended.try_recv() {
+                turns.end(done);
             }
         }
     }
