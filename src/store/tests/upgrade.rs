@@ -71,7 +71,7 @@ fn what_was_under_way_is_neither_lost_nor_held_nor_released_before_its_time() {
         latest: Timestamp(now.0 + HOUR),
     };
     let pacs = (AeTitle::parse("PACS").unwrap(), None);
-    assert_eq!(store.destinations_open().unwrap(), [pacs.clone()]);
+    assert_eq!(store.destinations_open().unwrap(), std::slice::from_ref(&pacs));
     let due = store.deliveries_due(&pacs.0, &[None], by, 9).unwrap();
     assert_eq!(due.next_at, Some(Timestamp(now.0 + HOUR / 2)));
     let cut_off: Vec<_> = due.first.iter().map(|d| (d.id, d.tried, d.attempts)).collect();
