@@ -41,3 +41,20 @@ fn what_is_released_is_tried_on_the_schedule_of_a_first_attempt() {
     scene.store.release(&job, hands.now()).wait().unwrap();
     soon_after_it_is_back(&scene, &hands, &worker, &pacs);
 }
+
+#[test]
+fn what_an_operator_held_meanwhile_has_its_whole_time_when_it_is_released() {
+    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
+    let pacs = Pacs::start("PACS");
+    let worker = scene.worker(config(), vec![pacs.remote()], &hands);
+    pacs.is_away(true);
+    let job = scene.job("1.2.3", 1, &["PACS"], BEGIN);
+    hands.turn(&worker, hours(1));
+    scene.store.hold(&job).wait().unwrap();
+    hands.turn(&worker, hours(100));
+    scene.store.release(&job, hands.now()).wait().unwrap();
+    hands.turn(&worker, hours(170));
+    assert_eq!(scene.states(&job)[0].0, "retrying");
+    hands.turn(&worker, hours(174));
+    assert_eq!(scene.states(&job)[0].0, "held");
+}
