@@ -3,9 +3,9 @@
 //!
 //! What is asked and what is answered are rows: an answer that comes after days, or after a crash, finds its delivery.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc};
 
@@ -22,11 +22,22 @@ use crate::telemetry::field;
 /// Deliveries are looked at this often even if nobody said that one is to be committed.
 const AT_LEAST: Duration = Duration::from_secs(60);
 
+/// After a look, so many times as long as it took: it grows with what is to be committed, and each delivery that is sent asks
+/// for one.
+const REST: u32 = 4;
+
 /// Before a store in trouble is asked again.
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// How long the association that asked is kept open for the answer.
 const SAME_ASSOCIATION: Duration = Duration::from_secs(10);
+
+/// … of a destination that said nothing there the last time: it answers over one of its own, perhaps hours later, and others
+/// are to be asked about meanwhile.
+const SILENT: Duration = Duration::from_secs(1);
+
+/// Deliveries that are read in one look; after more of them it looks again.
+const MOST_READ: usize = 500;
 
 /// Asks for storage commitment.
 #[derive(Clone)]
@@ -49,8 +60,52 @@ enum Next {
     GiveUp(String),
 }
 
-/// Tells that a destination is free again, however it was asked.
-struct Over(mpsc::UnboundedSender<Wire>, Wire);
+/// A delivery as it was sent last: sent again, everything is asked anew.
+type Sent = (i64, u32);
+
+/// What is known of deliveries to be committed: there may be ten thousands, and each is read when something is due.
+#[derive(Default)]
+struct Turns {
+    /// Where each goes, and until when nothing is to be done about it.
+    known: HashMap<Sent, (Wire, RunTime)>,
+    /// Destinations that are being asked.
+    busy: HashSet<Wire>,
+    /// Destinations that said nothing over the association that asked them last.
+    silent: HashSet<Wire>,
+}
+
+/// A question that is over.
+#[derive(Clone)]
+struct Done {
+    wire: Wire,
+    sent: Sent,
+    /// Whether the destination answered over the association that asked it; `None`: it was not asked, or did not take it.
+    answered: Option<bool>,
+}
+
+impl Turns {
+    fn end(&mut self, done: Done) {
+        self.busy.remove(&done.wire);
+        self.known.remove(&done.sent);
+        match done.answered {
+            Some(true) => _ = self.silent.remove(&done.wire),
+            Some(false) => _ = self.silent.insert(done.wire),
+            None => {}
+        }
+    }
+
+    /// How long the association that asks a destination is kept open for the answer.
+    fn patience(&self, wire: &Wire) -> Duration {
+        if self.silent.contains(wire) {
+            SILENT
+        } else {
+            SAME_ASSOCIATION
+        }
+    }
+}
+
+/// Tells that a question is over, however that was.
+struct Over(mpsc::UnboundedSender<Done>, Done);
 
 impl Drop for Over {
     fn drop(&mut self) {
@@ -77,55 +132,97 @@ impl Committer {
 
     /// Asks what is to be asked; never ends.
     pub async fn run(self) {
-        let mut busy = HashSet::new();
+        let mut turns = Turns::default();
         let (over, mut ended) = mpsc::unbounded_channel();
         loop {
-            let wait = self.pass(&mut busy, &over).unwrap_or_else(|error| {
+            let begun = Instant::now();
+            let wait = self.pass(&mut turns, &over).unwrap_or_else(|error| {
                 tracing::error!(%error, "look at the deliveries to be committed");
                 AGAIN
             });
+            tokio::time::sleep(begun.elapsed().saturating_mul(REST)).await;
             tokio::select! {
-                Some(destination) = ended.recv() => { busy.remove(&destination); }
+                Some(done) = ended.recv() => turns.end(done),
                 () = self.due.notified() => {}
                 () = tokio::time::sleep(wait) => {}
+            }
+            while let Ok(done) = ended.try_recv() {
+                turns.end(done);
             }
         }
     }
 
     /// Begins to ask what is due; answers how long nothing else is.
-    fn pass(
-        &self,
-        busy: &mut HashSet<Wire>,
-        over: &mpsc::UnboundedSender<Wire>,
-    ) -> Result<Duration, StoreError> {
+    fn pass(&self, turns: &mut Turns, over: &mpsc::UnboundedSender<Done>) -> Result<Duration, StoreError> {
         let now = self.store.moment().ran;
-        let mut wait = AT_LEAST;
-        for (delivery, asks) in self.store.deliveries_committing()? {
+        let (mut wait, mut read) = (AT_LEAST, 0);
+        let committing = self.store.deliveries_committing()?;
+        let still: HashSet<Sent> = committing.iter().copied().collect();
+        turns.known.retain(|sent, _| still.contains(sent));
+        for sent in committing {
+            let due = match turns.known.get(&sent) {
+                Some((_, until)) if *until > now => {
+                    wait = wait.min(until.since(now));
+                    false
+                }
+                Some((wire, _)) => !turns.busy.contains(wire),
+                None => true,
+            };
+            if !due {
+                continue;
+            }
+            if read == MOST_READ {
+                return Ok(Duration::ZERO);
+            }
+            read += 1;
+            let Some((delivery, asks)) = self.store.delivery_committing(sent)? else {
+                continue;
+            };
             let wire = self.destinations.wire(&delivery);
-            if busy.contains(&wire) {
-                continue;
+            match next(&self.config, &asks, now) {
+                Next::Wait(until) => {
+                    wait = wait.min(until.since(now));
+                    turns.known.insert(sent, (wire, until));
+                }
+                next => {
+                    turns.known.insert(sent, (wire.clone(), now));
+                    if turns.busy.insert(wire.clone()) {
+                        self.begin(
+                            delivery,
+                            next,
+                            turns.patience(&wire),
+                            Over(
+                                over.clone(),
+                                Done {
+                                    wire,
+                                    sent,
+                                    answered: None,
+                                },
+                            ),
+                        );
+                    }
+                }
             }
-            let next = next(&self.config, &asks, now);
-            if let Next::Wait(until) = next {
-                wait = wait.min(until.since(now));
-                continue;
-            }
-            busy.insert(wire.clone());
-            let over = Over(over.clone(), wire);
-            let this = self.clone();
-            tokio::task::spawn_blocking(move || {
-                let done = match next {
-                    Next::GiveUp(error) => this.give_up(&delivery, error),
-                    _ => this.ask(&delivery),
-                };
-                if let Err(error) = done {
+        }
+        Ok(wait)
+    }
+
+    fn begin(&self, delivery: Delivery, next: Next, patience: Duration, mut over: Over) {
+        let this = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let done = match next {
+                Next::GiveUp(error) => this.give_up(&delivery, error).map(|()| None),
+                _ => this.ask(&delivery, patience),
+            };
+            match done {
+                Ok(answered) => over.1.answered = answered,
+                Err(error) => {
                     tracing::error!({ field::DELIVERY } = delivery.id, %error, "keep what became of a storage commitment");
                     std::thread::sleep(AGAIN);
                 }
-                drop(over);
-            });
-        }
-        Ok(wait)
+            }
+            drop(over);
+        });
     }
 
     /// Why stands with the delivery. It may have the words of the destination, which may name the patient: not in the log.
@@ -134,10 +231,11 @@ impl Committer {
         self.store.commitment_given_up(delivery.id, error).wait()
     }
 
-    fn ask(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        let Some(Remote::Dicom(remote)) = self.destinations.of(delivery).map(|target| target.remote) else {
+    /// Asks once; answers whether the destination said something over that association, where it took the question.
+    fn ask(&self, delivery: &Delivery, patience: Duration) -> Result<Option<bool>, StoreError> {
+        let Some(remote) = self.destinations.to_be_asked(delivery) else {
             let error = "it is no [[remote_ae]] of the configuration any more".to_owned();
-            return self.give_up(delivery, error);
+            return self.give_up(delivery, error).map(|()| None);
         };
         let references = self.references(delivery)?;
         if references.is_empty() {
@@ -145,11 +243,12 @@ impl Committer {
             return self
                 .store
                 .commitment_given_up(delivery.id, "nothing is left to be committed".to_owned())
-                .wait();
+                .wait()
+                .map(|()| None);
         }
         let Ok(transaction_uid) = Uid::parse(format!("2.25.{}", uuid::Uuid::new_v4().as_u128()).as_bytes())
         else {
-            return Ok(());
+            return Ok(None);
         };
         let request = Request {
             transaction_uid: transaction_uid.clone(),
@@ -165,25 +264,26 @@ impl Committer {
         };
         // Heard another way, others are asked: a destination is asked about one delivery at a time.
         let patience = Patience {
-            most: SAME_ASSOCIATION,
+            most: patience,
             is_over: || {
                 self.store
                     .commitment_is_answered(&transaction_uid)
                     .unwrap_or(false)
             },
         };
-        let asked = ask(&remote, &request, timeouts, patience, |answer| {
+        let asked = ask(remote, &request, timeouts, patience, |answer| {
             self.hear(&remote.ae_title, answer)
         });
         match asked {
             Ok(asked) if asked.status == Status::SUCCESS => {
                 tracing::info!({ field::DELIVERY } = delivery.id, to = %delivery.destination, answered = asked.answered, "asked for storage commitment");
-                self.store.commitment_taken(&transaction_uid).wait()
+                self.store.commitment_taken(&transaction_uid).wait()?;
+                Ok(Some(asked.answered))
             }
             // Of the moment: asked again.
             Ok(asked) if asked.status.is_of_the_moment() => {
                 tracing::warn!({ field::DELIVERY } = delivery.id, to = %delivery.destination, status = %asked.status, "storage commitment not taken; asking again");
-                Ok(())
+                Ok(None)
             }
             Ok(asked) => {
                 let comment = asked.comment.map(|c| format!(" ({c})")).unwrap_or_default();
@@ -191,11 +291,12 @@ impl Committer {
                     delivery,
                     format!("the request got status {}{comment}", asked.status),
                 )
+                .map(|()| None)
             }
-            Err(error) if is_permanent(&error) => self.give_up(delivery, error.to_string()),
+            Err(error) if is_permanent(&error) => self.give_up(delivery, error.to_string()).map(|()| None),
             Err(error) => {
                 tracing::warn!({ field::DELIVERY } = delivery.id, to = %delivery.destination, %error, "ask for storage commitment; trying again");
-                Ok(())
+                Ok(None)
             }
         }
     }
@@ -276,43 +377,4 @@ fn next(config: &DeliveryConfig, asks: &Asks, now: RunTime) -> Next {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn asks(first: i64, last: i64, last_taken: bool, taken: u32, lost: u32) -> Asks {
-        Asks {
-            first: Some(RunTime(first)),
-            last: Some(RunTime(last)),
-            last_taken,
-            taken,
-            lost,
-        }
-    }
-
-    #[test]
-    fn it_is_asked_again_when_no_answer_came_in_time_and_then_shown() {
-        let config = DeliveryConfig {
-            commit_timeout: Duration::from_secs(10),
-            commit_tries: 2,
-            ..crate::config::Config::load(None).unwrap().delivery
-        };
-        let at = |asks: &Asks, now: i64| next(&config, asks, RunTime(now));
-        assert_eq!(at(&Asks::default(), 5), Next::Ask);
-        let once = asks(0, 0, true, 1, 0);
-        assert_eq!(at(&once, 9_999), Next::Wait(RunTime(10_000)));
-        assert_eq!(at(&once, 10_000), Next::Ask);
-        let twice = asks(0, 10_000, true, 2, 0);
-        assert_eq!(at(&twice, 19_000), Next::Wait(RunTime(20_000)));
-        assert!(matches!(at(&twice, 20_000), Next::GiveUp(_)));
-        // It was not there: as with sending, 30 s, then twice as long each time, for 72 h.
-        let lost = asks(0, 0, false, 0, 1);
-        assert_eq!(at(&lost, 29_000), Next::Wait(RunTime(30_000)));
-        assert_eq!(at(&lost, 30_000), Next::Ask);
-        assert_eq!(
-            at(&asks(0, 30_000, false, 0, 2), 80_000),
-            Next::Wait(RunTime(90_000))
-        );
-        let long = 73 * 3_600_000;
-        assert!(matches!(at(&asks(0, 1, false, 0, 99), long), Next::GiveUp(_)));
-    }
-}
+mod tests;

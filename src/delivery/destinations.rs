@@ -31,6 +31,13 @@ pub(super) struct Wire {
     place: Option<Endpoint>,
 }
 
+impl Wire {
+    /// Its AE title, or its name in the configuration.
+    pub fn name(&self) -> &AeTitle {
+        &self.name
+    }
+}
+
 /// A delivery that another one keeps its place behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ahead {
@@ -79,19 +86,27 @@ impl Destinations {
         is_there.then_some(remote)
     }
 
+    /// Who is asked about a delivery that it took. A rule may have it called by another title than the configuration says;
+    /// asked it is as the configuration says, for that is the title by which it may call with its answer.
+    pub(super) fn to_be_asked(&self, delivery: &Delivery) -> Option<&RemoteAe> {
+        match self.of_configuration(delivery)? {
+            Remote::Dicom(remote) => Some(remote),
+            Remote::Folder(_) | Remote::Web(_) => None,
+        }
+    }
+
     fn of_configuration(&self, delivery: &Delivery) -> Option<&Remote> {
         let given = delivery.remote.as_ref();
         self.meant(&delivery.destination, given.map(|ae| ae.address.as_str()))
     }
 
-    /// Where a delivery goes. What a rule said itself is as it was said, and else as the configuration has it for that peer:
-    /// over TLS, at its pace, with storage commitment. `None`: the configuration has no such destination.
+    /// Where a delivery goes. What a rule calls the peer by is as it said, and all else as the configuration has it for that
+    /// peer: where it is, in the spelling that its certificate may have; over TLS, at its pace, with storage commitment. `None`: the configuration has no such destination.
     pub(super) fn of(&self, delivery: &Delivery) -> Option<Target> {
         let known = self.of_configuration(delivery);
         let remote = match (&delivery.remote, known) {
             (None, known) => known?.clone(),
             (Some(given), Some(Remote::Dicom(known))) => Remote::Dicom(RemoteAe {
-                address: given.address.clone(),
                 calling: given.calling.clone(),
                 ..known.clone()
             }),
@@ -101,23 +116,38 @@ impl Destinations {
         Some(Target { remote, pace })
     }
 
-    /// How much of us the destination of a delivery gets.
-    pub(super) fn limits(&self, delivery: &Delivery) -> SendLimits {
-        let known = self.of_configuration(delivery);
+    /// How much of us a destination gets.
+    pub(super) fn limits(&self, name: &AeTitle, address: Option<&str>) -> SendLimits {
+        let known = self.meant(name, address);
         known.map(Remote::limits).unwrap_or_default()
     }
 
     /// The destination of a delivery, to be told from others.
     pub(super) fn wire(&self, delivery: &Delivery) -> Wire {
-        let address = match (&delivery.remote, self.named(&delivery.destination)) {
-            (Some(given), _) => Some(&given.address),
-            (None, Some(Remote::Dicom(known))) => Some(&known.address),
+        let given = delivery.remote.as_ref();
+        self.wire_to(&delivery.destination, given.map(|ae| ae.address.as_str()))
+    }
+
+    fn wire_to(&self, name: &AeTitle, given: Option<&str>) -> Wire {
+        let address = match (given, self.named(name)) {
+            (Some(given), _) => Some(given),
+            (None, Some(Remote::Dicom(known))) => Some(known.address.as_str()),
             (None, _) => None,
         };
         Wire {
-            name: delivery.destination.clone(),
-            place: address.map(|address| Endpoint::of(address)),
+            name: name.clone(),
+            place: address.map(Endpoint::of),
         }
+    }
+
+    /// The destinations that rows of deliveries name, each with the addresses that it has in them.
+    pub(super) fn wires(&self, rows: Vec<(AeTitle, Option<String>)>) -> HashMap<Wire, Vec<Option<String>>> {
+        let mut wires: HashMap<_, Vec<_>> = HashMap::new();
+        for (name, address) in rows {
+            let wire = self.wire_to(&name, address.as_deref());
+            wires.entry(wire).or_default().push(address);
+        }
+        wires
     }
 
     /// The first delivery of the same study to the same destination that has to be over before this one goes.
@@ -192,13 +222,15 @@ mod tests {
         let same = given("PACS", "pacs.example:0104");
         let target = destinations.of(&same).unwrap();
         let expected = RemoteAe {
-            address: "pacs.example:0104".to_owned(),
             calling: title("RULE"),
             ..known.clone()
         };
         assert_eq!(target.remote, Remote::Dicom(expected));
         assert!(target.pace.is_some());
-        assert_eq!(destinations.limits(&same), limits);
+        let limits_of = |d: &Delivery| {
+            destinations.limits(&d.destination, d.remote.as_ref().map(|ae| ae.address.as_str()))
+        };
+        assert_eq!(limits_of(&same), limits);
         assert_eq!(destinations.wire(&same), destinations.wire(&named));
         for other in [
             given("PACS", "pacs.example:105"),
@@ -207,7 +239,7 @@ mod tests {
             let target = destinations.of(&other).unwrap();
             assert_eq!(Some(target.remote), other.remote.clone().map(Remote::Dicom));
             assert!(target.pace.is_none());
-            assert_eq!(destinations.limits(&other), SendLimits::default());
+            assert_eq!(limits_of(&other), SendLimits::default());
             assert_ne!(destinations.wire(&other), destinations.wire(&named));
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! destinations  what the configuration says of each, and the pace that its deliveries share
 //! worker        which delivery goes when
-//! lanes         what is under way: how many to a destination, and none of a study before the one before it
+//! lanes         what is under way: how many to a destination
 //! gate          what must not leave, held against what came in
 //! shelves       who sends from the copies that the gate made
 //! sender        one attempt, and what follows from it
@@ -29,7 +29,11 @@
 //! waits behind another delivery, stands by for one, or its job is held; and by how long the node has run, not by the machine's
 //! clock, which may be set: a node that was off for days gives a destination its time all the same. By default: 30 s, 1 min,
 //! … 32 min, 1 h, for 72 h, which is at most about a hundred attempts. A destination that answers something else than it was
-//! asked, and nothing else, has three.
+//! asked, and nothing else, has three. What a person sends again, or lets go, begins with the first wait and has its whole time.
+//!
+//! # Very many
+//! A destination that is away may have ten thousands of deliveries before it. What is read of them at a time is what can go
+//! now, by indexes of the store; of what is to be committed it is the numbers, and each delivery when something is due.
 
 mod aftermath;
 mod commitment;

@@ -215,6 +215,7 @@ struct PacsState {
     names_another: AtomicBool,
     answers_nobody: AtomicBool,
     calls: AtomicUsize,
+    callers: Mutex<Vec<String>>,
     taken: Mutex<Vec<(String, Vec<u8>)>>,
 }
 
@@ -277,6 +278,11 @@ impl Pacs {
         self.state.calls.load(Ordering::SeqCst)
     }
 
+    /// The calling AE titles of its associations, in their order.
+    pub fn callers(&self) -> Vec<String> {
+        self.state.callers.lock().unwrap().clone()
+    }
+
     /// The objects it took, in their order: SOP Instance UID and data set.
     pub fn taken(&self) -> Vec<(String, Vec<u8>)> {
         self.state.taken.lock().unwrap().clone()
@@ -311,7 +317,14 @@ fn take_all(request: &AssociateRq) -> Vec<Acceptance> {
 fn serve(socket: TcpStream, state: &PacsState) -> Result<(), Error> {
     let artim = Deadline::after(PATIENCE, "a request");
     let connection = Connection::new(Box::new(socket), Stop::default())?;
-    let mut association = accept(connection, Limits::default(), &artim, |r| Ok(take_all(r)))?;
+    let mut association = accept(connection, Limits::default(), &artim, |request| {
+        state
+            .callers
+            .lock()
+            .unwrap()
+            .push(request.calling.trim().to_owned());
+        Ok(take_all(request))
+    })?;
     loop {
         let mut bytes = Vec::new();
         let context = loop {

@@ -248,7 +248,10 @@ pub(super) fn next(
         if now.ran.since(delivery.tried.unwrap_or(now.ran)) >= config.give_up {
             return AttemptEnd::last(DeliveryEvent::GaveUp, attempt.error);
         }
-        let wait = spread(wait(config, delivery.attempts), delivery);
+        let wait = spread(
+            wait(config, delivery.attempts.saturating_sub(delivery.attempts_before)),
+            delivery,
+        );
         return AttemptEnd {
             event: DeliveryEvent::Postponed,
             next_at: Some(now.at.plus(wait)),

@@ -11,7 +11,7 @@ use crate::config::DeliveryConfig;
 use crate::dicom::scu::ScuTimeouts;
 use crate::dicom::upper_layer::Stop;
 use crate::model::{Delivery, DeliveryEvent, DeliveryState, Direction, InstanceState, Layout, Moment, Place};
-use crate::store::{AttemptEnd, Store, StoreError};
+use crate::store::{AttemptEnd, DueBy, Store, StoreError};
 use crate::telemetry::field;
 use crate::telemetry::metrics::METRICS;
 
@@ -100,32 +100,45 @@ impl Worker {
         over: &mpsc::UnboundedSender<(Wire, i64)>,
     ) -> Result<Duration, StoreError> {
         let now = (self.clock)().at;
+        let by = DueBy {
+            now,
+            latest: now.plus(self.config.longest_retry),
+        };
         let mut wait = AT_LEAST;
-        let mut look = lanes.look();
-        for delivery in self.store.deliveries_open()? {
-            // Later than it could have been put off to: the clock was set back since.
-            let latest = now.plus(self.config.longest_retry);
-            let due = delivery.next_at.filter(|at| *at <= latest).unwrap_or(now);
-            let wire = self.destinations.wire(&delivery);
-            if !look.is_free(&wire, &delivery, self.destinations.limits(&delivery).associations) {
+        for (wire, addresses) in self.destinations.wires(self.store.destinations_open()?) {
+            let most = self.limit_of(&wire, &addresses);
+            if !lanes.has_room(&wire, most) {
                 continue;
             }
-            if due > now {
-                wait = wait.min(due.since(now));
-                continue;
-            }
-            look.begin(wire.clone(), &delivery);
-            let worker = self.clone();
-            let over = Over(over.clone(), (wire, delivery.id));
-            tokio::task::spawn_blocking(move || {
-                if let Err(error) = worker.attempt(&delivery) {
-                    tracing::error!({ field::DELIVERY } = delivery.id, %error, "keep what became of a delivery; trying again");
-                    std::thread::sleep(AGAIN);
+            // Those under way are among them.
+            let due = self.store.deliveries_due(wire.name(), &addresses, by, most)?;
+            let next = due.next_at.map(|at| at.since(now));
+            wait = next.map_or(wait, |next| wait.min(next));
+            for delivery in due.first {
+                if lanes.begin(&wire, delivery.id, most) {
+                    self.begin(delivery, wire.clone(), over);
                 }
-                drop(over);
-            });
+            }
         }
         Ok(wait)
+    }
+
+    /// How many associations a destination has at once: by any of the addresses that it has in rows.
+    fn limit_of(&self, wire: &Wire, addresses: &[Option<String>]) -> usize {
+        let address = addresses.first().and_then(Option::as_deref);
+        self.destinations.limits(wire.name(), address).associations
+    }
+
+    fn begin(&self, delivery: Delivery, wire: Wire, over: &mpsc::UnboundedSender<(Wire, i64)>) {
+        let worker = self.clone();
+        let over = Over(over.clone(), (wire, delivery.id));
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = worker.attempt(&delivery) {
+                tracing::error!({ field::DELIVERY } = delivery.id, %error, "keep what became of a delivery; trying again");
+                std::thread::sleep(AGAIN);
+            }
+            drop(over);
+        });
     }
 
     /// One attempt at one delivery; one that breaks down is put off as any other that fails, or it would begin again at once,

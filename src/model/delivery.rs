@@ -294,6 +294,8 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// Tries so far.
     pub attempts: u32,
+    /// Of those, the ones before an operator sent it again, or released it or its job: the waits begin anew from there.
+    pub attempts_before: u32,
     /// When it was created.
     pub created_at: Timestamp,
     /// Its first attempt since then, or since an operator sent it again or released its job: `give_up` runs from there, while

@@ -48,7 +48,7 @@ impl Store {
             db.execute("UPDATE jobs SET held_from = NULL WHERE id = ?1", [id.as_str()])?;
             // It was not for the destination that they waited.
             db.execute(
-                "UPDATE deliveries SET tried = NULL WHERE job = (SELECT seq FROM jobs WHERE id = ?1)",
+                "UPDATE deliveries SET tried = NULL, attempts_before = attempts WHERE job = (SELECT seq FROM jobs WHERE id = ?1)",
                 [id.as_str()],
             )?;
             record(db, &id, "released", "by an operator")?;
@@ -94,6 +94,7 @@ impl Store {
             for (delivery, next) in &again {
                 db.execute(
                     "UPDATE deliveries SET state = ?2, next_at = NULL, error = NULL, created_at = ?3, tried = NULL, faults = 0, \
+                     attempts_before = attempts, \
                      gate_state = CASE gate_state WHEN 'held' THEN 'open' ELSE gate_state END \
                      WHERE id = ?1",
                     params![delivery, next.name(), at.0],

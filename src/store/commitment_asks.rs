@@ -38,18 +38,32 @@ pub enum CommitmentHeard {
 pub type Answered = (Vec<Uid>, Vec<(Uid, u16)>);
 
 impl Store {
-    /// Deliveries whose destination has still to say that it keeps what it took, with what it was asked.
+    /// Deliveries whose destination has still to say that it keeps what it took, oldest first: their numbers, with the
+    /// attempts that each took to be sent.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn deliveries_committing(&self) -> Result<Vec<(Delivery, Asks)>> {
+    pub fn deliveries_committing(&self) -> Result<Vec<(i64, u32)>> {
         self.read(|db| {
-            let deliveries = query(db, "d.state = 'committing' ORDER BY d.id", [])?;
-            let with_asks = |delivery: Delivery| {
-                let asks = asks(db, delivery.id)?;
-                Ok((delivery, asks))
-            };
-            deliveries.into_iter().map(with_asks).collect()
+            // None is put off: by the index that is the order of their numbers.
+            let mut statement = db.prepare_cached(
+                "SELECT id, attempts FROM deliveries WHERE state = 'committing' ORDER BY next_at, id",
+            )?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// One of them, with what its destination was asked; `None`: it is none any more.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn delivery_committing(&self, (id, attempts): (i64, u32)) -> Result<Option<(Delivery, Asks)>> {
+        self.read(|db| {
+            let is_it = "d.id = ?1 AND d.attempts = ?2 AND d.state = 'committing'";
+            let found = query(db, is_it, params![id, attempts])?.pop();
+            let with_asks = |delivery: Delivery| Ok((delivery, asks(db, id)?));
+            found.map(with_asks).transpose()
         })
     }
 

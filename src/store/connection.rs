@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Result, StoreError};
 
 /// Every schema there was, oldest first. A file of migrations is never changed once released.
-pub(super) const MIGRATIONS: [&str; 17] = [
+pub(super) const MIGRATIONS: [&str; 18] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_associations.sql"),
     include_str!("migrations/0003_ways_out.sql"),
@@ -26,6 +26,7 @@ pub(super) const MIGRATIONS: [&str; 17] = [
     include_str!("migrations/0015_audit_sent.sql"),
     include_str!("migrations/0016_audit_by_time.sql"),
     include_str!("migrations/0017_tries.sql"),
+    include_str!("migrations/0018_due.sql"),
 ];
 
 /// The newest schema.

@@ -201,11 +201,8 @@ impl Store {
         })
     }
 
-    /// Deliveries that are not settled, oldest first. One that is `sending` while nobody sends it was cut off: by a crash,
-    /// or by trouble of the store.
-    ///
-    /// # Errors
-    /// What SQLite says.
+    /// Deliveries that are not settled, oldest first.
+    #[cfg(test)]
     pub fn deliveries_open(&self) -> Result<Vec<Delivery>> {
         self.read(|db| {
             query(

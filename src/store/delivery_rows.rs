@@ -13,7 +13,8 @@ pub(super) fn query(
 ) -> Result<Vec<Delivery>> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT d.id, j.id, j.stream, d.destination, d.route, d.direction, d.state, d.attempts, d.created_at, \
-         d.next_at, d.error, d.address, d.calling, d.after, d.gate, d.gate_state, j.study_instance_uid, d.tried, d.faults FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
+         d.next_at, d.error, d.address, d.calling, d.after, d.gate, d.gate_state, j.study_instance_uid, d.tried, d.faults, \
+         d.attempts_before FROM deliveries d JOIN jobs j ON j.seq = d.job WHERE {condition}"
     ))?;
     let mut rows = statement.query(values)?;
     let mut deliveries = Vec::new();
@@ -56,6 +57,7 @@ fn read(row: &Row<'_>) -> Result<Delivery> {
         next_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
         error: row.get(10)?,
         faults: row.get(18)?,
+        attempts_before: row.get(19)?,
         gate: GateMode::from_word(&text(14)?).unwrap_or_default(),
         gate_state: GateState::from_word(&text(15)?).unwrap_or_default(),
     })

@@ -197,7 +197,7 @@ impl Store {
             }
             db.execute(
                 "UPDATE deliveries SET state = ?2, gate_state = ?3, next_at = NULL, error = NULL, created_at = ?4, \
-                 tried = NULL WHERE id = ?1",
+                 tried = NULL, attempts_before = attempts WHERE id = ?1",
                 params![delivery, next.name(), GateState::Released.word(), at.0],
             )?;
             record_is_late(db, &job)?;

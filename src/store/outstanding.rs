@@ -64,8 +64,9 @@ impl Store {
         self.read(|db| {
             query(
                 db,
-                "d.state IN ('waiting', 'sending', 'retrying') AND j.state = 'delivering' AND d.id < ?1 \
-                 AND d.destination = ?2 AND j.study_instance_uid = ?3 ORDER BY d.id",
+                // The `+` leaves it to the index of the study: there are few jobs of one, and many deliveries to one destination.
+                "+d.state IN ('waiting', 'sending', 'retrying') AND j.state = 'delivering' AND +d.id < ?1 \
+                 AND +d.destination = ?2 AND j.study_instance_uid = ?3 ORDER BY d.id",
                 of,
             )
         })

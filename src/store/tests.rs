@@ -8,6 +8,7 @@ mod gate;
 mod measures;
 mod operators;
 mod sets;
+mod upgrade;
 
 use std::time::Duration;
 

@@ -74,7 +74,7 @@ fn commitment(d: &mut Document, site: &Site) {
     d.text(&format!(
         "A remote AE that is configured so (`commit = true`) is asked, after it took the last object of a delivery, to \
          commit all of them: one N-ACTION per delivery, with a new Transaction UID each time. The N-EVENT-REPORT is \
-         taken over the same association, which is kept open for 10 s, or over one that the remote AE opens to the Receiving AE, \
+         taken over the same association, which is kept open for 10 s (1 s where it said nothing there the last time), or over one that the remote AE opens to the Receiving AE, \
          proposing the SCP role; it calls the AE title that the node calls it with, from the address that is configured. The \
          failure reason of each object is kept and shown. A request that was not answered after {} is repeated; after {} requests \
          the delivery is shown as not committed, as it is when an object is not committed: a person decides, and a late \

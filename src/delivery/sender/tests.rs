@@ -26,6 +26,7 @@ pub(crate) fn delivery(attempts: u32, created_at: Timestamp) -> Delivery {
         next_at: None,
         error: None,
         faults: 0,
+        attempts_before: 0,
         gate: Default::default(),
         gate_state: Default::default(),
     }

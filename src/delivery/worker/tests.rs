@@ -252,23 +252,6 @@ fn the_time_of_a_delivery_runs_from_its_first_attempt_and_not_while_it_waits_beh
 }
 
 #[test]
-fn what_an_operator_held_meanwhile_has_its_whole_time_when_it_is_released() {
-    let (scene, hands) = (Scene::new(), Hands::at(BEGIN));
-    let pacs = Pacs::start("PACS");
-    let worker = scene.worker(config(), vec![pacs.remote()], &hands);
-    pacs.is_away(true);
-    let job = scene.job("1.2.3", 1, &["PACS"], BEGIN);
-    hands.turn(&worker, hours(1));
-    scene.store.hold(&job).wait().unwrap();
-    hands.turn(&worker, hours(100));
-    scene.store.release(&job, hands.now()).wait().unwrap();
-    hands.turn(&worker, hours(170));
-    assert_eq!(scene.states(&job)[0].0, "retrying");
-    hands.turn(&worker, hours(174));
-    assert_eq!(scene.states(&job)[0].0, "held");
-}
-
-#[test]
 fn a_clock_that_was_ahead_at_the_first_attempt_does_not_keep_a_delivery_from_being_given_up() {
     let (scene, hands) = (Scene::new(), Hands::at(hours(2000)));
     let pacs = Pacs::start("PACS");
@@ -396,3 +379,6 @@ fn a_pacs_that_breaks_the_protocol_again_and_again_is_not_asked_for_days() {
     hands.turn(&worker, hours(2));
     assert_eq!(scene.states(&job), [("sent", 4), ("sent", 4), ("sent", 3)]);
 }
+
+mod again;
+mod crowd;

@@ -7,6 +7,12 @@ fn uid(text: &str) -> Uid {
     Uid::parse(text.as_bytes()).unwrap()
 }
 
+/// What was asked for the first delivery that is to be committed.
+fn asks_of_first(store: &Store) -> Asks {
+    let first = store.deliveries_committing().unwrap().remove(0);
+    store.delivery_committing(first).unwrap().unwrap().1
+}
+
 fn title(text: &str) -> AeTitle {
     AeTitle::parse(text).unwrap()
 }
@@ -194,7 +200,7 @@ fn a_delivery_is_committed_when_each_object_is_and_by_the_peer_that_was_asked() 
     let (_dir, store) = store();
     let delivery = committing(&store);
     let state = || store.deliveries(&delivery.job).unwrap()[0].state;
-    let (_, asks) = store.deliveries_committing().unwrap().remove(0);
+    let asks = asks_of_first(&store);
     assert_eq!(asks, Asks::default());
     let now = store.moment();
     for transaction in ["1.7", "1.8"] {
@@ -204,7 +210,7 @@ fn a_delivery_is_committed_when_each_object_is_and_by_the_peer_that_was_asked() 
             .unwrap();
     }
     store.commitment_taken(&uid("1.7")).wait().unwrap();
-    let (_, asks) = store.deliveries_committing().unwrap().remove(0);
+    let asks = asks_of_first(&store);
     assert_eq!((asks.taken, asks.lost, asks.last_taken), (1, 1, false));
     let hear = |transaction: &str, from: &str, committed: &[&str]| {
         let committed = committed.iter().map(|o| uid(o)).collect();
@@ -284,7 +290,7 @@ fn what_was_asked_counts_in_its_order_also_where_the_clock_was_set_back() {
     let (_dir, store) = store();
     let delivery = committing(&store);
     let made = delivery.created_at.0;
-    let asks = || store.deliveries_committing().unwrap().remove(0).1;
+    let asks = || asks_of_first(&store);
     for (transaction, at, ran) in [("1.7", made + 5, 10), ("1.8", made - 3_600_000, 20)] {
         let now = Moment {
             at: Timestamp(at),
