@@ -13,13 +13,25 @@ const SAMPLES: u32 = 0x0028_0002;
 const PLANAR: u32 = 0x0028_0006;
 const FRAMES: u32 = 0x0028_0008;
 const ALLOCATED: u32 = 0x0028_0100;
+const PHOTOMETRIC: u32 = 0x0028_0004;
+const ICONS: u32 = 0x0088_0200;
+const GROUP_LENGTH: u32 = 0x7fe0_0000;
 const EXTENDED_OFFSETS: u32 = 0x7fe0_0001;
 const EXTENDED_LENGTHS: u32 = 0x7fe0_0002;
+const TOTAL_LENGTH: u32 = 0x7fe0_0003;
 const PIXEL_DATA: u32 = 0x7fe0_0010;
 pub(super) const ITEM: u32 = 0xfffe_e000;
 const ITEM_END: u32 = 0xfffe_e00d;
 pub(super) const SEQUENCE_END: u32 = 0xfffe_e0dd;
 const UNDEFINED: u32 = u32::MAX;
+
+/// Of two or four pixels some samples are one (PS3.3 §C.7.6.3.1.2).
+const SUBSAMPLED: [&str; 4] = [
+    "YBR_FULL_422",
+    "YBR_PARTIAL_422",
+    "YBR_PARTIAL_420",
+    "YBR_FULL_420",
+];
 
 /// The longest value that is looked at, in bytes: that of an IS (PS3.5 §6.2), and some padding.
 const LONGEST_VALUE: u64 = 64;
@@ -62,9 +74,11 @@ impl Image {
 pub(super) struct Parsed {
     pub image: Image,
     pub pixel_data: Option<PixelData>,
+    /// Native pixels would be fewer samples than these (PS3.3 §C.7.6.3.1.2): its photometric interpretation.
+    pub subsampled: Option<&'static str>,
     /// Where the value of (0028,0006) Planar Configuration is.
     planar: Option<u64>,
-    /// Elements that are about fragments.
+    /// Elements that are about fragments, and a length that does not stay.
     dropped: Vec<Range<u64>>,
 }
 
@@ -77,6 +91,7 @@ impl Parsed {
                 ..Image::default()
             },
             pixel_data: None,
+            subsampled: None,
             planar: None,
             dropped: Vec::new(),
         };
@@ -90,6 +105,9 @@ impl Parsed {
                 continue;
             }
             let end = element.end(source, 0)?;
+            if element.tag == ICONS && !element.is_undefined() {
+                Element::look_through(source, element.value..end)?;
+            }
             parsed.take(source, &element, at..end)?;
             at = end;
         }
@@ -107,6 +125,11 @@ impl Parsed {
             [low, high] => Ok(usize::from(u16::from_le_bytes([*low, *high]))),
             _ => Err(unfit(format!("({:08x}) has not one value", element.tag))),
         };
+        let text = || {
+            let value = value()?;
+            let text = String::from_utf8_lossy(&value);
+            Ok::<_, TranscodeError>(text.trim_matches([' ', '\0']).to_owned())
+        };
         match element.tag {
             ROWS => self.image.rows = short()?,
             COLUMNS => self.image.columns = short()?,
@@ -115,21 +138,22 @@ impl Parsed {
                 bits @ (8 | 16 | 32) => self.image.sample_bytes = bits / 8,
                 bits => return Err(unfit(format!("{bits} bits are allocated"))),
             },
+            // Empty, it says nothing.
+            PLANAR if whole.end == element.value => {}
             PLANAR => {
                 short()?;
                 self.planar = Some(element.value);
             }
+            PHOTOMETRIC => {
+                let text = text()?;
+                self.subsampled = SUBSAMPLED.into_iter().find(|known| *known == text);
+            }
+            FRAMES if whole.end == element.value => {}
             FRAMES => {
-                let value = value()?;
-                let text = std::str::from_utf8(&value)
-                    .ok()
-                    .map(|t| t.trim_matches([' ', '\0']));
-                let frames = text.and_then(|t| t.parse().ok()).filter(|n| *n > 0);
+                let frames = text()?.parse().ok().filter(|n| *n > 0);
                 self.image.frames = frames.ok_or_else(|| unfit("its number of frames is none"))?;
             }
-            EXTENDED_OFFSETS | EXTENDED_LENGTHS => self.dropped.push(whole),
-            // Its length would have to change.
-            0x7fe0_0000 => return Err(unfit("it has a group length (7fe0,0000)")),
+            GROUP_LENGTH | EXTENDED_OFFSETS | EXTENDED_LENGTHS | TOTAL_LENGTH => self.dropped.push(whole),
             _ => {}
         }
         Ok(())
@@ -180,6 +204,8 @@ pub(super) struct Element {
     length: u32,
     /// Where its value begins.
     pub value: u64,
+    /// It is within implicit VR.
+    implicit: bool,
 }
 
 /// Bytes of a head, from there on.
@@ -191,16 +217,21 @@ fn chunk<const N: usize>(head: &[u8], at: usize) -> Result<[u8; N], TranscodeErr
 impl Element {
     /// The element there (PS3.5 §7.1.2).
     pub fn at(source: &mut Source, at: u64) -> Result<Self, TranscodeError> {
+        Self::read(source, at, false)
+    }
+
+    fn read(source: &mut Source, at: u64, implicit: bool) -> Result<Self, TranscodeError> {
         let head = source.head(at)?;
         let [group, number] = [chunk(head, 0)?, chunk(head, 2)?].map(u16::from_le_bytes);
         let tag = u32::from(group) << 16 | u32::from(number);
         let long = |from| Ok::<_, TranscodeError>(u32::from_le_bytes(chunk(head, from)?));
-        if matches!(tag, ITEM | ITEM_END | SEQUENCE_END) {
+        if implicit || matches!(tag, ITEM | ITEM_END | SEQUENCE_END) {
             return Ok(Self {
                 tag,
                 vr: *b"  ",
                 length: long(4)?,
                 value: at + 8,
+                implicit,
             });
         }
         let vr: [u8; 2] = chunk(head, 4)?;
@@ -215,6 +246,7 @@ impl Element {
             vr,
             length,
             value,
+            implicit,
         })
     }
 
@@ -232,18 +264,40 @@ impl Element {
         if depth >= DEEPEST {
             return Err(unfit("its sequences are nested too deep"));
         }
-        // Items of UN are implicit VR (PS3.5 §6.2.2).
-        if self.vr == *b"UN" {
-            return Err(unfit(format!("({:08x}) is of unknown VR and length", self.tag)));
-        }
+        // Items of UN are implicit VR, with all that is in them (PS3.5 §6.2.2).
+        let implicit = self.implicit || self.vr == *b"UN";
         let delimiter = if self.tag == ITEM { ITEM_END } else { SEQUENCE_END };
         let mut at = self.value;
         loop {
-            let inner = Self::at(source, at)?;
+            let inner = Self::read(source, at, implicit)?;
             if inner.tag == delimiter {
                 return Ok(inner.value);
             }
-            at = inner.end(source, depth + 1)?;
+            at = inner.within(source, depth)?;
         }
+    }
+
+    /// Where an element of an item ends: none that has fragments.
+    fn within(&self, source: &mut Source, depth: usize) -> Result<u64, TranscodeError> {
+        if self.tag == PIXEL_DATA && self.is_undefined() {
+            return Err(unfit(
+                "an image within a sequence, as an icon is, is compressed too",
+            ));
+        }
+        self.end(source, depth + 1)
+    }
+
+    /// Looks at what is in the items of a sequence.
+    fn look_through(source: &mut Source, items: Range<u64>) -> Result<(), TranscodeError> {
+        let mut at = items.start;
+        while at < items.end {
+            let inner = Self::at(source, at)?;
+            at = if inner.tag == ITEM && !inner.is_undefined() {
+                inner.value
+            } else {
+                inner.within(source, 0)?
+            };
+        }
+        Ok(())
     }
 }

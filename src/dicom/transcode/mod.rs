@@ -157,6 +157,14 @@ fn decapsulate(source: &mut Source, codec: Codec, out: &mut impl Write) -> Resul
     if frame_bytes as u64 > LARGEST_FRAME {
         return Err(TranscodeError::LargeFrame);
     }
+    if frame_bytes == 0 {
+        return Err(unfit(
+            "its pixel data has no size: rows, columns or bits are missing",
+        ));
+    }
+    if let Some(subsampled) = parsed.subsampled {
+        return Err(unfit(format!("its colors are {subsampled}")));
+    }
     let due = image.bytes().ok_or(TranscodeError::TooLarge)?;
     // Of an odd number of bytes there is one more (PS3.5 §8.1.1).
     let padded = u32::try_from(due)

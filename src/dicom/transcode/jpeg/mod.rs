@@ -126,7 +126,10 @@ impl Header {
             table: table.ok_or_else(|| unfit("a table of codes is missing"))?,
             predictor,
             point_transform,
-            lines: self.interval.checked_div(image.columns).filter(|lines| *lines > 0),
+            lines: self
+                .interval
+                .checked_div(image.columns)
+                .filter(|lines| *lines > 0),
         })
     }
 }

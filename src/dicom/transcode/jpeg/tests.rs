@@ -62,7 +62,21 @@ impl Written {
 /// A frame (§H.1); each of the seventeen categories has a code of five bits.
 fn encoded(samples: &[u16], image: &Image, way: &Way) -> Vec<u8> {
     let [rows, columns] = [image.rows as u16, image.columns as u16].map(u16::to_be_bytes);
-    let mut frame = vec![0xff, 0xd8, 0xff, 0xe0, 0, 4, b'J', b'F', 0xff, 0xc3, 0, 11, way.precision];
+    let mut frame = vec![
+        0xff,
+        0xd8,
+        0xff,
+        0xe0,
+        0,
+        4,
+        b'J',
+        b'F',
+        0xff,
+        0xc3,
+        0,
+        11,
+        way.precision,
+    ];
     frame.extend([rows, columns].concat());
     frame.extend([1, 1, 0x11, 0, 0xff, 0xc4, 0, 19 + 17, 0]);
     frame.extend((1..=16).map(|length| if length == 5 { 17 } else { 0 }));
@@ -73,7 +87,8 @@ fn encoded(samples: &[u16], image: &Image, way: &Way) -> Vec<u8> {
     }
     frame.extend([0xff, 0xda, 0, 8, 1, 1, 0, way.predictor, 0, way.point_transform]);
     let mut out = Written::default();
-    let at = |row: usize, column: usize| i32::from(samples[row * image.columns + column] >> way.point_transform);
+    let at =
+        |row: usize, column: usize| i32::from(samples[row * image.columns + column] >> way.point_transform);
     for row in 0..image.rows {
         let first = row == 0 || way.lines > 0 && row % way.lines == 0;
         if first && row > 0 {
@@ -106,7 +121,11 @@ fn encoded(samples: &[u16], image: &Image, way: &Way) -> Vec<u8> {
             let category = 32 - difference.unsigned_abs().leading_zeros();
             out.put(category, 5);
             if category < 16 {
-                let bits = if difference < 0 { difference - 1 } else { difference };
+                let bits = if difference < 0 {
+                    difference - 1
+                } else {
+                    difference
+                };
                 out.put(bits as u32, category);
             }
         }
@@ -153,11 +172,26 @@ fn what_is_cut_or_damaged_is_refused_and_not_filled_up() {
 fn eight_bits_in_sixteen_are_what_they_were() {
     let image = image(4, 4, 2);
     let samples: Vec<u16> = (0..16).map(|n| n * 16).collect();
-    let way = Way { precision: 8, ..PLAIN };
-    assert_eq!(decoded(&encoded(&samples, &image, &way), &image).unwrap(), bytes(&samples, &image));
-    let narrow = Image { sample_bytes: 1, ..image };
-    assert_eq!(decoded(&encoded(&samples, &narrow, &way), &narrow).unwrap(), bytes(&samples, &narrow));
-    assert!(decoded(&encoded(&samples, &narrow, &PLAIN), &narrow).is_err(), "more bits than there is room for");
+    let way = Way {
+        precision: 8,
+        ..PLAIN
+    };
+    assert_eq!(
+        decoded(&encoded(&samples, &image, &way), &image).unwrap(),
+        bytes(&samples, &image)
+    );
+    let narrow = Image {
+        sample_bytes: 1,
+        ..image
+    };
+    assert_eq!(
+        decoded(&encoded(&samples, &narrow, &way), &narrow).unwrap(),
+        bytes(&samples, &narrow)
+    );
+    assert!(
+        decoded(&encoded(&samples, &narrow, &PLAIN), &narrow).is_err(),
+        "more bits than there is room for"
+    );
 }
 
 proptest! {
