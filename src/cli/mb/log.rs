@@ -1,6 +1,10 @@
 //! `mb log`: the logs of jobs, or what is added to them.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -129,64 +133,131 @@ struct Followed<'j, 'm> {
     path: String,
     /// Bytes printed.
     at: u64,
-    /// Since when the machine does not answer.
-    silent: Option<Instant>,
     /// Nothing more comes.
     over: bool,
 }
 
+/// What several machines' logs are printed on.
+struct Printer {
+    /// Whether logs have headings.
+    headings: bool,
+    /// Whose log was printed last.
+    last: Mutex<Option<String>>,
+    /// Nobody reads any more.
+    unread: AtomicBool,
+}
+
+/// Follows logs to their ends, each machine's by itself: one that hangs keeps nobody from the others.
 fn follow(jobs: &[Job<'_>], mut ending: Ending) -> Result<Ending> {
     if jobs.is_empty() {
         return Ok(ending.and(Ending::NothingMatched));
     }
-    let mut followed = Vec::new();
+    let mut of_machines: BTreeMap<String, Vec<Followed<'_, '_>>> = BTreeMap::new();
     for job in jobs {
-        followed.push(Followed {
-            job,
-            path: path(job)?,
-            at: 0,
-            silent: None,
-            over: false,
-        });
+        of_machines
+            .entry(job.machine.title())
+            .or_default()
+            .push(Followed {
+                job,
+                path: path(job)?,
+                at: 0,
+                over: false,
+            });
     }
-    let several = followed.len() > 1;
-    let mut last = None;
-    loop {
-        for (number, log) in followed.iter_mut().enumerate().filter(|(_, log)| !log.over) {
+    let printer = Printer {
+        headings: jobs.len() > 1,
+        last: Mutex::default(),
+        unread: AtomicBool::new(false),
+    };
+    let ends: Vec<_> = thread::scope(|scope| {
+        let following: Vec<_> = of_machines
+            .into_values()
+            .map(|logs| scope.spawn(|| follow_machine(logs, &printer)))
+            .collect();
+        following
+            .into_iter()
+            .map(thread::ScopedJoinHandle::join)
+            .collect()
+    });
+    for end in ends {
+        ending = ending.and(end.unwrap_or(Ending::Failed));
+    }
+    Ok(ending)
+}
+
+/// Follows the logs of one machine.
+fn follow_machine(mut followed: Vec<Followed<'_, '_>>, printer: &Printer) -> Ending {
+    let mut ending = Ending::Done;
+    // Since when it does not answer.
+    let mut silent: Option<Instant> = None;
+    while !printer.unread.load(Ordering::Relaxed) {
+        let mut answered = true;
+        for log in followed.iter_mut().filter(|log| !log.over) {
             // Asked before the log: what was written until then is read in this round.
             let over = log.is_over();
-            match log.more() {
+            let error = match log.more() {
                 Ok(bytes) => {
-                    log.silent = None;
                     log.over = over && bytes.is_empty();
-                    if several && !bytes.is_empty() && last != Some(number) {
-                        println!("==> {}", heading(log.job));
-                        last = Some(number);
-                    }
-                    if !print(&bytes)? {
-                        return Ok(ending);
-                    }
-                }
-                Err(error) if Ending::of(&error) == Ending::NoAnswer => {
-                    let since = *log.silent.get_or_insert_with(|| {
-                        warn(&format!("{error}; asking again"));
-                        Instant::now()
-                    });
-                    if since.elapsed() > GIVE_UP {
-                        return Err(error);
+                    match printer.print(log.job, &bytes) {
+                        Ok(()) => continue,
+                        Err(error) => {
+                            complain(&error);
+                            printer.unread.store(true, Ordering::Relaxed);
+                            return ending.and(Ending::Failed);
+                        }
                     }
                 }
-                Err(error) => {
+                Err(error) => error,
+            };
+            if Ending::of(&error) == Ending::NoAnswer {
+                answered = false;
+                let since = *silent.get_or_insert_with(|| {
+                    warn(&format!("{error}; asking again"));
+                    Instant::now()
+                });
+                if since.elapsed() > GIVE_UP {
                     complain(&error);
-                    ending = ending.and(Ending::Failed);
-                    log.over = true;
+                    return ending.and(Ending::NoAnswer);
                 }
+                // Nor does it about the others.
+                break;
             }
+            complain(&error);
+            ending = ending.and(Ending::Failed);
+            log.over = true;
+        }
+        if answered {
+            silent = None;
         }
         if followed.iter().all(|log| log.over) {
-            return Ok(ending);
+            return ending;
         }
-        std::thread::sleep(PAUSE);
+        thread::sleep(PAUSE);
+    }
+    ending
+}
+
+impl Printer {
+    /// Prints what was added to a log, under its heading where another came before it.
+    fn print(&self, job: &Job<'_>, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        // One machine's words at a time.
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let heading = heading(job);
+        if self.headings && last.as_ref() != Some(&heading) {
+            println!("==> {heading}");
+            *last = Some(heading);
+        }
+        match try_print(bytes) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                self.unread.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => Err(error).context("write to stdout"),
+        }
     }
 }
 
@@ -229,15 +300,7 @@ impl Followed<'_, '_> {
     }
 }
 
-/// A container's words: on a terminal nothing that steers it. Whether somebody reads them.
-fn print(bytes: &[u8]) -> Result<bool> {
-    match try_print(bytes) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(error).context("write to stdout"),
-    }
-}
-
+/// A container's words: on a terminal nothing that steers it.
 fn try_print(bytes: &[u8]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     if out.is_terminal() {
