@@ -1,5 +1,5 @@
 //! Explicit VR little endian of a data set that a peer does not take as it is: not a bit of a pixel changes, not a byte of any
-//! other attribute, or it is not done.
+//! other attribute but of those that are about fragments, or it is not done.
 //!
 //! Every encapsulated data set is explicit VR little endian but for its pixel data (PS3.5 §A.4), and a deflated one is once it
 //! is inflated (§A.5). So what stands before and behind the pixel data is copied as it is.
