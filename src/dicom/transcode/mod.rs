@@ -21,10 +21,11 @@ mod rle;
 mod source;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use dicom_dictionary_std::uids;
+use flate2::{Decompress, FlushDecompress, Status};
 
 use self::elements::Parsed;
 use self::source::Source;
@@ -32,6 +33,9 @@ use super::part10::{self, FileMeta};
 
 /// The largest data set that comes out, in bytes: the length of native pixel data has 32 bits (PS3.5 §7.1).
 const LARGEST: u64 = u32::MAX as u64 - 1;
+
+/// Inflated at once, in bytes.
+const PIECE: usize = 64 << 10;
 
 /// The largest frame, before and after, in bytes: it is in memory.
 const LARGEST_FRAME: u64 = 1 << 30;
@@ -127,22 +131,30 @@ fn spool(path: &Path) -> io::Result<File> {
 
 fn inflate(mut file: File, offset: u64, out: &mut impl Write) -> Result<(), TranscodeError> {
     file.seek(SeekFrom::Start(offset))?;
-    let inflater = flate2::read::DeflateDecoder::new(io::BufReader::new(file));
-    let mut inflater = inflater.take(LARGEST + 1);
-    let mut piece = vec![0; 64 << 10];
-    let mut length = 0;
+    let mut deflated = io::BufReader::with_capacity(PIECE, file);
+    let mut inflater = Decompress::new(false);
+    let mut piece = vec![0; PIECE];
     loop {
-        let read = inflater
-            .read(&mut piece)
+        let given = deflated.fill_buf()?;
+        let (over, taken, made) = (given.is_empty(), inflater.total_in(), inflater.total_out());
+        let status = inflater
+            .decompress(given, &mut piece, FlushDecompress::None)
             .map_err(|error| unfit(error.to_string()))?;
-        if read == 0 {
-            return Ok(());
-        }
-        length += read as u64;
-        if length > LARGEST {
+        let within = |bytes: u64| usize::try_from(bytes).unwrap_or(PIECE);
+        deflated.consume(within(inflater.total_in() - taken));
+        if inflater.total_out() > LARGEST {
             return Err(TranscodeError::TooLarge);
         }
-        out.write_all(piece.get(..read).unwrap_or_default())?;
+        let made = within(inflater.total_out() - made);
+        out.write_all(piece.get(..made).unwrap_or_default())?;
+        // What a decoder of streams makes of a cut one looks whole.
+        match status {
+            Status::StreamEnd => return Ok(()),
+            Status::Ok | Status::BufError if over && made == 0 => {
+                return Err(unfit("its deflated data set ends too early"));
+            }
+            Status::Ok | Status::BufError => {}
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod oddities;
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::Command;
 

@@ -37,7 +37,11 @@ fn a_number_of_frames_that_is_not_there_or_empty_is_one() {
     let frames = element(0x0028_0008, "IS", b"1 ");
     for instead in [&b""[..], &element(0x0028_0008, "IS", b"")] {
         let odd = |data_set| with(data_set, &frames, instead);
-        let data_set = [odd(before(&image, None)), encapsulated(&[pixels.clone()])].concat();
+        let data_set = [
+            odd(before(&image, None)),
+            encapsulated(std::slice::from_ref(&pixels)),
+        ]
+        .concat();
         assert_eq!(becomes(SYNTAX, &data_set), Ok(odd(native(&image, &pixels, None))));
     }
 }
@@ -46,7 +50,11 @@ fn a_number_of_frames_that_is_not_there_or_empty_is_one() {
 fn an_empty_planar_configuration_of_a_gray_image_says_nothing() {
     let (image, pixels) = one();
     let empty = |data_set| with(data_set, &short(0x0028_0006, 0), &element(0x0028_0006, "US", b""));
-    let data_set = [empty(before(&image, Some(0))), encapsulated(&[pixels.clone()])].concat();
+    let data_set = [
+        empty(before(&image, Some(0))),
+        encapsulated(std::slice::from_ref(&pixels)),
+    ]
+    .concat();
     assert_eq!(
         becomes(SYNTAX, &data_set),
         Ok(empty(native(&image, &pixels, Some(0))))
@@ -70,7 +78,7 @@ fn what_is_said_of_the_length_of_fragments_goes_with_them() {
     let data_set = [
         before(&image, None),
         about.concat(),
-        encapsulated(&[pixels.clone()]),
+        encapsulated(std::slice::from_ref(&pixels)),
     ]
     .concat();
     assert_eq!(becomes(SYNTAX, &data_set), Ok(native(&image, &pixels, None)));
@@ -94,7 +102,11 @@ fn a_sequence_of_unknown_vr_is_gone_through_as_implicit_vr() {
     .concat();
     let rows = short(0x0028_0010, image.rows as u16);
     let odd = |data_set| with(data_set, &rows, &[&unknown[..], &rows].concat());
-    let data_set = [odd(before(&image, None)), encapsulated(&[pixels.clone()])].concat();
+    let data_set = [
+        odd(before(&image, None)),
+        encapsulated(std::slice::from_ref(&pixels)),
+    ]
+    .concat();
     assert_eq!(becomes(SYNTAX, &data_set), Ok(odd(native(&image, &pixels, None))));
 }
 
@@ -114,7 +126,12 @@ fn an_icon_in_fragments_is_not_left_in_them() {
         b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0",
     ];
     for sequence in [of_length, undefined.concat()] {
-        let data_set = [before(&image, None), sequence, encapsulated(&[pixels.clone()])].concat();
+        let data_set = [
+            before(&image, None),
+            sequence,
+            encapsulated(std::slice::from_ref(&pixels)),
+        ]
+        .concat();
         let said = becomes(SYNTAX, &data_set).unwrap_err();
         assert!(said.contains("within a sequence"), "{said}");
     }
@@ -125,7 +142,7 @@ fn an_icon_in_fragments_is_not_left_in_them() {
     let data_set = [
         before(&image, None),
         sequence.clone(),
-        encapsulated(&[pixels.clone()]),
+        encapsulated(std::slice::from_ref(&pixels)),
     ]
     .concat();
     let expected = [
@@ -153,8 +170,26 @@ fn what_would_be_read_as_something_else_is_refused() {
         ),
     ] {
         let data_set = with(before(&image, None), &instead_of, &element);
-        let data_set = [data_set, encapsulated(&[pixels.clone()])].concat();
+        let data_set = [data_set, encapsulated(std::slice::from_ref(&pixels))].concat();
         let said = becomes(uids::RLE_LOSSLESS, &data_set).unwrap_err();
         assert!(said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn a_deflated_data_set_that_is_cut_is_refused() {
+    let (image, pixels) = one();
+    let whole = native(&image, &pixels, None);
+    let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+    deflate.write_all(&whole).unwrap();
+    let deflated = deflate.finish().unwrap();
+    let syntax = uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN;
+    // A byte of padding may stand behind it (PS3.5 §A.5).
+    for padding in [&b""[..], &[0]] {
+        assert!(becomes(syntax, &[&deflated[..], padding].concat()).unwrap() == whole);
+    }
+    for end in [0, 1, 100, deflated.len() / 2, deflated.len() - 1] {
+        let said = becomes(syntax, &deflated[..end]).unwrap_err();
+        assert!(said.contains("ends too early"), "{end}: {said}");
     }
 }
