@@ -8,12 +8,14 @@
 //!
 //! ```text
 //! source      the file, looked at in pieces
+//! element     one element, and where it ends
 //! elements    where the pixel data is, and what is needed to decode it
 //! pixel_data  which bytes are which frame
 //! rle         RLE Lossless (PS3.5 Annex G)
 //! jpeg        JPEG Lossless (PS3.5 §A.4.1), of one sample a pixel
 //! ```
 
+mod element;
 mod elements;
 mod jpeg;
 mod pixel_data;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::elements::{Element, ITEM, SEQUENCE_END};
+use super::element::{Element, ITEM, SEQUENCE_END};
 use super::source::Source;
 use super::{LARGEST_FRAME, TranscodeError, unfit};
 
