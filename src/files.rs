@@ -88,13 +88,15 @@ pub fn renew_file(path: &Path, content: &[u8]) -> io::Result<()> {
     renew(path, content, |_| Ok(()))
 }
 
-fn renew(path: &Path, content: &[u8], ready: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+fn renew(path: &Path, content: &[u8], ready: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = directory.join(format!(".{name}.new"));
-    let mut file = File::create(&beside)?;
+    // What a killed run has left. In a directory of somebody else's it may be a link to what is not theirs: it is not followed.
+    remove_file(&beside)?;
+    let mut file = File::create_new(&beside)?;
     file.write_all(content)?;
-    ready(&beside)?;
+    ready(&file)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
     sync_directory(directory)
@@ -112,9 +114,9 @@ pub fn replace_shared_file(path: &Path, content: &[u8]) -> io::Result<()> {
         return replace_file(&path, content);
     };
     renew(&path, content, |beside| {
-        fs::set_permissions(beside, before.permissions())?;
+        beside.set_permissions(before.permissions())?;
         // Who is not root gives nothing away; what is theirs then is at least in force.
-        let _ = std::os::unix::fs::chown(beside, Some(before.uid()), Some(before.gid()));
+        let _ = std::os::unix::fs::fchown(beside, Some(before.uid()), Some(before.gid()));
         Ok(())
     })
 }
@@ -219,6 +221,19 @@ mod tests {
         assert_eq!(fs::read(&file).unwrap(), b"second");
         add_directory(&gone.join("outgoing")).unwrap();
         add_directory(&gone.join("outgoing")).unwrap();
+    }
+
+    #[test]
+    fn what_somebody_has_laid_beside_a_shared_file_is_not_written_to() {
+        let (shared, ours) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (rules, victim) = (shared.path().join("rules.json"), ours.path().join("secret"));
+        fs::write(&rules, "old").unwrap();
+        fs::write(&victim, "secret").unwrap();
+        std::os::unix::fs::symlink(&victim, shared.path().join(".rules.json.new")).unwrap();
+        replace_shared_file(&rules, b"new").unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"secret");
+        assert_eq!(fs::read(&rules).unwrap(), b"new");
+        assert!(fs::symlink_metadata(&rules).unwrap().is_file());
     }
 
     #[test]

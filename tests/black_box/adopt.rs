@@ -263,4 +263,10 @@ fn what_is_damaged_is_named_and_keeps_nothing_else_from_being_taken() {
     ] {
         assert!(done.stdout.contains(expected), "{expected}: {done:#?}");
     }
+    let jobs = data.join("streams/bucketOldCopy/jobs");
+    assert!(jobs.join("dWhole").is_dir());
+    assert!(
+        !jobs.join("aBroken").exists(),
+        "what was copied of it belongs to no job"
+    );
 }

@@ -27,8 +27,18 @@ pub enum Taken {
     Already,
 }
 
-/// Takes a job over; `objects`: with what it received.
+/// Takes a job over; `objects`: with what it received. Of one that cannot be taken nothing stays.
 pub async fn take_over(layout: &Layout, store: &Store, job: &FoundJob, objects: bool) -> Result<Taken> {
+    let taken = take(layout, store, job, objects).await;
+    // With a row they are the job's, whatever went wrong then.
+    if taken.is_err() && matches!(store.job(&job.id), Ok(None)) {
+        let copied = layout.path(Place::Job(&job.stream, &job.id));
+        files::remove_directory(&copied).with_context(|| format!("remove {}", copied.display()))?;
+    }
+    taken
+}
+
+async fn take(layout: &Layout, store: &Store, job: &FoundJob, objects: bool) -> Result<Taken> {
     if store.job(&job.id)?.is_some() {
         return Ok(Taken::Already);
     }

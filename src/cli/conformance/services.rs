@@ -142,9 +142,11 @@ fn scu(d: &mut Document, site: &Site) {
     d.text(
         "An object is proposed in the transfer syntax its file is in and, where it is one of these, in Explicit VR Little \
          Endian too. If the remote AE takes only that, the object is sent so: no bit of a pixel and no byte of another \
-         attribute changes, but that colors in RLE are sent pixel by pixel, with a Planar Configuration (0028,0006) of 0. An \
-         object that cannot be decoded to the last byte, colors in JPEG, and any other transfer syntax that the remote AE \
-         does not take count as refused.",
+         attribute changes, but that colors in RLE are sent pixel by pixel, with a Planar Configuration (0028,0006) of 0, and \
+         that what is about fragments goes with them: a group length (7FE0,0000), an Extended Offset Table (7FE0,0001) with \
+         its lengths (7FE0,0002), and Encapsulated Pixel Data Value Total Length (7FE0,0003). An object that cannot be \
+         decoded to the last byte, colors in JPEG, subsampled colors, an image that is compressed within a sequence, as an \
+         icon may be, and any other transfer syntax that the remote AE does not take count as refused.",
     );
     d.list(possible.iter().map(String::as_str));
 }

@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::ops::Range;
 
+use super::element::{Element, PIXEL_DATA};
 use super::pixel_data::PixelData;
-use super::source::{Source, cut};
+use super::source::Source;
 use super::{TranscodeError, unfit};
 
 const ROWS: u32 = 0x0028_0010;
@@ -13,19 +14,23 @@ const SAMPLES: u32 = 0x0028_0002;
 const PLANAR: u32 = 0x0028_0006;
 const FRAMES: u32 = 0x0028_0008;
 const ALLOCATED: u32 = 0x0028_0100;
+const PHOTOMETRIC: u32 = 0x0028_0004;
+const ICONS: u32 = 0x0088_0200;
+const GROUP_LENGTH: u32 = 0x7fe0_0000;
 const EXTENDED_OFFSETS: u32 = 0x7fe0_0001;
 const EXTENDED_LENGTHS: u32 = 0x7fe0_0002;
-const PIXEL_DATA: u32 = 0x7fe0_0010;
-pub(super) const ITEM: u32 = 0xfffe_e000;
-const ITEM_END: u32 = 0xfffe_e00d;
-pub(super) const SEQUENCE_END: u32 = 0xfffe_e0dd;
-const UNDEFINED: u32 = u32::MAX;
+const TOTAL_LENGTH: u32 = 0x7fe0_0003;
+
+/// Of two or four pixels some samples are one (PS3.3 §C.7.6.3.1.2).
+const SUBSAMPLED: [&str; 4] = [
+    "YBR_FULL_422",
+    "YBR_PARTIAL_422",
+    "YBR_PARTIAL_420",
+    "YBR_FULL_420",
+];
 
 /// The longest value that is looked at, in bytes: that of an IS (PS3.5 §6.2), and some padding.
 const LONGEST_VALUE: u64 = 64;
-
-/// Sequences within sequences that are gone through.
-const DEEPEST: usize = 32;
 
 /// The image, as its attributes say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,9 +67,11 @@ impl Image {
 pub(super) struct Parsed {
     pub image: Image,
     pub pixel_data: Option<PixelData>,
+    /// Native pixels would be fewer samples than these (PS3.3 §C.7.6.3.1.2): its photometric interpretation.
+    pub subsampled: Option<&'static str>,
     /// Where the value of (0028,0006) Planar Configuration is.
     planar: Option<u64>,
-    /// Elements that are about fragments.
+    /// Elements that are about fragments, and a length that does not stay.
     dropped: Vec<Range<u64>>,
 }
 
@@ -77,6 +84,7 @@ impl Parsed {
                 ..Image::default()
             },
             pixel_data: None,
+            subsampled: None,
             planar: None,
             dropped: Vec::new(),
         };
@@ -90,6 +98,9 @@ impl Parsed {
                 continue;
             }
             let end = element.end(source, 0)?;
+            if element.tag == ICONS && !element.is_undefined() {
+                Element::look_through(source, element.value..end)?;
+            }
             parsed.take(source, &element, at..end)?;
             at = end;
         }
@@ -107,6 +118,11 @@ impl Parsed {
             [low, high] => Ok(usize::from(u16::from_le_bytes([*low, *high]))),
             _ => Err(unfit(format!("({:08x}) has not one value", element.tag))),
         };
+        let text = || {
+            let value = value()?;
+            let text = String::from_utf8_lossy(&value);
+            Ok::<_, TranscodeError>(text.trim_matches([' ', '\0']).to_owned())
+        };
         match element.tag {
             ROWS => self.image.rows = short()?,
             COLUMNS => self.image.columns = short()?,
@@ -115,21 +131,22 @@ impl Parsed {
                 bits @ (8 | 16 | 32) => self.image.sample_bytes = bits / 8,
                 bits => return Err(unfit(format!("{bits} bits are allocated"))),
             },
+            // Empty, it says nothing.
+            PLANAR if whole.end == element.value => {}
             PLANAR => {
                 short()?;
                 self.planar = Some(element.value);
             }
+            PHOTOMETRIC => {
+                let text = text()?;
+                self.subsampled = SUBSAMPLED.into_iter().find(|known| *known == text);
+            }
+            FRAMES if whole.end == element.value => {}
             FRAMES => {
-                let value = value()?;
-                let text = std::str::from_utf8(&value)
-                    .ok()
-                    .map(|t| t.trim_matches([' ', '\0']));
-                let frames = text.and_then(|t| t.parse().ok()).filter(|n| *n > 0);
+                let frames = text()?.parse().ok().filter(|n| *n > 0);
                 self.image.frames = frames.ok_or_else(|| unfit("its number of frames is none"))?;
             }
-            EXTENDED_OFFSETS | EXTENDED_LENGTHS => self.dropped.push(whole),
-            // Its length would have to change.
-            0x7fe0_0000 => return Err(unfit("it has a group length (7fe0,0000)")),
+            GROUP_LENGTH | EXTENDED_OFFSETS | EXTENDED_LENGTHS | TOTAL_LENGTH => self.dropped.push(whole),
             _ => {}
         }
         Ok(())
@@ -169,81 +186,5 @@ impl Parsed {
         };
         out.write_all(&[&b"\xe0\x7f\x10\x00"[..], vr, &[0, 0], &length.to_le_bytes()].concat())?;
         Ok(())
-    }
-}
-
-/// The head of an element.
-#[derive(Debug)]
-pub(super) struct Element {
-    pub tag: u32,
-    vr: [u8; 2],
-    length: u32,
-    /// Where its value begins.
-    pub value: u64,
-}
-
-/// Bytes of a head, from there on.
-fn chunk<const N: usize>(head: &[u8], at: usize) -> Result<[u8; N], TranscodeError> {
-    let bytes = head.get(at..).and_then(|b| b.first_chunk());
-    bytes.copied().ok_or_else(cut)
-}
-
-impl Element {
-    /// The element there (PS3.5 §7.1.2).
-    pub fn at(source: &mut Source, at: u64) -> Result<Self, TranscodeError> {
-        let head = source.head(at)?;
-        let [group, number] = [chunk(head, 0)?, chunk(head, 2)?].map(u16::from_le_bytes);
-        let tag = u32::from(group) << 16 | u32::from(number);
-        let long = |from| Ok::<_, TranscodeError>(u32::from_le_bytes(chunk(head, from)?));
-        if matches!(tag, ITEM | ITEM_END | SEQUENCE_END) {
-            return Ok(Self {
-                tag,
-                vr: *b"  ",
-                length: long(4)?,
-                value: at + 8,
-            });
-        }
-        let vr: [u8; 2] = chunk(head, 4)?;
-        let (length, value) = match &vr {
-            b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN" | b"UR" | b"UT"
-            | b"UV" => (long(8)?, at + 12),
-            [b'A'..=b'Z', b'A'..=b'Z'] => (u16::from_le_bytes(chunk(head, 6)?).into(), at + 8),
-            _ => return Err(unfit(format!("({tag:08x}) has no VR"))),
-        };
-        Ok(Self {
-            tag,
-            vr,
-            length,
-            value,
-        })
-    }
-
-    /// Whether a delimiter ends it (PS3.5 §7.5).
-    pub const fn is_undefined(&self) -> bool {
-        self.length == UNDEFINED
-    }
-
-    /// Where it ends.
-    pub fn end(&self, source: &mut Source, depth: usize) -> Result<u64, TranscodeError> {
-        if !self.is_undefined() {
-            let end = self.value.checked_add(self.length.into());
-            return end.filter(|end| *end <= source.range.end).ok_or_else(cut);
-        }
-        if depth >= DEEPEST {
-            return Err(unfit("its sequences are nested too deep"));
-        }
-        // Items of UN are implicit VR (PS3.5 §6.2.2).
-        if self.vr == *b"UN" {
-            return Err(unfit(format!("({:08x}) is of unknown VR and length", self.tag)));
-        }
-        let delimiter = if self.tag == ITEM { ITEM_END } else { SEQUENCE_END };
-        let mut at = self.value;
-        loop {
-            let inner = Self::at(source, at)?;
-            if inner.tag == delimiter {
-                return Ok(inner.value);
-            }
-            at = inner.end(source, depth + 1)?;
-        }
     }
 }

@@ -1,5 +1,5 @@
 //! Explicit VR little endian of a data set that a peer does not take as it is: not a bit of a pixel changes, not a byte of any
-//! other attribute, or it is not done.
+//! other attribute but of those that are about fragments, or it is not done.
 //!
 //! Every encapsulated data set is explicit VR little endian but for its pixel data (PS3.5 §A.4), and a deflated one is once it
 //! is inflated (§A.5). So what stands before and behind the pixel data is copied as it is.
@@ -8,12 +8,14 @@
 //!
 //! ```text
 //! source      the file, looked at in pieces
+//! element     one element, and where it ends
 //! elements    where the pixel data is, and what is needed to decode it
 //! pixel_data  which bytes are which frame
 //! rle         RLE Lossless (PS3.5 Annex G)
 //! jpeg        JPEG Lossless (PS3.5 §A.4.1), of one sample a pixel
 //! ```
 
+mod element;
 mod elements;
 mod jpeg;
 mod pixel_data;
@@ -21,10 +23,11 @@ mod rle;
 mod source;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use dicom_dictionary_std::uids;
+use flate2::{Decompress, FlushDecompress, Status};
 
 use self::elements::Parsed;
 use self::source::Source;
@@ -32,6 +35,9 @@ use super::part10::{self, FileMeta};
 
 /// The largest data set that comes out, in bytes: the length of native pixel data has 32 bits (PS3.5 §7.1).
 const LARGEST: u64 = u32::MAX as u64 - 1;
+
+/// Inflated at once, in bytes.
+const PIECE: usize = 64 << 10;
 
 /// The largest frame, before and after, in bytes: it is in memory.
 const LARGEST_FRAME: u64 = 1 << 30;
@@ -127,22 +133,30 @@ fn spool(path: &Path) -> io::Result<File> {
 
 fn inflate(mut file: File, offset: u64, out: &mut impl Write) -> Result<(), TranscodeError> {
     file.seek(SeekFrom::Start(offset))?;
-    let inflater = flate2::read::DeflateDecoder::new(io::BufReader::new(file));
-    let mut inflater = inflater.take(LARGEST + 1);
-    let mut piece = vec![0; 64 << 10];
-    let mut length = 0;
+    let mut deflated = io::BufReader::with_capacity(PIECE, file);
+    let mut inflater = Decompress::new(false);
+    let mut piece = vec![0; PIECE];
     loop {
-        let read = inflater
-            .read(&mut piece)
+        let given = deflated.fill_buf()?;
+        let (over, taken, made) = (given.is_empty(), inflater.total_in(), inflater.total_out());
+        let status = inflater
+            .decompress(given, &mut piece, FlushDecompress::None)
             .map_err(|error| unfit(error.to_string()))?;
-        if read == 0 {
-            return Ok(());
-        }
-        length += read as u64;
-        if length > LARGEST {
+        let within = |bytes: u64| usize::try_from(bytes).unwrap_or(PIECE);
+        deflated.consume(within(inflater.total_in() - taken));
+        if inflater.total_out() > LARGEST {
             return Err(TranscodeError::TooLarge);
         }
-        out.write_all(piece.get(..read).unwrap_or_default())?;
+        let made = within(inflater.total_out() - made);
+        out.write_all(piece.get(..made).unwrap_or_default())?;
+        // What a decoder of streams makes of a cut one looks whole.
+        match status {
+            Status::StreamEnd => return Ok(()),
+            Status::Ok | Status::BufError if over && made == 0 => {
+                return Err(unfit("its deflated data set ends too early"));
+            }
+            Status::Ok | Status::BufError => {}
+        }
     }
 }
 
@@ -156,6 +170,14 @@ fn decapsulate(source: &mut Source, codec: Codec, out: &mut impl Write) -> Resul
     let frame_bytes = image.frame_bytes().ok_or(TranscodeError::LargeFrame)?;
     if frame_bytes as u64 > LARGEST_FRAME {
         return Err(TranscodeError::LargeFrame);
+    }
+    if frame_bytes == 0 {
+        return Err(unfit(
+            "its pixel data has no size: rows, columns or bits are missing",
+        ));
+    }
+    if let Some(subsampled) = parsed.subsampled {
+        return Err(unfit(format!("its colors are {subsampled}")));
     }
     let due = image.bytes().ok_or(TranscodeError::TooLarge)?;
     // Of an odd number of bytes there is one more (PS3.5 §8.1.1).

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::elements::{Element, ITEM, SEQUENCE_END};
+use super::element::{Element, ITEM, SEQUENCE_END};
 use super::source::Source;
 use super::{LARGEST_FRAME, TranscodeError, unfit};
 
@@ -77,7 +77,8 @@ impl PixelData {
             self.fragments.binary_search_by_key(&at, |f| f.start).ok()
         };
         let starts: Option<Vec<_>> = self.offsets.iter().map(begins).collect();
-        let starts = starts.filter(|starts| starts.is_sorted());
+        // A frame begins where the one before ends: no fragment is of none.
+        let starts = starts.filter(|starts| starts.is_sorted() && starts.first() == Some(&0));
         let starts = starts.ok_or_else(|| unfit("its offset table does not fit its fragments"))?;
         let ends = starts.iter().skip(1).copied().chain([self.fragments.len()]);
         let frame = |(start, end): (&usize, usize)| self.fragments.get(*start..end).unwrap_or_default();

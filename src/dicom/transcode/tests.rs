@@ -1,5 +1,8 @@
 //! Objects that are made here, and what dcmtk makes of them where it is there.
 
+mod oddities;
+
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::Command;
 

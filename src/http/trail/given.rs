@@ -63,6 +63,29 @@ mod tests {
     use crate::store::{AuditFilter, Store};
 
     #[tokio::test]
+    async fn who_looks_at_the_head_of_an_answer_is_given_no_study_of_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("s.sqlite")).unwrap();
+        let given = GivenOut {
+            named: vec![("j1".to_owned(), AuditStudy::default())],
+            studies: 1,
+        };
+        let serving = async move { (axum::Extension(given), StatusCode::OK).into_response() };
+        let asked = asked("HEAD", "/api/v1/buckets/A/measures");
+        served(Trail::new(store.clone()), asked, serving).await;
+        let filter = AuditFilter {
+            limit: 9,
+            ..AuditFilter::default()
+        };
+        let rows = store.audit_events(&filter).unwrap();
+        let told: Vec<_> = rows
+            .iter()
+            .map(|row| (row.event.kind, row.event.study.is_some()))
+            .collect();
+        assert_eq!(told, [(crate::model::AuditKind::Accessed, false)]);
+    }
+
+    #[tokio::test]
     async fn what_is_given_out_of_many_studies_names_them_once_a_day_and_counts_the_rest() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(&directory.path().join("s.sqlite")).unwrap();

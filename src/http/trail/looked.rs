@@ -4,13 +4,27 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
+
 /// Looks that are remembered; beyond, each is told.
 const REMEMBERED: usize = 4096;
+
+/// Who looked at what. An address is as long as a caller likes; this is not.
+type Look = [u8; 32];
+
+fn look(who: &str, what: &str) -> Look {
+    let mut hasher = Sha256::new();
+    // No length of the one makes it another pair.
+    hasher.update(who.len().to_le_bytes());
+    hasher.update(who);
+    hasher.update(what);
+    hasher.finalize().into()
+}
 
 /// Who looked at what, and when it was told.
 #[derive(Clone, Debug)]
 pub(super) struct Looked {
-    seen: Arc<Mutex<HashMap<(String, String), Instant>>>,
+    seen: Arc<Mutex<HashMap<Look, Instant>>>,
     window: Duration,
     most: usize,
 }
@@ -37,7 +51,7 @@ impl Looked {
 
     fn again_at(&self, who: &str, what: &str, now: Instant) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (who.to_owned(), what.to_owned());
+        let key = look(who, what);
         if seen
             .get(&key)
             .is_some_and(|at| now.duration_since(*at) < self.window)
@@ -56,7 +70,7 @@ impl Looked {
     /// It was not told after all.
     pub(super) fn forget(&self, who: &str, what: &str) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.remove(&(who.to_owned(), what.to_owned()));
+        seen.remove(&look(who, what));
     }
 }
 
@@ -73,9 +87,10 @@ mod tests {
             ("b", "x", 0),
             ("a", "y", 0),
             ("a", "x", 600),
+            ("ax", "", 600),
         ]
         .map(|(who, what, s)| looked.again_at(who, what, now + Duration::from_secs(s)));
-        assert_eq!(answers, [false, true, false, false, false]);
+        assert_eq!(answers, [false, true, false, false, false, false]);
     }
 
     #[test]

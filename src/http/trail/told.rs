@@ -32,6 +32,22 @@ pub(super) enum By {
 
 /// What a request is told as; `None`: it shows and changes nothing of a study, of where results go or of what runs.
 pub(super) fn told(method: &Method, path: &str, query: &str) -> Option<Told> {
+    let told = as_a_whole(method, path, query)?;
+    if method != Method::HEAD {
+        return Some(told);
+    }
+    // Who asks for the head of an answer learns that something is there, and is given nothing of it.
+    match (told.by, told.kind) {
+        (By::Answer, _) => None,
+        (_, AuditKind::Exported) => Some(Told {
+            kind: AuditKind::Accessed,
+            ..told
+        }),
+        _ => Some(told),
+    }
+}
+
+fn as_a_whole(method: &Method, path: &str, query: &str) -> Option<Told> {
     use AuditAction::{Create, Delete, Read, Update};
     use AuditKind::{Accessed, Deleted, Exported, Imported, NetworkChanged, SoftwareChanged, TrailRead};
     use By::{Answer, Everyone, Store};
@@ -264,6 +280,22 @@ mod tests {
             let told = told(&method.parse().unwrap(), path, query).unwrap();
             assert_eq!((told.kind, told.action), (kind, action), "{path}");
             assert_eq!(told.job, JobId::parse("j1").ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn who_asks_for_the_head_only_is_given_nothing() {
+        let told = |path| told(&Method::HEAD, path, "folder=tmp.j1");
+        for path in ["/api/v1/jobs", "/code/php/getScratch.php"] {
+            assert_eq!(told(path), None, "{path}");
+        }
+        for path in [
+            "/code/php/getOutputZip.php",
+            "/code/php/db.php",
+            "/api/v1/buckets/A/measures",
+            "/api/v1/buckets/A/memory",
+        ] {
+            assert_eq!(told(path).unwrap().kind, AuditKind::Accessed, "{path}");
         }
     }
 

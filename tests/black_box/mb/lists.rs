@@ -1,8 +1,10 @@
 //! Settings, machines, lists and logs.
 
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -180,6 +182,47 @@ fn a_log_is_followed_until_the_job_is_over() {
             .code,
         Some(6)
     );
+}
+
+#[test]
+fn a_machine_that_hangs_keeps_nobody_from_following_the_logs_of_the_others() {
+    // It says nothing of a log until the other's is printed, or for too long.
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = std::sync::Mutex::new(held);
+    let late = Arc::new(AtomicUsize::new(0));
+    let seen = late.clone();
+    let hanging = HttpScript::start(move |asked| {
+        if asked.path.starts_with("/api/v1/jobs/") || asked.path.starts_with("/scratch/") {
+            let waited = held.lock().unwrap().recv_timeout(Duration::from_secs(20));
+            if waited == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                seen.fetch_add(1, Ordering::Relaxed);
+            }
+            return Said::text(403, "");
+        }
+        answer_of_the_original(asked, "0")
+    });
+    let machine = HttpScript::start(|asked| match asked.path.as_str() {
+        "/api/v1/jobs/one" => Said::json(&json!({ "id": "one", "state": "done" })),
+        _ => answer_of_the_original(asked, "0"),
+    });
+    let person = Person::new();
+    let mut command = person.command(&["log", "-f", "anna"]);
+    command.args(["--node", &hanging.url(), "--node", &machine.url()]);
+    let mut running = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(running.stdout.take().unwrap()).lines();
+    let heading = lines.next().unwrap().unwrap();
+    assert!(heading.ends_with(&machine.port().to_string()), "{heading}");
+    assert_eq!(lines.next().unwrap().unwrap(), "it begins");
+    drop(release);
+    let ended = running.wait_with_output().unwrap();
+    assert_eq!(late.load(Ordering::Relaxed), 0);
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("answered 403"), "{said}");
+    assert_eq!(ended.status.code(), Some(1), "{said}");
 }
 
 #[test]

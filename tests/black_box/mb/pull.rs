@@ -1,5 +1,6 @@
 //! Results are fetched whole, or go on later.
 
+use std::io::{BufRead, BufReader, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -190,4 +191,32 @@ fn what_jobs_received_is_fetched_under_a_name_of_its_own() {
         person.run(&["pull", "nobody", "--node", &machine.url()]).code,
         Some(6)
     );
+}
+
+#[test]
+fn a_machine_that_is_gone_when_its_zips_are_fetched_did_not_answer() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let machine = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        while reader.read_line(&mut line).unwrap() > 2 {
+            line.clear();
+        }
+        // Nobody listens any more once the list of jobs is there.
+        drop(listener);
+        let jobs = super::two_jobs().to_string();
+        let head = format!(
+            "HTTP/1.1 200 x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            jobs.len()
+        );
+        reader.get_mut().write_all((head + &jobs).as_bytes()).unwrap();
+    });
+    let person = Person::new();
+    let ran = person.run(&["pull", "anna", "--node", &url]);
+    machine.join().unwrap();
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    assert!(ran.stderr.contains("connection refused"), "{ran:#?}");
+    assert_eq!(names(person.home.path()), Vec::<String>::new());
 }
