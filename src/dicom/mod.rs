@@ -4,6 +4,7 @@
 pub mod command;
 pub mod commitment;
 pub mod composite;
+pub mod deflated;
 pub mod derived_uid;
 pub mod dial;
 pub mod header;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::attribute::{self, Attribute, LAST};
@@ -10,6 +10,7 @@ use super::text::CharacterSet;
 use super::value::Value;
 use super::vr::has_character_set;
 use super::walk::{self, CHARACTER_SET, Element, Extent, Leaf, WalkError};
+use crate::dicom::deflated::{InflateError, inflate};
 use crate::dicom::part10::{self, FileMeta};
 use crate::dicom::transfer_syntax::{self, Encoding};
 
@@ -140,7 +141,7 @@ pub(super) fn read(path: &Path, scratch: &Path) -> Result<Object, ObjectError> {
     };
     if encoding == Encoding::Deflated {
         source.seek(SeekFrom::Start(begin))?;
-        source = inflate(source, scratch)?;
+        source = inflated(source, scratch)?;
         extent = Extent {
             begin: 0,
             end: source.metadata()?.len(),
@@ -194,42 +195,13 @@ fn keep_text(leaf: &Leaf<'_>, texts: &mut Vec<Text>) -> bool {
     false
 }
 
-fn inflate(packed: File, scratch: &Path) -> Result<File, ObjectError> {
+fn inflated(packed: File, scratch: &Path) -> Result<File, ObjectError> {
     let mut plain = scratch_file(scratch)?;
-    let mut inflated = flate2::read::DeflateDecoder::new(BufReader::new(packed)).take(LARGEST_INFLATED + 1);
-    let mut buffer = vec![0; 128 << 10];
-    let mut length = 0;
-    loop {
-        let read = match inflated.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            // The disk has errors of its own: these kinds are the decoder's.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
-                ) =>
-            {
-                return Err(ObjectError::Object(
-                    "its deflated data set cannot be inflated".to_owned(),
-                ));
-            }
-            Err(error) => return Err(ObjectError::Io(error)),
-        };
-        plain
-            .write_all(buffer.get(..read).unwrap_or_default())
-            .map_err(ObjectError::Io)?;
-        length += read as u64;
-        if length > LARGEST_INFLATED {
-            let why = format!(
-                "its deflated data set is larger than {} GiB",
-                LARGEST_INFLATED >> 30
-            );
-            return Err(ObjectError::Object(why));
-        }
+    match inflate(packed, &mut plain, LARGEST_INFLATED) {
+        Ok(()) => Ok(plain),
+        Err(InflateError::Io(error)) => Err(ObjectError::Io(error)),
+        Err(why) => Err(ObjectError::Object(why.to_string())),
     }
-    Ok(plain)
 }
 
 /// A file that is gone when it is closed, whatever happens.

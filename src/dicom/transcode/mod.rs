@@ -23,21 +23,18 @@ mod rle;
 mod source;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use dicom_dictionary_std::uids;
-use flate2::{Decompress, FlushDecompress, Status};
 
 use self::elements::Parsed;
 use self::source::Source;
+use super::deflated::{InflateError, inflate};
 use super::part10::{self, FileMeta};
 
 /// The largest data set that comes out, in bytes: the length of native pixel data has 32 bits (PS3.5 §7.1).
 const LARGEST: u64 = u32::MAX as u64 - 1;
-
-/// Inflated at once, in bytes.
-const PIECE: usize = 64 << 10;
 
 /// The largest frame, before and after, in bytes: it is in memory.
 const LARGEST_FRAME: u64 = 1 << 30;
@@ -60,6 +57,16 @@ pub enum TranscodeError {
     /// The file cannot be read, or there is no room for what comes out.
     #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+impl From<InflateError> for TranscodeError {
+    fn from(error: InflateError) -> Self {
+        match error {
+            InflateError::TooLarge(_) => Self::TooLarge,
+            InflateError::Io(error) => Self::Io(error),
+            damaged => unfit(damaged.to_string()),
+        }
+    }
 }
 
 fn unfit(why: impl Into<String>) -> TranscodeError {
@@ -104,7 +111,11 @@ pub fn explicit_little(path: &Path) -> Result<(FileMeta, File), TranscodeError> 
     let file = File::open(path)?;
     let mut out = BufWriter::new(spool(path)?);
     match codec {
-        Codec::Deflated => inflate(file, offset, &mut out)?,
+        Codec::Deflated => {
+            let mut file = file;
+            file.seek(SeekFrom::Start(offset))?;
+            inflate(file, &mut out, LARGEST)?;
+        }
         _ => decapsulate(&mut Source::new(file, offset)?, codec, &mut out)?,
     }
     let mut out = out.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -128,35 +139,6 @@ fn spool(path: &Path) -> io::Result<File> {
         }
         Some(Err(error)) => Err(error),
         None => tempfile::tempfile(),
-    }
-}
-
-fn inflate(mut file: File, offset: u64, out: &mut impl Write) -> Result<(), TranscodeError> {
-    file.seek(SeekFrom::Start(offset))?;
-    let mut deflated = io::BufReader::with_capacity(PIECE, file);
-    let mut inflater = Decompress::new(false);
-    let mut piece = vec![0; PIECE];
-    loop {
-        let given = deflated.fill_buf()?;
-        let (over, taken, made) = (given.is_empty(), inflater.total_in(), inflater.total_out());
-        let status = inflater
-            .decompress(given, &mut piece, FlushDecompress::None)
-            .map_err(|error| unfit(error.to_string()))?;
-        let within = |bytes: u64| usize::try_from(bytes).unwrap_or(PIECE);
-        deflated.consume(within(inflater.total_in() - taken));
-        if inflater.total_out() > LARGEST {
-            return Err(TranscodeError::TooLarge);
-        }
-        let made = within(inflater.total_out() - made);
-        out.write_all(piece.get(..made).unwrap_or_default())?;
-        // What a decoder of streams makes of a cut one looks whole.
-        match status {
-            Status::StreamEnd => return Ok(()),
-            Status::Ok | Status::BufError if over && made == 0 => {
-                return Err(unfit("its deflated data set ends too early"));
-            }
-            Status::Ok | Status::BufError => {}
-        }
     }
 }
 

@@ -338,6 +338,20 @@ fn an_object_that_cannot_be_read_is_held_with_the_reason() {
     let why = object::read(&path, directory.path()).unwrap_err().to_string();
     assert!(why.contains("longer than what is left"), "{why}");
     assert!(unreadable(why).is_held());
+    // A deflated one may be cut where an element ends.
+    let (encoding, syntax) = ENCODINGS[3];
+    let deflated = Made {
+        encoding,
+        syntax,
+        ..Made::result()
+    };
+    let path = deflated.write(directory.path());
+    let bytes = std::fs::read(&path).unwrap();
+    for missing in 2..8 {
+        std::fs::write(&path, &bytes[..bytes.len() - missing]).unwrap();
+        let why = object::read(&path, directory.path()).unwrap_err().to_string();
+        assert!(why.contains("ends too early"), "{missing}: {why}");
+    }
 }
 
 #[test]
