@@ -64,7 +64,7 @@ pub const OF_REPORTS: [&str; 1] = ["report-written"];
 /// A point behind the last delivery of a job; `tests/black_box/copies.rs` kills a node there.
 pub const OF_AFTERMATH: [&str; 1] = ["copies-removed"];
 
-/// A point on the way of the audit trail to its collector; `tests/black_box/audit.rs` kills a node there.
+/// A point on the way of the audit trail to its collector; `tests/black_box/audit/mod.rs` kills a node there.
 pub const OF_AUDITING: [&str; 1] = ["audit-collected"];
 
 /// Every point there is.
